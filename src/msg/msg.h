@@ -1,11 +1,11 @@
 /*
  * msg: typed messages between our processes. One field list makes both the C struct and the codec table.
  *
- *   #define MSG_SG_CERT_SIGN(F) F(STR, app_token, 8192) F(DATA, public_key, 16384) F(U32, ttl, 3600)
- *   MSG_DECLARE(sg_cert_sign, MSG_SG_CERT_SIGN)                    in the pair's header: struct + extern table
- *   MSG_DEFINE(sg_cert_sign, 0x0301, MSG_SG_CERT_SIGN)             in the pair's .c
+ *   #define JS_CERT_SIGN(F, S) F(S, STR, app_token, 8192) F(S, DATA, public_key, 16384) F(S, U32, ttl, 3600)
+ *   MSG_DECLARE(js_cert_sign, JS_CERT_SIGN)         in the pair's header: struct + extern table
+ *   MSG_DEFINE(js_cert_sign, 0x0301, JS_CERT_SIGN)  in the pair's .c
  *
- * The third argument of a field is a maximum: bytes for STR, DATA and every element of STRS, value for U32/U64/I64.
+ * The last argument of a field is a maximum: bytes for STR, DATA and every element of STRS, value for U32/U64/I64.
  * A maximum exceeded, a byte left over, a NUL inside STR, a bool that is not 0 or 1: E_FORMAT, and the peer that sent it is
  * closed. Wire: fields in order; STR/DATA = u32 length + bytes (STR with its NUL); STRS = u32 count + STRs;
  * SECRET is DATA that is wiped after the handler. Decoded pointers borrow from the message and its arena: valid during the
@@ -50,20 +50,19 @@ struct msg_def {
 #define MSG_CTYPE_SECRET struct slice
 #define MSG_CTYPE_STRS struct strs
 
-#define MSG_MEMBER_(kind, name, max) MSG_CTYPE_##kind name;
-#define MSG_DECLARE(m, FIELDS) \
-	struct m { \
-		FIELDS(MSG_MEMBER_) \
-		char msg_end_; \
-	}; \
+#define MSG_MEMBER_(S, kind, name, max) MSG_CTYPE_##kind name;
+#define MSG_ROW_(S, kind, name, max) {#name, MSG_##kind, offsetof(struct S, name), max},
+
+#define MSG_DECLARE(m, FIELDS)                \
+	struct m {                            \
+		FIELDS(MSG_MEMBER_, m)        \
+		char msg_end_;                \
+	};                                    \
 	extern const struct msg_def m##_def;
 
-#define MSG_DEFINE(m, typ, FIELDS) \
-	static const struct msg_field m##_fields[] = {FIELDS(MSG_ROW_##m){NULL, MSG_BOOL, 0, 0}}; \
+#define MSG_DEFINE(m, typ, FIELDS)                                                                     \
+	static const struct msg_field m##_fields[] = {FIELDS(MSG_ROW_, m){NULL, MSG_BOOL, 0, 0}};      \
 	const struct msg_def m##_def = {typ, #m, sizeof(struct m), m##_fields, sizeof m##_fields / sizeof *m##_fields - 1};
-/* MSG_ROW_x must be spelled per message because the row names the struct: the pair's .c writes
-   #define MSG_ROW_sg_cert_sign(k, n, x) MSG_ROW(sg_cert_sign, k, n, x) */
-#define MSG_ROW(m, kind, name, max) {#name, MSG_##kind, offsetof(struct m, name), max},
 
 int msg_encode(const struct msg_def *d, const void *m, struct buf *out);
 int msg_decode(const struct msg_def *d, struct slice wire, struct arena *a, void *ret_m); /* ret_m has d->size bytes */

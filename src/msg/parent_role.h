@@ -1,0 +1,66 @@
+/*
+ * parent <-> every role. The parent sends, in this order: pr_start, then pr_listener / pr_file / pr_peer as the role needs them, then
+ * pr_go. The role opens what it must, confines itself, and answers pr_ready. Later: pr_peer again when a neighbour was restarted
+ * (the new end replaces the old), pr_reload, pr_drain, pr_ping.
+ * Phases: 1 = before pr_start, 2 = configured, 4 = running.
+ */
+#ifndef MSG_PARENT_ROLE_H
+#define MSG_PARENT_ROLE_H
+
+#include "msg/msg.h"
+
+enum role { ROLE_PARENT, ROLE_FRONT, ROLE_JUDGE, ROLE_FETCH, ROLE_SIGNER, ROLE_SESSION, ROLE_N };
+const char *role_name(enum role r); /* "parent", "front", ... */
+
+/* Nothing in here is secret. */
+#define PR_START(F, S)                                                                                      \
+	F(S, STR, dir, 4096)          /* DIR, for log texts; roles do not open by path unless stated */     \
+	F(S, STR, team_host, 253)     /* without port */                                                    \
+	F(S, U32, team_port, 65535)   /* as users reach it */                                               \
+	F(S, STR, issuer, 300)        /* https://team_host[:port], port omitted when 443 */                 \
+	F(S, STR, account, 32)        /* 32 hex */                                                          \
+	F(S, STR, zone, 32)                                                                                 \
+	F(S, STR, location, 32)       /* shown to connectors, e.g. "edge1" */                               \
+	F(S, U32, edge_no, 255)       /* top 8 bits of certificate serials */                               \
+	F(S, STR, log_level, 8)                                                                             \
+	F(S, U32, threads, 64)        /* front: loop threads */                                             \
+	F(S, U32, tunnel_port, 65535) /* as connectors reach it */                                          \
+	F(S, STR, store, 1024)        /* judge: "sqlite" or postgres URL */                                 \
+	F(S, STR, admin_email, 254)                                                                         \
+	F(S, STRS, trusted_proxies, 64)                                                                     \
+	F(S, STRS, allow_private, 256) /* fetch: private destinations that are permitted, host or CIDR */   \
+	F(S, STR, ca_file, 4096)       /* fetch: extra roots; "" = system's */                              \
+	F(S, I64, handshake_ms, 600000) F(S, I64, head_ms, 600000) F(S, I64, body_ms, 600000)               \
+	F(S, I64, drain_ms, 600000)
+MSG_DECLARE(pr_start, PR_START)
+
+/* Carries the listening descriptor. */
+enum listener_kind { LISTEN_USERS, LISTEN_TUNNELS, LISTEN_METRICS };
+#define PR_LISTENER(F, S) F(S, U32, kind, 2) F(S, STR, addr, 64)
+MSG_DECLARE(pr_listener, PR_LISTENER)
+
+/* Carries an opened file or folder. Names: signer "store" "journal" "node-key"; judge "state" "audit" (folders); fetch "store" "node-key";
+   front "tls-chain:N" "tls-key:N". */
+#define PR_FILE(F, S) F(S, STR, name, 64)
+MSG_DECLARE(pr_file, PR_FILE)
+
+/* Carries this role's end of a channel to its neighbour. front has one to judge per loop thread (index). */
+#define PR_PEER(F, S) F(S, U32, role, ROLE_N - 1) F(S, U32, index, 63)
+MSG_DECLARE(pr_peer, PR_PEER)
+
+#define PR_EMPTY(F, S)
+MSG_DECLARE(pr_go, PR_EMPTY)
+MSG_DECLARE(pr_ready, PR_EMPTY)  /* role -> parent */
+MSG_DECLARE(pr_reload, PR_EMPTY) /* SIGHUP: new pr_file descriptors for changed files were sent before it */
+MSG_DECLARE(pr_drain, PR_EMPTY)  /* SIGTERM: stop accepting, end what is live within drain_ms, then exit 0 */
+MSG_DECLARE(pr_ping, PR_EMPTY)   /* request, answered by pr_pong */
+MSG_DECLARE(pr_pong, PR_EMPTY)
+
+/* parent -> judge: a role went down or came up (for status, alarms, audit). */
+#define PR_ROLE_STATE(F, S) F(S, U32, role, ROLE_N - 1) F(S, BOOL, up, 1) F(S, U32, restarts, 1000000000)
+MSG_DECLARE(pr_role_state, PR_ROLE_STATE)
+/* role -> parent, before exit: why it cannot go on. */
+#define PR_FATAL(F, S) F(S, STR, why, 512)
+MSG_DECLARE(pr_fatal, PR_FATAL)
+
+#endif
