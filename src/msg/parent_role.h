@@ -27,6 +27,8 @@ const char *role_name(enum role r); /* "parent", "front", ... */
 	F(S, U32, tunnel_port, 65535) /* as connectors reach it */                                          \
 	F(S, STR, store, 1024)        /* judge: "sqlite" or postgres URL */                                 \
 	F(S, STR, admin_email, 254)                                                                         \
+	F(S, STR, local_idp, 36)       /* judge: id of the built-in local provider, made by init */         \
+	F(S, STR, version, 32)                                                                              \
 	F(S, STRS, trusted_proxies, 64)                                                                     \
 	F(S, STRS, allow_private, 256) /* fetch: private destinations that are permitted, host or CIDR */   \
 	F(S, STR, ca_file, 4096)       /* fetch: extra roots; "" = system's */                              \
