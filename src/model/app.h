@@ -1,0 +1,60 @@
+/*
+ * app: an application: a host name, who may reach it (policies, in order) and what stands behind it.
+ *
+ * id and aud are NULL until the edge gives them. service, destinations and default_destination are only checked to be
+ * plain text here: wire/ingress knows their syntax. Policies are listed in order of precedence (equal: as given).
+ * Contract of the functions: model/model.h.
+ */
+#ifndef MODEL_APP_H
+#define MODEL_APP_H
+
+#include "model/policy.h"
+
+#define APP_POLICIES_MAX 1000
+#define APP_SESSION_DEFAULT_MS (24LL * 3600 * 1000)
+#define APP_SESSION_MAX_MS (730LL * 3600 * 1000)
+#define APP_CERT_TTL_DEFAULT_MS (3LL * 60 * 1000)
+#define APP_CERT_TTL_MAX_MS (3600LL * 1000)
+
+enum app_type { APP_SSH, APP_SELF_HOSTED }; /* words "ssh", "self_hosted" */
+const char *app_type_str(int t);
+
+enum source_address { SOURCE_OFF, SOURCE_AUTO, SOURCE_LIST };
+enum host_keys { HOST_KEYS_FIRST_SEEN, HOST_KEYS_REQUIRED, HOST_KEYS_LIST };
+enum ssh_audit { SSH_AUDIT_OFF };
+
+struct app_ssh {
+	int64_t certificate_ttl_ms; /* 3m, at most 1h */
+	struct strs extensions;     /* default permit-pty permit-port-forwarding permit-user-rc */
+	enum source_address source_mode;
+	struct strs source_address; /* CIDRs when SOURCE_LIST */
+	struct strs usernames;      /* templates; default "{email_prefix}" */
+	enum host_keys host_keys_mode;
+	struct strs host_keys; /* lines when HOST_KEYS_LIST */
+	enum ssh_audit audit;
+};
+
+struct app {
+	char *id, *aud, *name, *domain;
+	int type;                    /* enum app_type; default APP_SELF_HOSTED as in the API */
+	int64_t session_duration_ms; /* default 24h; 0 = only this request */
+	char *tunnel;                /* name or id, as written; judge resolves it. NULL = none */
+	char *service;               /* NULL = none given */
+	char *default_destination;   /* NULL = none */
+	struct strs destinations;
+	struct strs allowed_idps; /* names or ids; empty = all */
+	bool auto_redirect_to_identity;
+	bool app_launcher_visible; /* default true */
+	struct app_ssh ssh;        /* defaults filled for every type */
+	struct policy **policies;
+	size_t npolicies;
+	char *custom_deny_message, *custom_deny_url;
+	int64_t created_at, updated_at;
+};
+int app_from_json(const json_t *j, bool text_scalars, struct app **ret_a, struct model_error *err);
+json_t *app_to_json(const struct app *a, enum model_form form);
+void app_free(struct app *a);
+/* Puts policies in order of precedence and numbers them 1.. ; called by app_from_json. */
+void app_sort_policies(struct app *a);
+
+#endif

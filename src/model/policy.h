@@ -1,0 +1,27 @@
+/*
+ * policy: one policy of an application, as stored and shown. Rules stay JSON here; policy/rule gives them meaning.
+ * Contract of the three functions: model/model.h.
+ */
+#ifndef MODEL_POLICY_H
+#define MODEL_POLICY_H
+
+#include "model/model.h"
+
+/* API words: allow deny bypass non_identity ("block" and "service_auth" are understood too). */
+enum decision { DECISION_ALLOW, DECISION_DENY, DECISION_BYPASS, DECISION_NON_IDENTITY };
+const char *decision_str(int d); /* the API word */
+
+struct policy {
+	char *id; /* UUID; NULL until one is given */
+	char *name;
+	int decision;                        /* enum decision */
+	int64_t precedence;                  /* ascending; 0 = as listed */
+	int64_t session_duration_ms;         /* -1 = the application's */
+	json_t *include, *require, *exclude; /* arrays of rules, or NULL; include must not be empty */
+	int64_t created_at, updated_at;
+};
+int policy_from_json(const json_t *j, bool text_scalars, struct policy **ret_p, struct model_error *err);
+json_t *policy_to_json(const struct policy *p, enum model_form form);
+void policy_free(struct policy *p);
+
+#endif

@@ -1,0 +1,30 @@
+/*
+ * session: one sign-in (org session); its id is the tokens' identity_nonce. What policies ask about the identity is
+ * kept here as it was at sign-in. Contract of the functions: model/model.h.
+ */
+#ifndef MODEL_SESSION_H
+#define MODEL_SESSION_H
+
+#include "model/model.h"
+
+struct session {
+	char *id;            /* identity_nonce; opaque, 1..64 of [A-Za-z0-9_-] */
+	char *person;        /* person id */
+	char *sub;           /* identity UUID */
+	char *iss, *subject; /* the provider's */
+	char *email, *idp, *idp_type;
+	struct strs amr, groups;
+	json_t *claims; /* NULL if none */
+	char *ip, *country, *user_agent;
+	struct strs apps; /* ids of the applications it entered */
+	int64_t created_at, expires_at, last_seen;
+	int64_t revoked_at; /* 0 = live */
+	char *revoked_why;
+	struct strs revoked_apps; /* ids of applications whose tokens of this session are dead */
+};
+int session_from_json(const json_t *j, bool text_scalars, struct session **ret_s, struct model_error *err);
+json_t *session_to_json(const struct session *s, enum model_form form); /* MODEL_API: without claims */
+void session_free(struct session *s);
+bool session_live(const struct session *s, int64_t now);
+
+#endif
