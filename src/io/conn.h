@@ -10,6 +10,8 @@
  * Life: conn_new_* gives a connection that calls opened() once (after the TLS handshake, or at once for plain), then
  * data()/drained()/eof(), and closed() exactly once as the last call, after which the conn is freed by conn itself.
  * conn_close may be called in any callback; closed() then comes from the loop, not from inside the call.
+ * When both directions have ended (eof() came, conn_shutdown is flushed) the connection closes by itself with CONN_EOF.
+ * ops may be NULL after conn_set_ops: then nothing is called any more, for close-and-forget.
  * TCP_NODELAY is always set. May block: no.
  */
 #ifndef IO_CONN_H
@@ -21,6 +23,7 @@
 #define CONN_READ_SIZE (256u << 10)
 #define CONN_OUT_MAX (8u << 20) /* conn_write beyond this: E_LIMIT; a peer that reads slowly must be paused before */
 #define CONN_MARK (256u << 10)  /* drained() is called when the queue falls to or below this after having been above */
+#define CONN_HEADROOM 64u       /* that many bytes in front of data()'s d may be overwritten too */
 
 enum conn_why {
 	CONN_LOCAL,     /* we closed it */
@@ -37,7 +40,7 @@ struct conn;
 struct conn_ops {
 	void (*opened)(struct conn *c, void *arg);
 	void (*data)(struct conn *c, uint8_t *d, size_t n, void *arg);
-	void (*drained)(struct conn *c, void *arg);                   /* may be NULL */
+	void (*drained)(struct conn *c, void *arg);                   /* may be NULL; also each time the queue has emptied */
 	void (*eof)(struct conn *c, void *arg);                       /* peer will send no more; NULL = close */
 	void (*closed)(struct conn *c, enum conn_why why, void *arg); /* last call */
 };
@@ -51,7 +54,7 @@ int conn_new_client(struct loop *l, const void *addr, unsigned salen, struct tls
 int conn_new_fd(struct loop *l, int rfd, int wfd, const struct conn_ops *ops, void *arg, struct conn **ret_c);
 
 void conn_set_ops(struct conn *c, const struct conn_ops *ops, void *arg);
-int conn_write(struct conn *c, const void *d, size_t n); /* all or E_LIMIT/E_CLOSED */
+int conn_write(struct conn *c, const void *d, size_t n); /* all or E_LIMIT/E_CLOSED; TLS before opened(): E_STATE */
 size_t conn_queued(const struct conn *c);                /* bytes not yet taken by the kernel */
 void conn_pause(struct conn *c);                         /* no more data() until resume; bytes already decrypted may still come once */
 void conn_resume(struct conn *c);

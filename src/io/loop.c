@@ -20,7 +20,8 @@
 
 #include "core/err.h"
 
-#define POST_MAX 65536u      /* pending loop_post calls: a thread that stopped answering must not eat the memory */
+#define POST_MAX 65536u /* pending loop_post calls: a thread that stopped answering must not eat the memory */
+#define LAST_PASSES 4
 #define TIMER_POOL_MAX 4096u /* idle timer handles kept */
 
 struct post {
@@ -217,6 +218,8 @@ loop_run(struct loop *l)
 {
 	l->running = true;
 	uv_run(&l->uv, UV_RUN_DEFAULT);
+	for (int i = 0; i < LAST_PASSES; i++)
+		run_defers(l); /* what was closed in the last iteration shall be freed */
 	l->running = false;
 	atomic_store(&l->stop, false);
 	return 0;

@@ -14,7 +14,7 @@
 #include "core/list.h"
 
 struct loop;
-int loop_new(struct loop **ret_l);
+int loop_new(struct loop **ret_l); /* also ignores SIGPIPE in this process: before an exec restore the default */
 void loop_free(struct loop *l); /* everything must have been stopped */
 int loop_run(struct loop *l);   /* until loop_stop */
 void loop_stop(struct loop *l);
