@@ -1,0 +1,382 @@
+#include "edge/parent/edge_conf.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/str.h"
+
+static int
+set_text(const char *file, const struct conf_node *v, struct conf_error *err, char *dst, size_t size, const char *want)
+{
+	if (v->kind != CONF_SCALAR || !*v->text)
+		return conf_fail(file, v, err, "found %s, expected %s", v->kind == CONF_SCALAR ? "nothing" : "a block", want);
+	if (str_copy(dst, size, v->text) < 0)
+		return conf_fail(file, v, err, "found %zu characters, expected at most %zu", strlen(v->text), size - 1);
+	return 0;
+}
+
+static int
+set_addr(const char *file, const struct conf_node *v, struct conf_error *err, char *dst, size_t size)
+{
+	struct hostport hp;
+
+	int r = set_text(file, v, err, dst, size, "ADDR:PORT, for example 0.0.0.0:8443");
+	if (r < 0)
+		return r;
+	/* Port 0 (any free port) is for tests and refused by hostport_parse: look at it apart. */
+	size_t n = strlen(dst);
+	if (n > 2 && !strcmp(dst + n - 2, ":0"))
+		return 0;
+	if (hostport_parse(dst, 0, &hp) < 0 || !hp.is_ip || !hp.port)
+		return conf_fail(file, v, err, "found \"%s\", expected ADDR:PORT, for example 0.0.0.0:8443", dst);
+	return 0;
+}
+
+static int
+key_team(void *t, const char *file, const struct conf_node *v, struct conf_error *err)
+{
+	struct edge_conf *c = t;
+	char text[300];
+
+	int r = set_text(file, v, err, text, sizeof text, "HOST[:PORT], for example access.example.com");
+	if (r < 0)
+		return r;
+	if (hostport_parse(text, 443, &c->team) < 0 || c->team.is_ip)
+		return conf_fail(file, v, err, "found \"%s\", expected a host name and perhaps a port, for example access.example.com:8443",
+		                 text);
+	return 0;
+}
+
+#define ADDR_KEY(member)                                                                                  \
+	static int key_##member(void *t, const char *file, const struct conf_node *v, struct conf_error *err) \
+	{                                                                                                 \
+		struct edge_conf *c = t;                                                                  \
+		return set_addr(file, v, err, c->member, sizeof c->member);                               \
+	}
+ADDR_KEY(listen)
+ADDR_KEY(tunnel_listen)
+ADDR_KEY(metrics_listen)
+
+static int
+key_store(void *t, const char *file, const struct conf_node *v, struct conf_error *err)
+{
+	struct edge_conf *c = t;
+	int r = set_text(file, v, err, c->store, sizeof c->store, "sqlite");
+
+	if (r < 0)
+		return r;
+	if (!strcmp(c->store, "sqlite"))
+		return 0;
+	if (str_starts(c->store, "postgres://") || str_starts(c->store, "postgresql://"))
+		return conf_fail(file, v, err, "this build has no PostgreSQL store; use \"sqlite\"");
+	return conf_fail(file, v, err, "found \"%s\", expected \"sqlite\"", c->store);
+}
+
+static int
+key_hex32(const char *file, const struct conf_node *v, struct conf_error *err, char *dst)
+{
+	int r = set_text(file, v, err, dst, 33, "32 hexadecimal digits");
+
+	if (r < 0)
+		return r;
+	if (strlen(dst) != 32 || strspn(dst, "0123456789abcdef") != 32)
+		return conf_fail(file, v, err, "found \"%s\", expected 32 lower-case hexadecimal digits as init wrote them", dst);
+	return 0;
+}
+
+static int
+key_account(void *t, const char *file, const struct conf_node *v, struct conf_error *err)
+{
+	return key_hex32(file, v, err, ((struct edge_conf *)t)->account);
+}
+
+static int
+key_zone(void *t, const char *file, const struct conf_node *v, struct conf_error *err)
+{
+	return key_hex32(file, v, err, ((struct edge_conf *)t)->zone);
+}
+
+static int
+key_admin(void *t, const char *file, const struct conf_node *v, struct conf_error *err)
+{
+	struct edge_conf *c = t;
+	return set_text(file, v, err, c->admin, sizeof c->admin, "an e-mail address");
+}
+
+static int
+key_local_idp(void *t, const char *file, const struct conf_node *v, struct conf_error *err)
+{
+	struct edge_conf *c = t;
+	uint8_t u[16];
+	int r = set_text(file, v, err, c->local_idp, sizeof c->local_idp, "a UUID");
+
+	if (r == 0 && uuid_parse(c->local_idp, u) < 0)
+		return conf_fail(file, v, err, "found \"%s\", expected the UUID that init wrote", c->local_idp);
+	return r;
+}
+
+static int
+key_threads(void *t, const char *file, const struct conf_node *v, struct conf_error *err)
+{
+	uint64_t n;
+	int r = conf_u64(file, v, 0, 64, &n, err);
+
+	if (r == 0)
+		((struct edge_conf *)t)->threads = (uint32_t)n;
+	return r;
+}
+
+static int
+key_edge_no(void *t, const char *file, const struct conf_node *v, struct conf_error *err)
+{
+	uint64_t n;
+	int r = conf_u64(file, v, 0, 255, &n, err);
+
+	if (r == 0)
+		((struct edge_conf *)t)->edge_no = (uint32_t)n;
+	return r;
+}
+
+static int
+key_log_level(void *t, const char *file, const struct conf_node *v, struct conf_error *err)
+{
+	struct edge_conf *c = t;
+	int r = set_text(file, v, err, c->log_level_text, sizeof c->log_level_text, "debug, info, warn or error");
+
+	if (r == 0 && log_level_parse(c->log_level_text, &c->log_level) < 0)
+		return conf_fail(file, v, err, "found \"%s\", expected debug, info, warn or error", c->log_level_text);
+	return r;
+}
+
+static int
+cert_path(char **dst, const char *file, const struct conf_node *v, struct conf_error *err)
+{
+	if (v->kind != CONF_SCALAR || v->text[0] != '/')
+		return conf_fail(file, v, err, "found \"%s\", expected an absolute path", v->kind == CONF_SCALAR ? v->text : "a block");
+	free(*dst);
+	*dst = str_dup(v->text);
+	return *dst ? 0 : E_NOMEM;
+}
+
+struct cert_pair {
+	char *cert, *key;
+};
+
+static int
+key_pair_cert(void *t, const char *file, const struct conf_node *v, struct conf_error *err)
+{
+	return cert_path(&((struct cert_pair *)t)->cert, file, v, err);
+}
+
+static int
+key_pair_key(void *t, const char *file, const struct conf_node *v, struct conf_error *err)
+{
+	return cert_path(&((struct cert_pair *)t)->key, file, v, err);
+}
+
+static int
+key_certificates(void *t, const char *file, const struct conf_node *v, struct conf_error *err)
+{
+	static const struct conf_key keys[] = {{"cert", CONF_REQUIRED, key_pair_cert}, {"key", CONF_REQUIRED, key_pair_key}};
+	struct edge_conf *c = t;
+
+	if (v->kind != CONF_LIST)
+		return conf_fail(file, v, err, "found a value, expected a list, for example [{cert: /etc/ssl/a.pem, key: /etc/ssl/a.key}]");
+	for (const struct conf_node *n = v->sub; n; n = n->next) {
+		struct cert_pair p = {0};
+		if (c->ncerts == EDGE_CERTS_MAX)
+			return conf_fail(file, n, err, "more than %d certificates", EDGE_CERTS_MAX);
+		int r = conf_apply(file, n, keys, 2, &p, err);
+		if (r < 0) {
+			free(p.cert);
+			free(p.key);
+			return r;
+		}
+		c->certs[c->ncerts].cert = p.cert;
+		c->certs[c->ncerts++].key = p.key;
+	}
+	return 0;
+}
+
+static int
+key_tls(void *t, const char *file, const struct conf_node *v, struct conf_error *err)
+{
+	static const struct conf_key keys[] = {{"certificates", 0, key_certificates}};
+	return conf_apply(file, v, keys, 1, t, err);
+}
+
+static int
+set_list(char **dst, const char *file, const struct conf_node *v, struct conf_error *err)
+{
+	size_t k = 0;
+
+	if (v->kind != CONF_LIST)
+		return conf_fail(file, v, err, "found a value, expected a list, for example [10.0.0.0/8]");
+	for (const struct conf_node *n = v->sub; n; n = n->next) {
+		if (n->kind != CONF_SCALAR || !*n->text)
+			return conf_fail(file, n, err, "found a block or nothing, expected an address or a name");
+		if (k == EDGE_LIST_MAX)
+			return conf_fail(file, n, err, "more than %d entries", EDGE_LIST_MAX);
+		free(dst[k]);
+		if (!(dst[k++] = str_dup(n->text)))
+			return E_NOMEM;
+	}
+	return 0;
+}
+
+static int
+key_trusted_proxies(void *t, const char *file, const struct conf_node *v, struct conf_error *err)
+{
+	return set_list(((struct edge_conf *)t)->trusted_proxies, file, v, err);
+}
+
+static int
+key_allow_private(void *t, const char *file, const struct conf_node *v, struct conf_error *err)
+{
+	return set_list(((struct edge_conf *)t)->allow_private, file, v, err);
+}
+
+static int
+key_ca_file(void *t, const char *file, const struct conf_node *v, struct conf_error *err)
+{
+	struct edge_conf *c = t;
+	return set_text(file, v, err, c->ca_file, sizeof c->ca_file, "a path");
+}
+
+static int
+key_role_uids(void *t, const char *file, const struct conf_node *v, struct conf_error *err)
+{
+	struct edge_conf *c = t;
+	uint64_t a, b;
+	char text[32], *dash;
+	int r = set_text(file, v, err, text, sizeof text, "FIRST-LAST, for example 64100-64109");
+
+	if (r < 0)
+		return r;
+	dash = strchr(text, '-');
+	if (dash)
+		*dash++ = 0;
+	if (!dash || str_u64(text, 4000000000u, &a) < 0 || str_u64(dash, 4000000000u, &b) < 0 || a < 1000 || b < a + 4)
+		return conf_fail(file, v, err, "found \"%s\", expected FIRST-LAST with at least five uids from 1000 up, for example 64100-64109",
+		                 v->text);
+	c->uid_first = (uint32_t)a;
+	c->uid_last = (uint32_t)b;
+	return 0;
+}
+
+#define DURATION_KEY(member)                                                                                  \
+	static int key_##member(void *t, const char *file, const struct conf_node *v, struct conf_error *err) \
+	{                                                                                                     \
+		struct edge_conf *c = t;                                                                      \
+		int r = conf_duration(file, v, &c->member##_ms, err);                                         \
+		if (r == 0 && (c->member##_ms < 100 || c->member##_ms > 600000))                              \
+			return conf_fail(file, v, err, "found \"%s\", expected 100ms to 10m", v->text);       \
+		return r;                                                                                     \
+	}
+DURATION_KEY(handshake)
+DURATION_KEY(head)
+DURATION_KEY(body)
+DURATION_KEY(drain)
+
+static int
+key_deadlines(void *t, const char *file, const struct conf_node *v, struct conf_error *err)
+{
+	static const struct conf_key keys[] = {
+	    {"handshake", 0, key_handshake}, {"head", 0, key_head}, {"body", 0, key_body}, {"drain", 0, key_drain}};
+	return conf_apply(file, v, keys, sizeof keys / sizeof *keys, t, err);
+}
+
+static const struct conf_key conf_keys[] = {
+    {"team", CONF_REQUIRED, key_team},
+    {"listen", CONF_REQUIRED, key_listen},
+    {"tunnel_listen", CONF_REQUIRED, key_tunnel_listen},
+    {"metrics_listen", CONF_REQUIRED, key_metrics_listen},
+    {"store", 0, key_store},
+    {"account", CONF_REQUIRED, key_account},
+    {"zone", CONF_REQUIRED, key_zone},
+    {"admin", 0, key_admin},
+    {"local_idp", CONF_REQUIRED, key_local_idp},
+    {"threads", 0, key_threads},
+    {"edge_no", 0, key_edge_no},
+    {"log_level", 0, key_log_level},
+    {"tls", 0, key_tls},
+    {"trusted_proxies", 0, key_trusted_proxies},
+    {"allow_private", 0, key_allow_private},
+    {"ca_file", 0, key_ca_file},
+    {"role_uids", 0, key_role_uids},
+    {"deadlines", 0, key_deadlines},
+};
+
+static void
+conf_defaults(struct edge_conf *c)
+{
+	c->log_level = LOG_INFO;
+	str_copy(c->log_level_text, sizeof c->log_level_text, "info");
+	str_copy(c->store, sizeof c->store, "sqlite");
+	c->edge_no = 1;
+	c->uid_first = 64100;
+	c->uid_last = 64109;
+	c->handshake_ms = 10000;
+	c->head_ms = 10000;
+	c->body_ms = 30000;
+	c->drain_ms = 30000;
+}
+
+int
+edge_conf_load(const char *dir, struct edge_conf **ret_c, struct conf_error *err)
+{
+	struct conf_node *root = NULL;
+	struct edge_conf *c = calloc(1, sizeof *c);
+	char file[4200];
+	int r = E_NOMEM;
+
+	if (!c)
+		return r;
+	conf_defaults(c);
+	snprintf(file, sizeof file, "%s/sallyportd.yml", dir);
+	if (str_copy(c->dir, sizeof c->dir, dir) < 0) {
+		snprintf(err->text, sizeof err->text, "%s: path too long", dir);
+		r = E_LIMIT;
+		goto out;
+	}
+	r = conf_load(file, &root, err);
+	if (r < 0)
+		goto out;
+	r = conf_apply(file, root, conf_keys, sizeof conf_keys / sizeof *conf_keys, c, err);
+	if (r < 0)
+		goto out;
+	*ret_c = c;
+	c = NULL;
+out:
+	conf_free(root);
+	edge_conf_free(c);
+	return r;
+}
+
+void
+edge_conf_free(struct edge_conf *c)
+{
+	if (!c)
+		return;
+	for (size_t i = 0; i < c->ncerts; i++) {
+		free(c->certs[i].cert);
+		free(c->certs[i].key);
+	}
+	for (size_t i = 0; i < EDGE_LIST_MAX; i++) {
+		free(c->trusted_proxies[i]);
+		free(c->allow_private[i]);
+	}
+	free(c);
+}
+
+void
+edge_conf_issuer(const struct edge_conf *c, char *out, size_t n)
+{
+	if (c->team.port == 443)
+		snprintf(out, n, "https://%s", c->team.host);
+	else
+		snprintf(out, n, "https://%s:%u", c->team.host, (unsigned)c->team.port);
+}

@@ -1,0 +1,43 @@
+/*
+ * edge_conf: sallyportd.yml, as a struct. Parse into a new one, validate whole, then use: errors are one line with file:line.
+ * Owner: edge_conf_free. May block: edge_conf_load reads files.
+ */
+#ifndef EDGE_PARENT_EDGE_CONF_H
+#define EDGE_PARENT_EDGE_CONF_H
+
+#include "core/conf.h"
+#include "core/err.h"
+#include "core/log.h"
+#include "core/url.h"
+
+#define EDGE_CERTS_MAX 16
+#define EDGE_LIST_MAX 256
+
+struct edge_conf {
+	char dir[4096];
+	struct hostport team;       /* as users reach it; port always set */
+	char listen[64], tunnel_listen[64], metrics_listen[64];
+	char store[1024];
+	char account[33], zone[33];
+	char admin[255];
+	char local_idp[37];
+	uint32_t threads;           /* 0 = one a core */
+	uint32_t edge_no;
+	enum log_level log_level;
+	char log_level_text[8];
+	struct {
+		char *cert, *key;
+	} certs[EDGE_CERTS_MAX];
+	size_t ncerts;
+	char *trusted_proxies[EDGE_LIST_MAX + 1], *allow_private[EDGE_LIST_MAX + 1];
+	char ca_file[4096];
+	uint32_t uid_first, uid_last; /* role_uids: used when started by root and no _sallyport-<role> exists */
+	int64_t handshake_ms, head_ms, body_ms, drain_ms;
+};
+
+/* DIR/sallyportd.yml. */
+int edge_conf_load(const char *dir, struct edge_conf **ret_c, struct conf_error *err);
+void edge_conf_free(struct edge_conf *c);
+void edge_conf_issuer(const struct edge_conf *c, char *out, size_t n); /* https://team[:port] */
+
+#endif

@@ -1,0 +1,13 @@
+/*
+ * init: makes the folder of a new edge. Everything secret is made by `sallyport-signer --init`; this program only writes the files.
+ * Refuses a folder that holds an edge already; a failed init removes what it made.
+ */
+#ifndef EDGE_PARENT_INIT_H
+#define EDGE_PARENT_INIT_H
+
+struct init_args {
+	const char *dir, *team, *listen, *tunnel_listen, *metrics_listen, *store, *admin;
+};
+int edge_init(const struct init_args *a); /* exit status */
+
+#endif

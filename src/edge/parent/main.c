@@ -1,0 +1,149 @@
+/*
+ * sallyportd: the parent of the edge's processes. init, run, check; the commands are rows of one table.
+ */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/str.h"
+#include "edge/parent/init.h"
+#include "edge/parent/role_proc.h"
+#include "edge/parent/run.h"
+
+static const char usage_text[] =
+    "usage: sallyportd init  --dir DIR --team HOST[:PORT] [--listen ADDR:PORT] [--tunnel-listen ADDR:PORT]\n"
+    "                        [--metrics-listen ADDR:PORT] [--store sqlite] [--admin EMAIL]\n"
+    "       sallyportd run   --dir DIR      runs the edge in the foreground; prints \"ready\"\n"
+    "       sallyportd check --dir DIR      validates the configuration\n"
+    "       sallyportd version\n";
+
+enum { OPT_DIR = 1, OPT_TEAM, OPT_LISTEN, OPT_TUNNEL, OPT_METRICS, OPT_STORE, OPT_ADMIN };
+static const struct option options[] = {
+    {"dir", required_argument, NULL, OPT_DIR},
+    {"team", required_argument, NULL, OPT_TEAM},
+    {"listen", required_argument, NULL, OPT_LISTEN},
+    {"tunnel-listen", required_argument, NULL, OPT_TUNNEL},
+    {"metrics-listen", required_argument, NULL, OPT_METRICS},
+    {"store", required_argument, NULL, OPT_STORE},
+    {"admin", required_argument, NULL, OPT_ADMIN},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0},
+};
+
+static int
+usage(const char *cmd, const char *why)
+{
+	if (why)
+		fprintf(stderr, "sallyportd%s%s: %s\n", cmd ? " " : "", cmd ? cmd : "", why);
+	fputs(usage_text, stderr);
+	return 2;
+}
+
+static struct edge_conf *
+load(const char *cmd, const char *dir)
+{
+	struct edge_conf *c = NULL;
+	struct conf_error err = {{0}};
+
+	if (edge_conf_load(dir, &c, &err) < 0) {
+		fprintf(stderr, "sallyportd %s: %s\n", cmd, err.text);
+		return NULL;
+	}
+	return c;
+}
+
+static int
+cmd_init(const struct init_args *a)
+{
+	return a->team ? edge_init(a) : usage("init", "--team is missing");
+}
+
+static int
+cmd_run(const struct init_args *a)
+{
+	struct edge_conf *c = load("run", a->dir);
+
+	if (!c)
+		return 1;
+	log_init("parent", c->log_level);
+	return edge_run(c);
+}
+
+static int
+nothing(const char *name, int fd, void *arg)
+{
+	return 0;
+}
+
+static int
+cmd_check(const struct init_args *a)
+{
+	struct edge_conf *c = load("check", a->dir);
+	struct reason why = {0};
+	int status = 0;
+
+	if (!c)
+		return 1;
+	for (enum role r = ROLE_FRONT; r <= ROLE_SIGNER && status == 0; r++) {
+		if (role_files(c, r, nothing, NULL, &why) < 0) {
+			fprintf(stderr, "sallyportd check: %s\n", why.text);
+			status = 1;
+		}
+	}
+	if (status == 0)
+		printf("%s/sallyportd.yml is valid\n", c->dir);
+	edge_conf_free(c);
+	return status;
+}
+
+static const struct command {
+	const char *name;
+	int (*run)(const struct init_args *a);
+} commands[] = {{"init", cmd_init}, {"run", cmd_run}, {"check", cmd_check}};
+
+static int
+parse(int argc, char **argv, struct init_args *a)
+{
+	for (int o; (o = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
+		switch (o) {
+		case OPT_DIR: a->dir = optarg; break;
+		case OPT_TEAM: a->team = optarg; break;
+		case OPT_LISTEN: a->listen = optarg; break;
+		case OPT_TUNNEL: a->tunnel_listen = optarg; break;
+		case OPT_METRICS: a->metrics_listen = optarg; break;
+		case OPT_STORE: a->store = optarg; break;
+		case OPT_ADMIN: a->admin = optarg; break;
+		default: return usage(NULL, NULL);
+		}
+	}
+	if (optind != argc)
+		return usage(argv[0], "takes no further argument");
+	return a->dir ? 0 : usage(argv[0], "--dir is missing");
+}
+
+int
+main(int argc, char **argv)
+{
+	static const char *const names[] = {"init", "run", "check", "version", NULL};
+	struct init_args a = {0};
+
+	if (argc < 2 || !strcmp(argv[1], "help") || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
+		fputs(usage_text, argc < 2 ? stderr : stdout);
+		return argc < 2 ? 2 : 0;
+	}
+	if (!strcmp(argv[1], "version") || !strcmp(argv[1], "--version")) {
+		puts("sallyportd " SALLYPORT_VERSION);
+		return 0;
+	}
+	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+		if (strcmp(argv[1], commands[i].name))
+			continue;
+		int r = parse(argc - 1, argv + 1, &a);
+		return r ? r : commands[i].run(&a);
+	}
+	const char *near = str_nearest(argv[1], names);
+	fprintf(stderr, "sallyportd: unknown command \"%s\"%s%s%s\n", argv[1], near ? "; did you mean \"" : "", near ? near : "",
+	        near ? "\"?" : "");
+	return usage(NULL, NULL);
+}

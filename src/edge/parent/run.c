@@ -1,0 +1,540 @@
+#include "edge/parent/run.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "core/str.h"
+#include "edge/parent/notify.h"
+#include "edge/parent/role_proc.h"
+#include "io/ipc.h"
+#include "io/net_listen.h"
+
+#define THREADS_MAX 16      /* loop threads of front; more never paid on one edge */
+#define PING_EVERY_MS 10000
+#define PING_DEADLINE_MS 30000 /* a role that is silent for so long is killed and started anew */
+#define BACKOFF_MAX_MS 10000
+#define LIVED_LONG_MS 10000 /* a role that lived this long is restarted at once */
+#define KILL_GRACE_MS 5000
+#define CERT_CHECK_MS 30000
+
+enum proc_state { PROC_DOWN, PROC_STARTING, PROC_READY };
+
+struct edge;
+struct proc {
+	struct edge *e;
+	enum role role;
+	enum proc_state state;
+	pid_t pid;
+	struct ipc *ch;
+	int64_t started;
+	int64_t backoff;
+	unsigned restarts;
+	struct loop_timer again;
+};
+
+struct edge {
+	struct loop *loop;
+	struct edge_conf *conf;
+	unsigned threads;
+	struct proc proc[ROLE_N];
+	struct {
+		int fd;
+		char addr[64];
+	} lsn[3];
+	struct loop_signal term, intr, hup, chld;
+	struct loop_timer ping, kill_timer, certs;
+	struct timespec cert_time[2 * EDGE_CERTS_MAX];
+	bool announced, draining;
+	int status;
+};
+
+/* Which roles have a channel between them; front has one to judge per loop thread. */
+static const struct {
+	enum role a, b;
+} pairs[] = {{ROLE_FRONT, ROLE_JUDGE}, {ROLE_JUDGE, ROLE_SIGNER}, {ROLE_JUDGE, ROLE_FETCH}, {ROLE_SIGNER, ROLE_FETCH}};
+
+static const enum role roles[] = {ROLE_SIGNER, ROLE_FETCH, ROLE_JUDGE, ROLE_FRONT};
+#define NROLES (sizeof roles / sizeof *roles)
+
+static void on_ready(struct ipc *c, uint32_t id, const void *m, int fd, void *arg);
+static void on_fatal(struct ipc *c, uint32_t id, const void *m, int fd, void *arg);
+static void on_channel_closed(struct ipc *c, const char *why, void *arg);
+static void proc_again(void *arg);
+
+static const struct ipc_row parent_rows[] = {
+    {&pr_ready_def, 1, IPC_ONCE, on_ready},
+    {&pr_fatal_def, 1 | 2, IPC_ONCE, on_fatal},
+};
+static const struct ipc_ops parent_ops = {parent_rows, sizeof parent_rows / sizeof *parent_rows, on_channel_closed};
+
+/* --- starting ------------------------------------------------------------------------------------------------ */
+
+static int
+give_file(const char *name, int fd, void *arg)
+{
+	struct proc *p = arg;
+	struct pr_file m = {.name = name};
+
+	return ipc_send_fd(p->ch, &pr_file_def, &m, fd);
+}
+
+static int
+proc_configure(struct proc *p)
+{
+	struct edge *e = p->e;
+	struct pr_start start;
+	struct reason why = {0};
+
+	role_start_msg(e->conf, e->threads, &start);
+	int r = ipc_send(p->ch, &pr_start_def, &start);
+	for (unsigned k = 0; r == 0 && p->role == ROLE_FRONT && k < 3; k++) {
+		struct pr_listener m = {.kind = k, .addr = e->lsn[k].addr};
+		r = ipc_send_fd(p->ch, &pr_listener_def, &m, e->lsn[k].fd);
+	}
+	if (r == 0)
+		r = role_files(e->conf, p->role, give_file, p, &why);
+	if (r < 0)
+		log_error("role_configure", "role", role_name(p->role), "why", why.text[0] ? why.text : err_str(r), NULL);
+	return r;
+}
+
+static int
+proc_spawn(struct proc *p)
+{
+	struct reason why = {0};
+	int fd;
+
+	int r = role_spawn(p->e->conf, p->role, NULL, &p->pid, &fd, &why);
+	if (r < 0) {
+		log_error("role_spawn", "role", role_name(p->role), "why", why.text, NULL);
+		return r;
+	}
+	r = ipc_new(p->e->loop, fd, role_name(p->role), &parent_ops, p, &p->ch);
+	if (r < 0)
+		return r;
+	p->state = PROC_STARTING;
+	p->started = clock_mono_ms();
+	return proc_configure(p);
+}
+
+static int
+join_one(struct proc *a, struct proc *b, unsigned index)
+{
+	int sv[2];
+	struct pr_peer ma = {.role = b->role, .index = index}, mb = {.role = a->role, .index = index};
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) < 0)
+		return E_IO;
+	int r = ipc_send_fd(a->ch, &pr_peer_def, &ma, sv[0]);
+	if (r == 0)
+		r = ipc_send_fd(b->ch, &pr_peer_def, &mb, sv[1]);
+	close(sv[0]);
+	close(sv[1]);
+	return r;
+}
+
+/* Joins every pair that `only` is part of (ROLE_PARENT: every pair). */
+static int
+join_pairs(struct edge *e, enum role only)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < sizeof pairs / sizeof *pairs; i++) {
+		struct proc *a = &e->proc[pairs[i].a], *b = &e->proc[pairs[i].b];
+		if (only != ROLE_PARENT && a->role != only && b->role != only)
+			continue;
+		if (!a->ch || !b->ch)
+			continue;
+		unsigned n = a->role == ROLE_FRONT ? e->threads : 1;
+		for (unsigned k = 0; r == 0 && k < n; k++)
+			r = join_one(a, b, k);
+	}
+	return r;
+}
+
+static int
+proc_go(struct proc *p)
+{
+	struct pr_go go = {0};
+
+	return ipc_send(p->ch, &pr_go_def, &go);
+}
+
+static void
+tell_judge(struct proc *p, bool up)
+{
+	struct pr_role_state m = {.role = p->role, .up = up, .restarts = p->restarts};
+	struct proc *j = &p->e->proc[ROLE_JUDGE];
+
+	if (p != j && j->state == PROC_READY)
+		ipc_send(j->ch, &pr_role_state_def, &m);
+}
+
+static void
+on_ready(struct ipc *c, uint32_t id, const void *m, int fd, void *arg)
+{
+	struct proc *p = arg;
+	struct edge *e = p->e;
+
+	p->state = PROC_READY;
+	ipc_phase(c, 2);
+	log_info("role_ready", "role", role_name(p->role), "pid", log_num(p->pid), NULL);
+	tell_judge(p, true);
+	for (size_t i = 0; i < NROLES; i++)
+		if (e->proc[roles[i]].state != PROC_READY)
+			return;
+	if (e->announced)
+		return;
+	e->announced = true;
+	puts("ready");
+	fflush(stdout);
+	notify_manager("READY=1");
+}
+
+/* --- dying --------------------------------------------------------------------------------------------------- */
+
+static void
+on_fatal(struct ipc *c, uint32_t id, const void *mv, int fd, void *arg)
+{
+	const struct pr_fatal *m = mv;
+	struct proc *p = arg;
+
+	log_error("role_fatal", "role", role_name(p->role), "why", m->why, NULL);
+	if (!p->e->announced) { /* a start that cannot succeed is not tried again and again */
+		fprintf(stderr, "sallyportd: %s: %s\n", role_name(p->role), m->why);
+		p->e->status = 1;
+		loop_stop(p->e->loop);
+	}
+}
+
+static void
+on_channel_closed(struct ipc *c, const char *why, void *arg)
+{
+	struct proc *p = arg;
+
+	p->ch = NULL;
+	if (p->pid > 0 && !p->e->draining) {
+		log_warn("role_channel", "role", role_name(p->role), "why", why, NULL);
+		kill(p->pid, SIGKILL); /* a role that broke its channel is not to be trusted with another */
+	}
+}
+
+static void
+drain_next(struct edge *e)
+{
+	struct pr_drain m = {0};
+
+	if (e->proc[ROLE_FRONT].pid > 0)
+		return; /* the others serve front's last requests */
+	bool left = false;
+	for (size_t i = 0; i < NROLES; i++) {
+		struct proc *p = &e->proc[roles[i]];
+		if (p->pid <= 0)
+			continue;
+		left = true;
+		if (p->state == PROC_READY) {
+			p->state = PROC_STARTING;
+			ipc_send(p->ch, &pr_drain_def, &m);
+		}
+	}
+	if (!left)
+		loop_stop(e->loop);
+}
+
+static void
+proc_died(struct proc *p, int status)
+{
+	struct edge *e = p->e;
+	int64_t lived = clock_mono_ms() - p->started;
+
+	if (!e->draining || !WIFEXITED(status) || WEXITSTATUS(status))
+		log_warn("role_died", "role", role_name(p->role), "how", WIFSIGNALED(status) ? "signal" : "exit", "value",
+		         log_num(WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status)), "lived_ms", log_num(lived), NULL);
+	p->pid = 0;
+	p->state = PROC_DOWN;
+	if (p->ch) {
+		ipc_close(p->ch);
+		p->ch = NULL;
+	}
+	tell_judge(p, false);
+	if (e->draining) {
+		drain_next(e);
+		return;
+	}
+	if (!e->announced && lived < 2000 && p->restarts >= 3) {
+		fprintf(stderr, "sallyportd: %s does not stay up; the log above says why\n", role_name(p->role));
+		e->status = 1;
+		loop_stop(e->loop);
+		return;
+	}
+	p->backoff = lived >= LIVED_LONG_MS ? 0 : p->backoff ? p->backoff * 2 : 100;
+	if (p->backoff > BACKOFF_MAX_MS)
+		p->backoff = BACKOFF_MAX_MS;
+	timer_start(e->loop, &p->again, p->backoff, proc_again, p);
+}
+
+static void
+proc_again(void *arg)
+{
+	struct proc *p = arg;
+
+	p->restarts++;
+	if (proc_spawn(p) < 0 || join_pairs(p->e, p->role) < 0 || proc_go(p) < 0) {
+		if (p->pid > 0)
+			kill(p->pid, SIGKILL); /* comes back through SIGCHLD */
+		else
+			timer_start(p->e->loop, &p->again, BACKOFF_MAX_MS, proc_again, p);
+	}
+}
+
+static void
+on_chld(int signo, void *arg)
+{
+	struct edge *e = arg;
+
+	for (;;) {
+		int status;
+		pid_t pid = waitpid(-1, &status, WNOHANG);
+		if (pid <= 0)
+			return;
+		for (size_t i = 0; i < NROLES; i++)
+			if (e->proc[roles[i]].pid == pid)
+				proc_died(&e->proc[roles[i]], status);
+	}
+}
+
+/* --- watching ------------------------------------------------------------------------------------------------ */
+
+static void
+on_pong(int err, const void *m, void *arg)
+{
+	struct proc *p = arg;
+
+	if (err == E_TIMEOUT && p->pid > 0) {
+		log_error("role_hung", "role", role_name(p->role), NULL);
+		kill(p->pid, SIGKILL);
+	}
+}
+
+static void
+on_ping_time(void *arg)
+{
+	struct edge *e = arg;
+	struct pr_ping m = {0};
+
+	for (size_t i = 0; i < NROLES; i++) {
+		struct proc *p = &e->proc[roles[i]];
+		if (p->state == PROC_READY)
+			ipc_request(p->ch, &pr_ping_def, &m, &pr_pong_def, PING_DEADLINE_MS, on_pong, p);
+	}
+}
+
+/* --- reload and drain ------------------------------------------------------------------------------------------ */
+
+static void
+send_reload(struct edge *e)
+{
+	struct pr_reload m = {0};
+	struct reason why = {0};
+	struct proc *f = &e->proc[ROLE_FRONT];
+
+	if (f->state == PROC_READY && role_files(e->conf, ROLE_FRONT, give_file, f, &why) < 0) {
+		log_error("reload_refused", "why", why.text, NULL);
+		return;
+	}
+	for (size_t i = 0; i < NROLES; i++)
+		if (e->proc[roles[i]].state == PROC_READY)
+			ipc_send(e->proc[roles[i]].ch, &pr_reload_def, &m);
+}
+
+static void
+on_hup(int signo, void *arg)
+{
+	struct edge *e = arg;
+	struct edge_conf *fresh = NULL;
+	struct conf_error err;
+
+	if (edge_conf_load(e->conf->dir, &fresh, &err) < 0) {
+		log_error("reload_refused", "why", err.text, NULL); /* what runs goes on with what it has */
+		return;
+	}
+	if (strcmp(fresh->listen, e->conf->listen) || strcmp(fresh->tunnel_listen, e->conf->tunnel_listen) ||
+	    strcmp(fresh->metrics_listen, e->conf->metrics_listen) || strcmp(fresh->team.host, e->conf->team.host))
+		log_warn("reload_partial", "why", "addresses and the team name change at a restart only", NULL);
+	edge_conf_free(e->conf);
+	e->conf = fresh;
+	log_info("reload", NULL);
+	send_reload(e);
+}
+
+/* Configured certificates are read again when their files change, as certbot and friends leave them. */
+static bool
+certs_changed(struct edge *e)
+{
+	bool changed = false;
+
+	for (size_t i = 0; i < 2 * e->conf->ncerts; i++) {
+		struct stat st;
+		const char *path = i % 2 ? e->conf->certs[i / 2].key : e->conf->certs[i / 2].cert;
+		if (stat(path, &st) < 0)
+			continue;
+		if (e->cert_time[i].tv_sec && (e->cert_time[i].tv_sec != st.st_mtim.tv_sec || e->cert_time[i].tv_nsec != st.st_mtim.tv_nsec))
+			changed = true;
+		e->cert_time[i] = st.st_mtim;
+	}
+	return changed;
+}
+
+static void
+on_certs_time(void *arg)
+{
+	struct edge *e = arg;
+
+	if (certs_changed(e))
+		send_reload(e);
+}
+
+static void
+kill_all(void *arg)
+{
+	struct edge *e = arg;
+
+	for (size_t i = 0; i < NROLES; i++)
+		if (e->proc[roles[i]].pid > 0)
+			kill(e->proc[roles[i]].pid, SIGKILL);
+}
+
+static void
+on_term(int signo, void *arg)
+{
+	struct edge *e = arg;
+	struct pr_drain m = {0};
+
+	if (e->draining) {
+		kill_all(e);
+		return;
+	}
+	e->draining = true;
+	log_info("drain", "signal", log_num(signo), NULL);
+	notify_manager("STOPPING=1");
+	for (size_t i = 0; i < NROLES; i++)
+		timer_stop(&e->proc[roles[i]].again);
+	timer_start(e->loop, &e->kill_timer, e->conf->drain_ms + KILL_GRACE_MS, kill_all, e);
+	if (e->proc[ROLE_FRONT].state == PROC_READY)
+		ipc_send(e->proc[ROLE_FRONT].ch, &pr_drain_def, &m);
+	else if (e->proc[ROLE_FRONT].pid > 0)
+		kill(e->proc[ROLE_FRONT].pid, SIGKILL);
+	else
+		drain_next(e);
+}
+
+/* --- the whole ------------------------------------------------------------------------------------------------- */
+
+static int
+open_listeners(struct edge *e)
+{
+	const char *want[3] = {e->conf->listen, e->conf->tunnel_listen, e->conf->metrics_listen};
+
+	for (unsigned k = 0; k < 3; k++) {
+		struct reason why = {0};
+		if (listen_open(want[k], &e->lsn[k].fd, e->lsn[k].addr, &why) < 0) {
+			fprintf(stderr, "sallyportd: cannot listen on %s: %s\n", want[k], why.text);
+			return E_IO;
+		}
+		log_info("listen", "kind", k == LISTEN_USERS ? "users" : k == LISTEN_TUNNELS ? "tunnels" : "metrics", "addr",
+		         e->lsn[k].addr, NULL);
+	}
+	return 0;
+}
+
+static int
+start_all(struct edge *e)
+{
+	for (size_t i = 0; i < NROLES; i++)
+		if (proc_spawn(&e->proc[roles[i]]) < 0)
+			return E_IO;
+	if (join_pairs(e, ROLE_PARENT) < 0)
+		return E_IO;
+	for (size_t i = 0; i < NROLES; i++)
+		if (proc_go(&e->proc[roles[i]]) < 0)
+			return E_IO;
+	return 0;
+}
+
+static unsigned
+thread_count(const struct edge_conf *c)
+{
+	long n = c->threads ? (long)c->threads : sysconf(_SC_NPROCESSORS_ONLN);
+
+	return n < 1 ? 1 : n > THREADS_MAX ? THREADS_MAX : (unsigned)n;
+}
+
+static void
+edge_free(struct edge *e)
+{
+	kill_all(e);
+	for (size_t i = 0; i < ROLE_N; i++) {
+		struct proc *p = &e->proc[i];
+		timer_stop(&p->again);
+		if (p->ch)
+			ipc_close(p->ch);
+		if (p->pid > 0)
+			waitpid(p->pid, NULL, 0);
+	}
+	timer_stop(&e->ping);
+	timer_stop(&e->kill_timer);
+	timer_stop(&e->certs);
+	signal_stop(&e->term);
+	signal_stop(&e->intr);
+	signal_stop(&e->hup);
+	signal_stop(&e->chld);
+	for (unsigned k = 0; k < 3; k++)
+		if (e->lsn[k].fd > 0)
+			close(e->lsn[k].fd);
+	loop_free(e->loop);
+	edge_conf_free(e->conf);
+}
+
+int
+edge_run(struct edge_conf *c)
+{
+	struct edge e = {.conf = c, .threads = thread_count(c)};
+	struct reason why = {0};
+
+	signal(SIGPIPE, SIG_IGN);
+	for (unsigned i = 0; i < ROLE_N; i++)
+		e.proc[i] = (struct proc){.e = &e, .role = i};
+	if (loop_new(&e.loop) < 0) {
+		edge_conf_free(c);
+		return 1;
+	}
+	e.status = 1;
+	if (role_dirs(c, &why) < 0) {
+		fprintf(stderr, "sallyportd: %s\n", why.text);
+		goto out;
+	}
+	if (open_listeners(&e) < 0)
+		goto out;
+	if (signal_start(e.loop, &e.term, SIGTERM, on_term, &e) < 0 || signal_start(e.loop, &e.intr, SIGINT, on_term, &e) < 0 ||
+	    signal_start(e.loop, &e.hup, SIGHUP, on_hup, &e) < 0 || signal_start(e.loop, &e.chld, SIGCHLD, on_chld, &e) < 0)
+		goto out;
+	if (start_all(&e) < 0)
+		goto out;
+	certs_changed(&e);
+	timer_repeat(e.loop, &e.ping, PING_EVERY_MS, on_ping_time, &e);
+	timer_repeat(e.loop, &e.certs, CERT_CHECK_MS, on_certs_time, &e);
+	e.status = 0;
+	loop_run(e.loop);
+	log_info("stopped", NULL);
+out:
+	edge_free(&e);
+	return e.status;
+}
