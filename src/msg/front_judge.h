@@ -73,6 +73,20 @@ MSG_DECLARE(fj_push, FJ_PUSH) /* every link of the tunnel on every thread */
 #define FJ_UNLINK(F, S) F(S, U64, link, UINT64_MAX) F(S, STR, tunnel, 36) F(S, STR, why, 128) /* link 0 = all of the tunnel */
 MSG_DECLARE(fj_unlink, FJ_UNLINK)
 
+/* A new channel to judge (it was restarted) begins with what lives on this thread: links that were registered before, and tickets.
+   The links' secrets were checked by the judge that registered them and are not kept. */
+#define FJ_LINK_UP(F, S)                                                                           \
+	F(S, U64, link, UINT64_MAX) F(S, STR, tunnel, 36) F(S, STR, client_id, 36)                 \
+	F(S, U32, index, 255) F(S, STR, version, 64) F(S, STR, arch, 64) F(S, STR, conn_id, 36)    \
+	F(S, STR, address, 64) F(S, BOOL, leaving, 1) F(S, I64, since, INT64_MAX) /* wall-clock seconds */ \
+	F(S, U32, config, INT32_MAX) /* version of the configuration it last took; 0 = none */
+MSG_DECLARE(fj_link_up, FJ_LINK_UP)
+#define FJ_TICKET_LIVE(F, S)                                                                       \
+	F(S, U64, ticket, UINT64_MAX) F(S, STR, tunnel, 36) F(S, STR, authority, 300)              \
+	F(S, STR, client_ip, 64) F(S, I64, since, INT64_MAX) F(S, I64, until, INT64_MAX)           \
+	F(S, STR, assertion, 16384) /* cf-access-jwt-assertion of its RELAY: whose session it is */
+MSG_DECLARE(fj_ticket_live, FJ_TICKET_LIVE)
+
 /* The edge's own certificate: front makes its key, the signer's private CA signs a leaf over the configured names. */
 #define FJ_LEAF(F, S) F(S, DATA, spki, 1024)
 MSG_DECLARE(fj_leaf, FJ_LEAF) /* request */
