@@ -37,7 +37,9 @@ struct ipc_ops {
 
 /* Takes fd. name: the peer, for logs; static storage. Phase begins as 1. */
 int ipc_new(struct loop *l, int fd, const char *name, const struct ipc_ops *ops, void *arg, struct ipc **ret_c);
-void ipc_close(struct ipc *c); /* flushes what the kernel takes, no closed() callback, pending requests get E_CLOSED */
+/* Flushes what the kernel takes; no closed() callback; pending requests get E_CLOSED before this returns. NULL is fine; also
+   inside a handler. Not after closed() has returned. */
+void ipc_close(struct ipc *c);
 void ipc_phase(struct ipc *c, unsigned phase_bit);
 const char *ipc_name(const struct ipc *c);
 void *ipc_arg(const struct ipc *c);
@@ -45,7 +47,7 @@ void *ipc_arg(const struct ipc *c);
 int ipc_send(struct ipc *c, const struct msg_def *d, const void *m); /* c may be NULL: E_CLOSED */
 int ipc_send_fd(struct ipc *c, const struct msg_def *d, const void *m, int fd); /* fd is duplicated into the message; caller keeps its own */
 
-/* Reply decodes as reply_def; fn gets err 0 and the struct, or E_TIMEOUT/E_CLOSED/E_FORMAT and NULL. */
+/* When this returns an error, fn will not come. deadline_ms > 0. Reply decodes as reply_def; fn gets err 0 and the struct, or E_TIMEOUT/E_CLOSED/E_FORMAT and NULL. */
 typedef void ipc_reply_fn(int err, const void *m, void *arg);
 int ipc_request(struct ipc *c, const struct msg_def *d, const void *m, const struct msg_def *reply_def, int64_t deadline_ms,
                 ipc_reply_fn *fn, void *arg);

@@ -194,6 +194,8 @@ loop_free(struct loop *l)
 {
 	if (!l)
 		return;
+	for (int i = 0; i < LAST_PASSES; i++)
+		run_defers(l);
 	while (l->pool) {
 		struct timer_handle *h = l->pool;
 
