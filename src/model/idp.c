@@ -1,0 +1,346 @@
+#include "model/idp.h"
+
+#include "core/str.h"
+#include "core/url.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define IDP_USERS_MAX 100000
+
+static const char *const idp_type_words[] = {"local", "onetimepin", "oidc", "okta", "google", "github", NULL};
+
+const char *
+idp_type_str(int t)
+{
+	return t >= 0 && t <= IDP_GITHUB ? idp_type_words[t] : "?";
+}
+
+/* --- users of a local provider --------------------------------------------------------------------------------------
+ */
+
+#define AT(m) offsetof(struct idp_user, m)
+static const struct model_field user_fields[] = {
+    {"email", MT_EMAIL, AT(email), MF_REQUIRED},     {"password", MT_SECRET, AT(password)},
+    {"password_hash", MT_SECRET, AT(password_hash)}, {"totp", MT_SECRET, AT(totp)},
+    {"groups", MT_STRS, AT(groups), MF_EMPTY},       {0},
+};
+#undef AT
+static const struct model_table user_table = {"user", user_fields};
+
+static void
+users_release(void *rec)
+{
+	struct idp *i = rec;
+
+	for (size_t k = 0; k < i->nusers; k++)
+		model_release(&user_table, &i->users[k]);
+	free(i->users);
+	i->users = NULL;
+	i->nusers = 0;
+}
+
+static int
+users_read(void *rec, const json_t *v, bool text_scalars, struct model_error *err)
+{
+	struct idp *i = rec;
+	size_t n = json_array_size(v);
+	int ret;
+
+	if (!json_is_array(v))
+		return model_fail(err, "", "expected a list of users such as {email: jdoe@example.com, password: ...}");
+	if (n > IDP_USERS_MAX)
+		return model_fail(err, "", "found %zu users, expected at most %d", n, IDP_USERS_MAX);
+	users_release(i);
+	i->users = calloc(n ? n : 1, sizeof *i->users);
+	if (!i->users)
+		return E_NOMEM;
+	for (size_t k = 0; k < n; k++) {
+		struct idp_user *u = &i->users[i->nusers++];
+
+		ret = model_read(&user_table, json_array_get(v, k), text_scalars, u, err);
+		if (ret == E_OK && u->password.n && u->password_hash.n)
+			ret = model_fail(err, "", "found both password and password_hash, expected one of them");
+		if (ret != E_OK) {
+			model_error_prefix(err, "/%zu", k);
+			return ret;
+		}
+	}
+	return E_OK;
+}
+
+/* Secrets stay out in every form: the signer keeps them. */
+static json_t *
+users_write(const void *rec, enum model_form form)
+{
+	const struct idp *i = rec;
+	json_t *list;
+
+	if (i->type != IDP_LOCAL)
+		return NULL;
+	list = json_array();
+	for (size_t k = 0; list && k < i->nusers; k++) {
+		if (json_array_append_new(list, model_write(&user_table, &i->users[k], MODEL_API)) != 0) {
+			json_decref(list);
+			return NULL;
+		}
+	}
+	return list;
+}
+
+/* --- config ---------------------------------------------------------------------------------------------------------
+ */
+
+#define AT(m) offsetof(struct idp_config, m)
+static const struct model_field config_fields[] = {
+    {"client_id", MT_TEXT, AT(client_id)},
+    {"client_secret", MT_SECRET, AT(client_secret)},
+    {"issuer", MT_TEXT, AT(issuer)},
+    {"auth_url", MT_TEXT, AT(auth_url)},
+    {"token_url", MT_TEXT, AT(token_url)},
+    {"certs_url", MT_TEXT, AT(certs_url)},
+    {"okta_account", MT_TEXT, AT(okta_account)},
+    {"authorization_server_id", MT_TEXT, AT(authorization_server_id)},
+    {"apps_domain", MT_TEXT, AT(apps_domain)},
+    {"email_claim_name", MT_TEXT, AT(email_claim_name)},
+    {"prompt", MT_TEXT, AT(prompt)},
+    {"scopes", MT_STRS, AT(scopes)},
+    {"claims", MT_STRS, AT(claims)},
+    {"pkce_enabled", MT_BOOL, AT(pkce_enabled), MF_EMPTY},
+    {"redirect_url", MT_TEXT, .flags = MF_IGNORE},
+    {0},
+};
+#undef AT
+static const struct model_table config_table = {"identity provider's config", config_fields};
+
+static int
+config_read(void *rec, const json_t *v, bool text_scalars, struct model_error *err)
+{
+	return model_read(&config_table, v, text_scalars, &((struct idp *)rec)->config, err);
+}
+
+static json_t *
+config_write(const void *rec, enum model_form form)
+{
+	const struct idp *i = rec;
+
+	if (i->type == IDP_LOCAL || i->type == IDP_ONETIMEPIN)
+		return json_object();
+	return model_write(&config_table, &i->config, MODEL_API);
+}
+
+static void
+config_release(void *rec)
+{
+	model_release(&config_table, &((struct idp *)rec)->config);
+}
+
+/* --- the provider ---------------------------------------------------------------------------------------------------
+ */
+
+#define AT(m) offsetof(struct idp, m)
+static const struct model_field idp_fields[] = {
+    {"id", MT_ID, AT(id)},
+    {"name", MT_NAME, AT(name), MF_REQUIRED},
+    {"type", MT_ENUM, AT(type), MF_REQUIRED, .words = idp_type_words},
+    {"config", MT_CUSTOM, .read = config_read, .write = config_write, .release = config_release},
+    {"domains", MT_STRS, AT(domains), MF_EMPTY},
+    {"users", MT_CUSTOM, .read = users_read, .write = users_write, .release = users_release},
+    {"created_at", MT_TIME, AT(created_at)},
+    {"updated_at", MT_TIME, AT(updated_at)},
+    {"read_only", MT_BOOL, .flags = MF_IGNORE},
+    {"scim_config", MT_JSON, .flags = MF_IGNORE},
+    {0},
+};
+#undef AT
+static const struct model_table idp_table = {"identity provider", idp_fields};
+
+static int
+url_check(const char *field, const char *s, struct model_error *err)
+{
+	char pointer[64];
+	struct url u = {0};
+	bool ok = !s;
+
+	if (s && url_parse(s, &u) == 0)
+		ok = strcmp(u.scheme, "https") == 0 ||
+		     (strcmp(u.scheme, "http") == 0 && (host_is_localhost(u.at.host) || u.at.is_ip));
+	url_release(&u);
+	if (ok)
+		return E_OK;
+	snprintf(pointer, sizeof pointer, "/config/%s", field);
+	return model_fail(err, pointer, "found \"%.60s\", expected a URL such as https://idp.example.com", s);
+}
+
+static int
+idp_check(struct idp *i, struct model_error *err)
+{
+	const struct idp_config *c = &i->config;
+	char host[HOST_MAX + 1];
+	const struct {
+		const char *name, *url;
+	} urls[] = {{"issuer", c->issuer},
+	            {"auth_url", c->auth_url},
+	            {"token_url", c->token_url},
+	            {"certs_url", c->certs_url},
+	            {"okta_account", c->okta_account}};
+
+	for (size_t k = 0; k < sizeof urls / sizeof *urls; k++)
+		if (url_check(urls[k].name, urls[k].url, err) != 0)
+			return E_FORMAT;
+	if (i->type >= IDP_OIDC && !c->client_id)
+		return model_fail(err, "/config", "a provider of type %s lacks config: {client_id: ...}",
+		                  idp_type_str(i->type));
+	if (i->type == IDP_OIDC && !c->issuer && !(c->auth_url && c->token_url && c->certs_url))
+		return model_fail(err, "/config",
+		                  "a provider of type oidc lacks config: {issuer: https://idp.example.com}");
+	if (i->type == IDP_OKTA && !c->okta_account && !c->issuer)
+		return model_fail(err, "/config",
+		                  "a provider of type okta lacks config: {okta_account: https://x.okta.com}");
+	if (i->type != IDP_LOCAL && i->nusers)
+		return model_fail(err, "/users", "found users under type %s, expected them under type local",
+		                  idp_type_str(i->type));
+	for (size_t k = 0; k < i->domains.n; k++) {
+		if (host_parse(i->domains.v[k], strlen(i->domains.v[k]), host) != 0) {
+			model_fail(err, "", "found \"%.60s\", expected a mail domain such as example.com",
+			           i->domains.v[k]);
+			model_error_prefix(err, "/domains/%zu", k);
+			return E_FORMAT;
+		}
+		str_lower(i->domains.v[k]);
+	}
+	return E_OK;
+}
+
+int
+idp_from_json(const json_t *j, bool text_scalars, struct idp **ret_i, struct model_error *err)
+{
+	struct idp *i = calloc(1, sizeof *i);
+	int ret;
+
+	if (!i)
+		return E_NOMEM;
+	i->config.pkce_enabled = true;
+	ret = model_read(&idp_table, j, text_scalars, i, err);
+	if (ret == E_OK)
+		ret = idp_check(i, err);
+	if (ret != E_OK) {
+		idp_free(i);
+		return ret;
+	}
+	*ret_i = i;
+	return E_OK;
+}
+
+json_t *
+idp_to_json(const struct idp *i, enum model_form form)
+{
+	return model_write(&idp_table, i, form);
+}
+
+void
+idp_free(struct idp *i)
+{
+	if (!i)
+		return;
+	model_release(&idp_table, i);
+	free(i);
+}
+
+/* The issuer that ID tokens must name. Heap, or NULL. */
+static char *
+issuer_of(const struct idp *i)
+{
+	const struct idp_config *c = &i->config;
+
+	if (c->issuer)
+		return str_dup(c->issuer);
+	switch (i->type) {
+	case IDP_GOOGLE:
+		return str_dup("https://accounts.google.com");
+	case IDP_OKTA:
+		if (c->authorization_server_id)
+			return str_fmt("%s/oauth2/%s", c->okta_account, c->authorization_server_id);
+		return str_dup(c->okta_account);
+	default:
+		return str_dup("");
+	}
+}
+
+int
+idp_provider_record(const struct idp *i, struct buf *out)
+{
+	const struct idp_config *c = &i->config;
+	char *issuer = issuer_of(i);
+	json_t *o = NULL;
+	int ret = E_NOMEM;
+
+	if (!issuer)
+		goto out;
+	o = json_pack("{ss* ss ss ss ss* so so so ss* ss* ss* ss* ss* ss*}", "id", i->id, "name", i->name, "type",
+	              idp_type_str(i->type), "issuer", issuer, "client_id", c->client_id, "scopes",
+	              strs_to_json(&c->scopes), "claims", strs_to_json(&c->claims), "domains",
+	              strs_to_json(&i->domains), "email_claim", c->email_claim_name, "auth_url", c->auth_url,
+	              "token_url", c->token_url, "certs_url", c->certs_url, "apps_domain", c->apps_domain, "prompt",
+	              c->prompt);
+	if (!o)
+		goto out;
+	if (c->client_secret.d &&
+	    json_object_set_new(o, "client_secret",
+	                        json_stringn((const char *)c->client_secret.d, c->client_secret.n)) != 0)
+		goto out;
+	ret = json_dump(o, out);
+out:
+	json_decref(o);
+	free(issuer);
+	return ret;
+}
+
+/* --- administrators -------------------------------------------------------------------------------------------------
+ */
+
+static const char *const role_words[] = {"admin", "auditor", "read-only", NULL};
+
+#define AT(m) offsetof(struct admin, m)
+static const struct model_field admin_fields[] = {
+    {"id", MT_ID, AT(id)},
+    {"email", MT_EMAIL, AT(email), MF_REQUIRED},
+    {"idp", MT_NAME, AT(idp), MF_REQUIRED},
+    {"role", MT_ENUM, AT(role), MF_REQUIRED, .words = role_words},
+    {"sub", MT_TEXT, AT(sub)},
+    {0},
+};
+#undef AT
+static const struct model_table admin_table = {"admin", admin_fields};
+
+int
+admin_from_json(const json_t *j, bool text_scalars, struct admin **ret_a, struct model_error *err)
+{
+	struct admin *a = calloc(1, sizeof *a);
+	int ret;
+
+	if (!a)
+		return E_NOMEM;
+	ret = model_read(&admin_table, j, text_scalars, a, err);
+	if (ret != E_OK) {
+		admin_free(a);
+		return ret;
+	}
+	*ret_a = a;
+	return E_OK;
+}
+
+json_t *
+admin_to_json(const struct admin *a, enum model_form form)
+{
+	return model_write(&admin_table, a, form);
+}
+
+void
+admin_free(struct admin *a)
+{
+	if (!a)
+		return;
+	model_release(&admin_table, a);
+	free(a);
+}

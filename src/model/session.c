@@ -1,0 +1,80 @@
+#include "model/session.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define AT(m) offsetof(struct session, m)
+static const struct model_field session_fields[] = {
+    {"id", MT_TEXT, AT(id), MF_REQUIRED},
+    {"person", MT_TEXT, AT(person)},
+    {"sub", MT_TEXT, AT(sub)},
+    {"iss", MT_TEXT, AT(iss)},
+    {"subject", MT_TEXT, AT(subject)},
+    {"email", MT_TEXT, AT(email)},
+    {"idp", MT_TEXT, AT(idp)},
+    {"idp_type", MT_TEXT, AT(idp_type)},
+    {"amr", MT_STRS, AT(amr), MF_EMPTY},
+    {"groups", MT_STRS, AT(groups), MF_EMPTY},
+    {"claims", MT_JSON, AT(claims), MF_STORE},
+    {"ip", MT_TEXT, AT(ip)},
+    {"country", MT_TEXT, AT(country)},
+    {"user_agent", MT_TEXT, AT(user_agent)},
+    {"apps", MT_STRS, AT(apps), MF_EMPTY},
+    {"created_at", MT_TIME, AT(created_at)},
+    {"expires_at", MT_TIME, AT(expires_at)},
+    {"last_seen", MT_TIME, AT(last_seen)},
+    {"revoked_at", MT_TIME, AT(revoked_at)},
+    {"revoked_why", MT_TEXT, AT(revoked_why)},
+    {"revoked_apps", MT_STRS, AT(revoked_apps)},
+    {0},
+};
+#undef AT
+static const struct model_table session_table = {"session", session_fields};
+
+static bool
+id_ok(const char *s)
+{
+	size_t n = strlen(s);
+
+	return n >= 1 && n <= 64 && strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-") == n;
+}
+
+int
+session_from_json(const json_t *j, bool text_scalars, struct session **ret_s, struct model_error *err)
+{
+	struct session *s = calloc(1, sizeof *s);
+	int ret;
+
+	if (!s)
+		return E_NOMEM;
+	ret = model_read(&session_table, j, text_scalars, s, err);
+	if (ret == E_OK && !id_ok(s->id))
+		ret = model_fail(err, "/id", "expected 1 to 64 of A-Z a-z 0-9 _ -");
+	if (ret != E_OK) {
+		session_free(s);
+		return ret;
+	}
+	*ret_s = s;
+	return E_OK;
+}
+
+json_t *
+session_to_json(const struct session *s, enum model_form form)
+{
+	return model_write(&session_table, s, form);
+}
+
+void
+session_free(struct session *s)
+{
+	if (!s)
+		return;
+	model_release(&session_table, s);
+	free(s);
+}
+
+bool
+session_live(const struct session *s, int64_t now)
+{
+	return s->revoked_at == 0 && now < s->expires_at;
+}
