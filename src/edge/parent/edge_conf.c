@@ -12,7 +12,8 @@ static int
 set_text(const char *file, const struct conf_node *v, struct conf_error *err, char *dst, size_t size, const char *want)
 {
 	if (v->kind != CONF_SCALAR || !*v->text)
-		return conf_fail(file, v, err, "found %s, expected %s", v->kind == CONF_SCALAR ? "nothing" : "a block", want);
+		return conf_fail(file, v, err, "found %s, expected %s", v->kind == CONF_SCALAR ? "nothing" : "a block",
+		                 want);
 	if (str_copy(dst, size, v->text) < 0)
 		return conf_fail(file, v, err, "found %zu characters, expected at most %zu", strlen(v->text), size - 1);
 	return 0;
@@ -45,16 +46,17 @@ key_team(void *t, const char *file, const struct conf_node *v, struct conf_error
 	if (r < 0)
 		return r;
 	if (hostport_parse(text, 443, &c->team) < 0 || c->team.is_ip)
-		return conf_fail(file, v, err, "found \"%s\", expected a host name and perhaps a port, for example access.example.com:8443",
-		                 text);
+		return conf_fail(
+		    file, v, err,
+		    "found \"%s\", expected a host name and perhaps a port, for example access.example.com:8443", text);
 	return 0;
 }
 
-#define ADDR_KEY(member)                                                                                  \
+#define ADDR_KEY(member)                                                                                      \
 	static int key_##member(void *t, const char *file, const struct conf_node *v, struct conf_error *err) \
-	{                                                                                                 \
-		struct edge_conf *c = t;                                                                  \
-		return set_addr(file, v, err, c->member, sizeof c->member);                               \
+	{                                                                                                     \
+		struct edge_conf *c = t;                                                                      \
+		return set_addr(file, v, err, c->member, sizeof c->member);                                   \
 	}
 ADDR_KEY(listen)
 ADDR_KEY(tunnel_listen)
@@ -83,7 +85,8 @@ key_hex32(const char *file, const struct conf_node *v, struct conf_error *err, c
 	if (r < 0)
 		return r;
 	if (strlen(dst) != 32 || strspn(dst, "0123456789abcdef") != 32)
-		return conf_fail(file, v, err, "found \"%s\", expected 32 lower-case hexadecimal digits as init wrote them", dst);
+		return conf_fail(file, v, err,
+		                 "found \"%s\", expected 32 lower-case hexadecimal digits as init wrote them", dst);
 	return 0;
 }
 
@@ -155,7 +158,8 @@ static int
 cert_path(char **dst, const char *file, const struct conf_node *v, struct conf_error *err)
 {
 	if (v->kind != CONF_SCALAR || v->text[0] != '/')
-		return conf_fail(file, v, err, "found \"%s\", expected an absolute path", v->kind == CONF_SCALAR ? v->text : "a block");
+		return conf_fail(file, v, err, "found \"%s\", expected an absolute path",
+		                 v->kind == CONF_SCALAR ? v->text : "a block");
 	free(*dst);
 	*dst = str_dup(v->text);
 	return *dst ? 0 : E_NOMEM;
@@ -180,11 +184,14 @@ key_pair_key(void *t, const char *file, const struct conf_node *v, struct conf_e
 static int
 key_certificates(void *t, const char *file, const struct conf_node *v, struct conf_error *err)
 {
-	static const struct conf_key keys[] = {{"cert", CONF_REQUIRED, key_pair_cert}, {"key", CONF_REQUIRED, key_pair_key}};
+	static const struct conf_key keys[] = {{"cert", CONF_REQUIRED, key_pair_cert},
+	                                       {"key", CONF_REQUIRED, key_pair_key}};
 	struct edge_conf *c = t;
 
 	if (v->kind != CONF_LIST)
-		return conf_fail(file, v, err, "found a value, expected a list, for example [{cert: /etc/ssl/a.pem, key: /etc/ssl/a.key}]");
+		return conf_fail(
+		    file, v, err,
+		    "found a value, expected a list, for example [{cert: /etc/ssl/a.pem, key: /etc/ssl/a.key}]");
 	for (const struct conf_node *n = v->sub; n; n = n->next) {
 		struct cert_pair p = {0};
 		if (c->ncerts == EDGE_CERTS_MAX)
@@ -260,8 +267,10 @@ key_role_uids(void *t, const char *file, const struct conf_node *v, struct conf_
 	if (dash)
 		*dash++ = 0;
 	if (!dash || str_u64(text, 4000000000u, &a) < 0 || str_u64(dash, 4000000000u, &b) < 0 || a < 1000 || b < a + 4)
-		return conf_fail(file, v, err, "found \"%s\", expected FIRST-LAST with at least five uids from 1000 up, for example 64100-64109",
-		                 v->text);
+		return conf_fail(
+		    file, v, err,
+		    "found \"%s\", expected FIRST-LAST with at least five uids from 1000 up, for example 64100-64109",
+		    v->text);
 	c->uid_first = (uint32_t)a;
 	c->uid_last = (uint32_t)b;
 	return 0;

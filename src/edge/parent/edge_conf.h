@@ -1,6 +1,6 @@
 /*
- * edge_conf: sallyportd.yml, as a struct. Parse into a new one, validate whole, then use: errors are one line with file:line.
- * Owner: edge_conf_free. May block: edge_conf_load reads files.
+ * edge_conf: sallyportd.yml, as a struct. Parse into a new one, validate whole, then use: errors are one line with
+ * file:line. Owner: edge_conf_free. May block: edge_conf_load reads files.
  */
 #ifndef EDGE_PARENT_EDGE_CONF_H
 #define EDGE_PARENT_EDGE_CONF_H
@@ -15,13 +15,13 @@
 
 struct edge_conf {
 	char dir[4096];
-	struct hostport team;       /* as users reach it; port always set */
+	struct hostport team; /* as users reach it; port always set */
 	char listen[64], tunnel_listen[64], metrics_listen[64];
 	char store[1024];
 	char account[33], zone[33];
 	char admin[255];
 	char local_idp[37];
-	uint32_t threads;           /* 0 = one a core */
+	uint32_t threads; /* 0 = one a core */
 	uint32_t edge_no;
 	enum log_level log_level;
 	char log_level_text[8];

@@ -83,7 +83,8 @@ conf_fill(struct init *in, const struct init_args *a)
 	if (hostport_parse(c->listen, 0, &lp) < 0 || !lp.is_ip || !lp.port)
 		return fail("--listen", "expected ADDR:PORT, for example 0.0.0.0:8443");
 	if (hostport_parse(a->team, lp.port, &c->team) < 0 || c->team.is_ip)
-		return fail(a->team, "--team wants a host name and perhaps a port, for example access.example.com:8443");
+		return fail(a->team,
+		            "--team wants a host name and perhaps a port, for example access.example.com:8443");
 	if (a->store && strcmp(a->store, "sqlite"))
 		return fail(a->store, "--store: this build has the embedded store only; use sqlite");
 	if (a->admin && (!strchr(a->admin, '@') || str_copy(c->admin, sizeof c->admin, a->admin) < 0))
@@ -117,7 +118,9 @@ dir_make(struct init *in, const char *dir)
 	if (path_in(in, "sallyportd.yml", yml, sizeof yml) < 0)
 		return fail(dir, "path too long");
 	if (access(yml, F_OK) == 0)
-		return fail(yml, "there is an edge here already; nothing was changed (choose another --dir, or remove this one)");
+		return fail(
+		    yml,
+		    "there is an edge here already; nothing was changed (choose another --dir, or remove this one)");
 	return chmod(in->conf.dir, 0711) < 0 ? fail(in->conf.dir, strerror(errno)) : 0;
 }
 
@@ -173,8 +176,8 @@ write_cert_pem(struct init *in, struct slice token)
 
 	buf_init_secret(&json, 65536);
 	buf_init_secret(&pem, 131072);
-	r = buf_putf(&json, "{\"zoneID\":\"%s\",\"accountID\":\"%s\",\"apiToken\":\"%.*s\"}", in->conf.zone, in->conf.account,
-	             (int)token.n, (const char *)token.p);
+	r = buf_putf(&json, "{\"zoneID\":\"%s\",\"accountID\":\"%s\",\"apiToken\":\"%.*s\"}", in->conf.zone,
+	             in->conf.account, (int)token.n, (const char *)token.p);
 	if (r == 0)
 		r = pem_put(&pem, "ARGO TUNNEL TOKEN", buf_ptr(&json), buf_len(&json));
 	if (r == 0)
@@ -194,22 +197,23 @@ write_conf(const struct init *in)
 
 	hostport_format(&c->team, team, sizeof team);
 	buf_init(&b, 65536);
-	r = buf_putf(&b,
-	             "# The edge's configuration. 'sallyportd check --dir %s' says what is wrong with it.\n"
-	             "team: %s                 # the host name users sign in at, with the port they reach it by\n"
-	             "listen: %s               # users\n"
-	             "tunnel_listen: %s        # connectors\n"
-	             "metrics_listen: %s       # /metrics /healthz /readyz, plain HTTP\n"
-	             "store: %s\n"
-	             "account: %s\n"
-	             "zone: %s\n"
-	             "local_idp: %s\n"
-	             "%s%s%s"
-	             "# tls: {certificates: [{cert: /etc/ssl/edge.pem, key: /etc/ssl/edge.key}]}   # instead of the private CA\n"
-	             "# allow_private: [10.0.0.0/8]     # identity providers at private addresses\n"
-	             "# deadlines: {handshake: 10s, head: 10s, body: 30s, drain: 30s}\n",
-	             c->dir, team, c->listen, c->tunnel_listen, c->metrics_listen, c->store, c->account, c->zone, c->local_idp,
-	             c->admin[0] ? "admin: " : "", c->admin, c->admin[0] ? "\n" : "");
+	r = buf_putf(
+	    &b,
+	    "# The edge's configuration. 'sallyportd check --dir %s' says what is wrong with it.\n"
+	    "team: %s                 # the host name users sign in at, with the port they reach it by\n"
+	    "listen: %s               # users\n"
+	    "tunnel_listen: %s        # connectors\n"
+	    "metrics_listen: %s       # /metrics /healthz /readyz, plain HTTP\n"
+	    "store: %s\n"
+	    "account: %s\n"
+	    "zone: %s\n"
+	    "local_idp: %s\n"
+	    "%s%s%s"
+	    "# tls: {certificates: [{cert: /etc/ssl/edge.pem, key: /etc/ssl/edge.key}]}   # instead of the private CA\n"
+	    "# allow_private: [10.0.0.0/8]     # identity providers at private addresses\n"
+	    "# deadlines: {handshake: 10s, head: 10s, body: 30s, drain: 30s}\n",
+	    c->dir, team, c->listen, c->tunnel_listen, c->metrics_listen, c->store, c->account, c->zone, c->local_idp,
+	    c->admin[0] ? "admin: " : "", c->admin, c->admin[0] ? "\n" : "");
 	if (r == 0)
 		r = write_in(in, "sallyportd.yml", 0644, buf_ptr(&b), buf_len(&b), ROLE_PARENT);
 	buf_release(&b);
@@ -258,7 +262,8 @@ results_say(const struct init *in, const struct si_inited *m)
 	       "Start it:   sallyportd run --dir %s\n",
 	       dir, dir, dir, dir, dir, dir);
 	if (in->conf.admin[0])
-		printf("Then open this link once, within 24 hours, to set the password of %s:\n  %s/cdn-cgi/access/setup/%.*s\n",
+		printf("Then open this link once, within 24 hours, to set the password of %s:\n  "
+		       "%s/cdn-cgi/access/setup/%.*s\n",
 		       in->conf.admin, issuer, (int)m->setup_code.n, (const char *)m->setup_code.p);
 	else
 		printf("No --admin was given: the API token is the only way in.\n");
@@ -366,7 +371,8 @@ signer_run(struct init *in)
 static void
 undo(const struct init *in)
 {
-	static const char *const made[] = {"node.key", "keys/store", "keys/journal", "admin.token", "cert.pem", "tls/ca.pem"};
+	static const char *const made[] = {"node.key",    "keys/store", "keys/journal",
+	                                   "admin.token", "cert.pem",   "tls/ca.pem"};
 	char path[4200];
 
 	for (size_t i = 0; i < sizeof made / sizeof *made; i++)

@@ -1,6 +1,6 @@
 /*
- * init: makes the folder of a new edge. Everything secret is made by `sallyport-signer --init`; this program only writes the files.
- * Refuses a folder that holds an edge already; a failed init removes what it made.
+ * init: makes the folder of a new edge. Everything secret is made by `sallyport-signer --init`; this program only
+ * writes the files. Refuses a folder that holds an edge already; a failed init removes what it made.
  */
 #ifndef EDGE_PARENT_INIT_H
 #define EDGE_PARENT_INIT_H

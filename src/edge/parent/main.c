@@ -107,14 +107,29 @@ parse(int argc, char **argv, struct init_args *a)
 {
 	for (int o; (o = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
 		switch (o) {
-		case OPT_DIR: a->dir = optarg; break;
-		case OPT_TEAM: a->team = optarg; break;
-		case OPT_LISTEN: a->listen = optarg; break;
-		case OPT_TUNNEL: a->tunnel_listen = optarg; break;
-		case OPT_METRICS: a->metrics_listen = optarg; break;
-		case OPT_STORE: a->store = optarg; break;
-		case OPT_ADMIN: a->admin = optarg; break;
-		default: return usage(NULL, NULL);
+		case OPT_DIR:
+			a->dir = optarg;
+			break;
+		case OPT_TEAM:
+			a->team = optarg;
+			break;
+		case OPT_LISTEN:
+			a->listen = optarg;
+			break;
+		case OPT_TUNNEL:
+			a->tunnel_listen = optarg;
+			break;
+		case OPT_METRICS:
+			a->metrics_listen = optarg;
+			break;
+		case OPT_STORE:
+			a->store = optarg;
+			break;
+		case OPT_ADMIN:
+			a->admin = optarg;
+			break;
+		default:
+			return usage(NULL, NULL);
 		}
 	}
 	if (optind != argc)
@@ -143,7 +158,7 @@ main(int argc, char **argv)
 		return r ? r : commands[i].run(&a);
 	}
 	const char *near = str_nearest(argv[1], names);
-	fprintf(stderr, "sallyportd: unknown command \"%s\"%s%s%s\n", argv[1], near ? "; did you mean \"" : "", near ? near : "",
-	        near ? "\"?" : "");
+	fprintf(stderr, "sallyportd: unknown command \"%s\"%s%s%s\n", argv[1], near ? "; did you mean \"" : "",
+	        near ? near : "", near ? "\"?" : "");
 	return usage(NULL, NULL);
 }

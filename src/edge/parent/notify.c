@@ -24,7 +24,8 @@ notify_manager(const char *state)
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return;
-	if (sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&a, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n)) < 0)
+	if (sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&a,
+	           (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n)) < 0)
 		log_warn("notify_failed", "path", path, NULL);
 	close(fd);
 }

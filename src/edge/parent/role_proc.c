@@ -86,21 +86,24 @@ child_exec(const char *path, const char *arg, int fd, const struct role_ids *ids
 	if (syscall(SYS_close_range, 4u, ~0u, 0u) < 0)
 		_exit(127);
 	if (geteuid() == 0 && ids->uid != 0 &&
-	    (setgroups(0, NULL) < 0 || setresgid(ids->gid, ids->gid, ids->gid) < 0 || setresuid(ids->uid, ids->uid, ids->uid) < 0))
+	    (setgroups(0, NULL) < 0 || setresgid(ids->gid, ids->gid, ids->gid) < 0 ||
+	     setresuid(ids->uid, ids->uid, ids->uid) < 0))
 		_exit(126);
 	execve(path, argv, envp);
 	_exit(127);
 }
 
 int
-role_spawn(const struct edge_conf *c, enum role r, const char *extra_arg, pid_t *ret_pid, int *ret_fd, struct reason *why)
+role_spawn(const struct edge_conf *c, enum role r, const char *extra_arg, pid_t *ret_pid, int *ret_fd,
+           struct reason *why)
 {
 	char path[4200];
 	struct role_ids ids;
 	int sv[2];
 
 	if (role_path(r, path, sizeof path) < 0)
-		return reason_set(why, E_NOENT, SP_CONFIG, "sallyport-%s not found beside sallyportd; build or install it", role_name(r));
+		return reason_set(why, E_NOENT, SP_CONFIG,
+		                  "sallyport-%s not found beside sallyportd; build or install it", role_name(r));
 	role_ids(c, r, &ids);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) < 0)
 		return reason_set(why, E_IO, SP_INTERNAL, "socketpair: %s", strerror(errno));
@@ -169,7 +172,8 @@ give_certs(const struct edge_conf *c, int (*give)(const char *, int, void *), vo
 }
 
 int
-role_files(const struct edge_conf *c, enum role r, int (*give)(const char *, int, void *), void *arg, struct reason *why)
+role_files(const struct edge_conf *c, enum role r, int (*give)(const char *, int, void *), void *arg,
+           struct reason *why)
 {
 	for (size_t i = 0; i < sizeof role_file_table / sizeof *role_file_table; i++) {
 		const struct role_file *f = &role_file_table[i];
@@ -178,8 +182,8 @@ role_files(const struct edge_conf *c, enum role r, int (*give)(const char *, int
 			continue;
 		int fd = open_row(c, f, path, sizeof path);
 		if (fd < 0)
-			return reason_set(why, E_IO, SP_CONFIG, "%s: %s; was this folder made by 'sallyportd init'?", path,
-			                  strerror(errno));
+			return reason_set(why, E_IO, SP_CONFIG, "%s: %s; was this folder made by 'sallyportd init'?",
+			                  path, strerror(errno));
 		int e = give(f->name, fd, arg);
 		close(fd);
 		if (e < 0)
@@ -209,8 +213,11 @@ role_dirs(const struct edge_conf *c, struct reason *why)
 	static const struct {
 		const char *sub;
 		enum role role;
-	} dirs[] = {{"state", ROLE_JUDGE}, {"audit", ROLE_JUDGE}, {"audit/recordings", ROLE_JUDGE},
-	            {"keys", ROLE_SIGNER}, {"fetch", ROLE_FETCH}};
+	} dirs[] = {{"state", ROLE_JUDGE},
+	            {"audit", ROLE_JUDGE},
+	            {"audit/recordings", ROLE_JUDGE},
+	            {"keys", ROLE_SIGNER},
+	            {"fetch", ROLE_FETCH}};
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < sizeof dirs / sizeof *dirs; i++)

@@ -17,7 +17,7 @@
 #include "io/ipc.h"
 #include "io/net_listen.h"
 
-#define THREADS_MAX 16      /* loop threads of front; more never paid on one edge */
+#define THREADS_MAX 16 /* loop threads of front; more never paid on one edge */
 #define PING_EVERY_MS 10000
 #define PING_DEADLINE_MS 30000 /* a role that is silent for so long is killed and started anew */
 #define BACKOFF_MAX_MS 10000
@@ -102,7 +102,8 @@ proc_configure(struct proc *p)
 	if (r == 0)
 		r = role_files(e->conf, p->role, give_file, p, &why);
 	if (r < 0)
-		log_error("role_configure", "role", role_name(p->role), "why", why.text[0] ? why.text : err_str(r), NULL);
+		log_error("role_configure", "role", role_name(p->role), "why", why.text[0] ? why.text : err_str(r),
+		          NULL);
 	return r;
 }
 
@@ -256,8 +257,9 @@ proc_died(struct proc *p, int status)
 	int64_t lived = clock_mono_ms() - p->started;
 
 	if (!e->draining || !WIFEXITED(status) || WEXITSTATUS(status))
-		log_warn("role_died", "role", role_name(p->role), "how", WIFSIGNALED(status) ? "signal" : "exit", "value",
-		         log_num(WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status)), "lived_ms", log_num(lived), NULL);
+		log_warn("role_died", "role", role_name(p->role), "how", WIFSIGNALED(status) ? "signal" : "exit",
+		         "value", log_num(WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status)), "lived_ms",
+		         log_num(lived), NULL);
 	p->pid = 0;
 	p->state = PROC_DOWN;
 	if (p->ch) {
@@ -386,7 +388,8 @@ certs_changed(struct edge *e)
 		const char *path = i % 2 ? e->conf->certs[i / 2].key : e->conf->certs[i / 2].cert;
 		if (stat(path, &st) < 0)
 			continue;
-		if (e->cert_time[i].tv_sec && (e->cert_time[i].tv_sec != st.st_mtim.tv_sec || e->cert_time[i].tv_nsec != st.st_mtim.tv_nsec))
+		if (e->cert_time[i].tv_sec &&
+		    (e->cert_time[i].tv_sec != st.st_mtim.tv_sec || e->cert_time[i].tv_nsec != st.st_mtim.tv_nsec))
 			changed = true;
 		e->cert_time[i] = st.st_mtim;
 	}
@@ -449,8 +452,11 @@ open_listeners(struct edge *e)
 			fprintf(stderr, "sallyportd: cannot listen on %s: %s\n", want[k], why.text);
 			return E_IO;
 		}
-		log_info("listen", "kind", k == LISTEN_USERS ? "users" : k == LISTEN_TUNNELS ? "tunnels" : "metrics", "addr",
-		         e->lsn[k].addr, NULL);
+		log_info("listen", "kind",
+		         k == LISTEN_USERS     ? "users"
+		         : k == LISTEN_TUNNELS ? "tunnels"
+		                               : "metrics",
+		         "addr", e->lsn[k].addr, NULL);
 	}
 	return 0;
 }
@@ -523,8 +529,10 @@ edge_run(struct edge_conf *c)
 	}
 	if (open_listeners(&e) < 0)
 		goto out;
-	if (signal_start(e.loop, &e.term, SIGTERM, on_term, &e) < 0 || signal_start(e.loop, &e.intr, SIGINT, on_term, &e) < 0 ||
-	    signal_start(e.loop, &e.hup, SIGHUP, on_hup, &e) < 0 || signal_start(e.loop, &e.chld, SIGCHLD, on_chld, &e) < 0)
+	if (signal_start(e.loop, &e.term, SIGTERM, on_term, &e) < 0 ||
+	    signal_start(e.loop, &e.intr, SIGINT, on_term, &e) < 0 ||
+	    signal_start(e.loop, &e.hup, SIGHUP, on_hup, &e) < 0 ||
+	    signal_start(e.loop, &e.chld, SIGCHLD, on_chld, &e) < 0)
 		goto out;
 	if (start_all(&e) < 0)
 		goto out;

@@ -1,6 +1,6 @@
 /*
- * run: the life of an edge. Opens listeners, starts the roles, joins them by channels, watches, restarts what dies, reloads, drains.
- * Holds no secret and parses nothing that comes from the network.
+ * run: the life of an edge. Opens listeners, starts the roles, joins them by channels, watches, restarts what dies,
+ * reloads, drains. Holds no secret and parses nothing that comes from the network.
  */
 #ifndef EDGE_PARENT_RUN_H
 #define EDGE_PARENT_RUN_H

@@ -1,0 +1,53 @@
+/*
+ * fetch: every outbound connection of the edge, from a table of kinds. Addresses and secrets come from provider
+ * records, and those come from the signer alone; judge names a provider and a kind. (architecture.md, Process
+ * contracts.)
+ *
+ * Limits: FETCH_JOBS_MAX jobs, FETCH_BODY_MAX bytes an answer, FETCH_TIMEOUT_MS a request, no redirects, https only
+ * except towards loopback issuers, private addresses only when listed (guard.h).
+ */
+#ifndef EDGE_FETCH_FETCH_H
+#define EDGE_FETCH_FETCH_H
+
+#include "core/json.h"
+#include "core/map.h"
+#include "edge/fetch/guard.h"
+#include "identity/oidc.h"
+#include "io/ipc.h"
+#include "msg/fetch.h"
+#include "msg/parent_role.h"
+
+#define FETCH_JOBS_MAX 256u
+#define FETCH_BODY_MAX (256u << 10)
+#define FETCH_TIMEOUT_MS 10000L
+#define FETCH_PROVIDERS_MAX 1000u
+#define FETCH_DISCOVERY_TTL_MS 3600000
+
+struct provider {
+	char id[37];
+	json_t *record;                                 /* as the signer gave it, secret included */
+	const char *issuer, *client_id, *client_secret; /* into record */
+	struct oidc_provider doc;
+	char *doc_json; /* what judge is told: the discovery document as received */
+	int64_t doc_at; /* loop time of doc; 0 = none yet */
+};
+
+struct fetch {
+	struct loop *loop;
+	struct ipc *parent, *judge, *signer;
+	struct map providers; /* id -> struct provider */
+	struct guard guard;
+	char ca_file[4096];
+	unsigned jobs;
+	bool draining;
+};
+
+/* provider.c */
+int provider_put(struct fetch *f, const char *id, struct slice record);
+struct provider *provider_get(struct fetch *f, const char *id);
+void provider_drop(void *p);
+
+/* job.c: one request of judge, from its first byte to its answer */
+void job_start(struct fetch *f, uint32_t id, const struct jh_fetch *m);
+
+#endif

@@ -1,0 +1,28 @@
+/*
+ * http: libcurl's multi interface on our loop. The only user of <curl/curl.h>.
+ *
+ * One request: method GET or POST(form), bounded body, no redirects, TLS verified, address guarded. done() comes
+ * exactly once, from the loop; the body is borrowed. May block: no (names are resolved on libcurl's own threads).
+ */
+#ifndef EDGE_FETCH_HTTP_H
+#define EDGE_FETCH_HTTP_H
+
+#include "edge/fetch/guard.h"
+#include "io/loop.h"
+#include "core/buf.h"
+
+struct http_ask {
+	const char *url;
+	const char *form;          /* NULL = GET */
+	const char *user, *secret; /* HTTP Basic (client_secret_basic), NULL = none */
+	const char *bearer;        /* NULL = none */
+	size_t body_max;
+	long timeout_ms;
+};
+typedef void http_done_fn(int err, long status, struct slice body, const char *why, void *arg);
+
+int http_start(struct loop *l, const struct guard *g, const char *ca_file); /* once, before the sandbox */
+int http_ask(const struct http_ask *a, http_done_fn *fn, void *arg);        /* strings are copied */
+void http_stop(void);
+
+#endif

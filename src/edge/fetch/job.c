@@ -1,0 +1,305 @@
+/*
+ * job: one request of judge. The discovery document comes first (cached for an hour), then the request proper; what
+ * judge may not see is taken out before the answer.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/log.h"
+#include "core/secret.h"
+#include "core/str.h"
+#include "core/url.h"
+#include "edge/fetch/fetch.h"
+#include "edge/fetch/http.h"
+
+struct job {
+	struct fetch *f;
+	uint32_t id;
+	enum fetch_kind kind;
+	char provider[37];
+	char *code, *verifier, *redirect_uri, *access_token;
+};
+
+static void
+wipe_free(char *s)
+{
+	if (s)
+		mem_wipe(s, strlen(s));
+	free(s);
+}
+
+static void
+job_end(struct job *j, unsigned code, unsigned status, const char *why, const char *body)
+{
+	struct jh_fetched m = {.code = code, .why = why, .status = status, .body = body};
+	char clipped[256];
+
+	str_copy_n(clipped, sizeof clipped, why, strnlen(why, sizeof clipped - 1));
+	m.why = clipped;
+	if (code)
+		log_warn("fetch_failed", "provider", j->provider, "why", clipped, "status", log_num(status), NULL);
+	ipc_reply(j->f->judge, j->id, &jh_fetched_def, &m);
+	j->f->jobs--;
+	wipe_free(j->code);
+	wipe_free(j->verifier);
+	wipe_free(j->access_token);
+	free(j->redirect_uri);
+	free(j);
+}
+
+static void
+job_fail(struct job *j, const char *why)
+{
+	job_end(j, SP_LOGIN_PROVIDER, 0, why, "");
+}
+
+/* --- the answers ------------------------------------------------------------------------------------------------- */
+
+static void
+on_taken(int err, const void *m, void *arg)
+{
+	if (err < 0)
+		job_fail(arg, "the signer did not take the keys");
+	else
+		job_end(arg, 0, 200, "", "");
+}
+
+static void
+give_jwks(struct job *j, struct provider *p, struct slice body)
+{
+	char *text = str_dup_n(body.p, body.n);
+	struct sf_jwks m = {.provider = j->provider, .issuer = p->issuer, .jwks = text};
+
+	if (!text)
+		job_fail(j, "out of memory");
+	else if (ipc_request(j->f->signer, &sf_jwks_def, &m, &sf_jwks_taken_def, 5000, on_taken, j) < 0)
+		job_fail(j, "the signer is down");
+	free(text);
+}
+
+/* Takes the refresh token out: only fetch and signer may hold one (architecture.md). */
+static void
+give_json(struct job *j, unsigned status, struct slice body)
+{
+	json_t *o = NULL;
+	char *text = NULL;
+
+	if (json_load_strict(body.p, body.n, FETCH_BODY_MAX, &o) < 0 || !json_is_object(o)) {
+		job_fail(j, "the provider's answer is not a JSON object");
+		goto out;
+	}
+	json_object_del(o, "refresh_token");
+	text = json_dump_str(o);
+	if (!text)
+		job_fail(j, "out of memory");
+	else
+		job_end(j, 0, status, "", text);
+out:
+	wipe_free(text);
+	json_decref(o);
+}
+
+static void
+on_answer(int err, long status, struct slice body, const char *why, void *arg)
+{
+	struct job *j = arg;
+	struct provider *p = provider_get(j->f, j->provider);
+	char text[128];
+
+	if (err < 0) {
+		job_fail(j, why);
+	} else if (status < 200 || status > 299) {
+		snprintf(text, sizeof text, "the provider answered with status %ld", status);
+		job_end(j, SP_LOGIN_PROVIDER, (unsigned)(status > 0 && status < 600 ? status : 0), text, "");
+	} else if (!p) {
+		job_fail(j, "the provider was removed meanwhile");
+	} else if (j->kind == FETCH_JWKS) {
+		give_jwks(j, p, body);
+	} else {
+		give_json(j, (unsigned)status, body);
+	}
+}
+
+/* --- the requests ------------------------------------------------------------------------------------------------ */
+
+static int
+token_form(const struct job *j, const struct provider *p, struct buf *out)
+{
+	const struct {
+		const char *name, *value;
+	} f[] = {{"grant_type", "authorization_code"},
+	         {"code", j->code},
+	         {"redirect_uri", j->redirect_uri},
+	         {"code_verifier", j->verifier},
+	         {"client_id", p->client_id}};
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < sizeof f / sizeof *f; i++) {
+		r = buf_putf(out, "%s%s=", i ? "&" : "", f[i].name);
+		if (r == 0)
+			r = url_escape(out, f[i].value);
+	}
+	if (r == 0 && p->client_secret[0] && !strcmp(json_str_or(p->record, "token_auth", "basic"), "post")) {
+		r = buf_put_str(out, "&client_secret=");
+		if (r == 0)
+			r = url_escape(out, p->client_secret);
+	}
+	return r;
+}
+
+static int
+ask_token(struct job *j, struct provider *p)
+{
+	struct buf form, user, secret;
+	bool basic = p->client_secret[0] && strcmp(json_str_or(p->record, "token_auth", "basic"), "post") != 0;
+	int r;
+
+	buf_init_secret(&form, 16384);
+	buf_init_secret(&user, 4096);
+	buf_init_secret(&secret, 4096);
+	r = token_form(j, p, &form);
+	/* RFC 6749 2.3.1: both halves are form-encoded before Basic */
+	if (r == 0 && basic)
+		r = url_escape(&user, p->client_id);
+	if (r == 0 && basic)
+		r = url_escape(&secret, p->client_secret);
+	if (r == 0) {
+		struct http_ask q = {.url = p->doc.token,
+		                     .form = buf_cstr(&form),
+		                     .user = basic ? buf_cstr(&user) : NULL,
+		                     .secret = basic ? buf_cstr(&secret) : NULL,
+		                     .body_max = FETCH_BODY_MAX,
+		                     .timeout_ms = FETCH_TIMEOUT_MS};
+		r = http_ask(&q, on_answer, j);
+	}
+	buf_release(&form);
+	buf_release(&user);
+	buf_release(&secret);
+	return r;
+}
+
+static int
+job_ask(struct job *j, struct provider *p)
+{
+	struct http_ask q = {.body_max = FETCH_BODY_MAX, .timeout_ms = FETCH_TIMEOUT_MS};
+
+	switch (j->kind) {
+	case FETCH_TOKEN:
+		return ask_token(j, p);
+	case FETCH_USERINFO:
+		if (!p->doc.userinfo)
+			return E_NOENT;
+		q.url = p->doc.userinfo;
+		q.bearer = j->access_token;
+		return http_ask(&q, on_answer, j);
+	case FETCH_JWKS:
+		q.url = p->doc.jwks;
+		return http_ask(&q, on_answer, j);
+	case FETCH_DISCOVERY:
+		job_end(j, 0, 200, "", p->doc_json);
+		return 0;
+	}
+	return E_FORMAT;
+}
+
+static void
+job_proceed(struct job *j, struct provider *p)
+{
+	if (job_ask(j, p) < 0)
+		job_fail(j, "the request could not be made");
+}
+
+static void
+on_discovery(int err, long status, struct slice body, const char *why, void *arg)
+{
+	struct job *j = arg;
+	struct provider *p = provider_get(j->f, j->provider);
+	struct oidc_provider doc = {0};
+	struct reason r = {0};
+	char text[128];
+
+	if (err < 0) {
+		job_fail(j, why);
+		return;
+	}
+	if (status != 200) {
+		snprintf(text, sizeof text, "the discovery document has status %ld", status);
+		job_fail(j, text);
+		return;
+	}
+	if (!p) {
+		job_fail(j, "the provider was removed meanwhile");
+		return;
+	}
+	if (oidc_discovery_parse(body.p, body.n, p->issuer, &doc, &r) < 0) {
+		job_fail(j, r.text);
+		return;
+	}
+	oidc_provider_release(&p->doc);
+	p->doc = doc;
+	free(p->doc_json);
+	p->doc_json = str_dup_n(body.p, body.n);
+	p->doc_at = loop_now(j->f->loop);
+	if (p->doc_json)
+		job_proceed(j, p);
+	else
+		job_fail(j, "out of memory");
+}
+
+static void
+job_discover(struct job *j, struct provider *p)
+{
+	struct http_ask q = {.body_max = OIDC_DOC_MAX, .timeout_ms = FETCH_TIMEOUT_MS};
+	struct buf url;
+
+	buf_init(&url, OIDC_URL_MAX);
+	if (!oidc_url_ok(p->issuer) || oidc_discovery_url(p->issuer, &url) < 0) {
+		job_fail(j, "the issuer is not an https URL");
+	} else {
+		q.url = buf_cstr(&url);
+		if (!q.url || http_ask(&q, on_discovery, j) < 0)
+			job_fail(j, "the request could not be made");
+	}
+	buf_release(&url);
+}
+
+static struct job *
+job_new(struct fetch *f, uint32_t id, const struct jh_fetch *m)
+{
+	struct job *j = calloc(1, sizeof *j);
+
+	if (!j)
+		return NULL;
+	f->jobs++;
+	j->f = f;
+	j->id = id;
+	j->kind = m->kind;
+	str_copy(j->provider, sizeof j->provider, m->provider);
+	j->code = str_dup(m->code);
+	j->verifier = str_dup(m->verifier);
+	j->redirect_uri = str_dup(m->redirect_uri);
+	j->access_token = str_dup_n(m->access_token.p, m->access_token.n);
+	return j;
+}
+
+void
+job_start(struct fetch *f, uint32_t id, const struct jh_fetch *m)
+{
+	struct jh_fetched busy = {.code = SP_BUSY, .why = "too many requests to providers at once"};
+	struct job *j = f->jobs < FETCH_JOBS_MAX ? job_new(f, id, m) : NULL;
+
+	if (!j) {
+		ipc_reply(f->judge, id, &jh_fetched_def, &busy);
+		return;
+	}
+	struct provider *p = provider_get(f, j->provider);
+	if (!p)
+		job_fail(j, "no such provider");
+	else if (!j->code || !j->verifier || !j->redirect_uri || !j->access_token)
+		job_fail(j, "out of memory");
+	else if (p->doc_at && loop_now(f->loop) - p->doc_at < FETCH_DISCOVERY_TTL_MS)
+		job_proceed(j, p);
+	else
+		job_discover(j, p);
+}

@@ -1,0 +1,123 @@
+/* fetch: start order and tables of its channels; what it does is in job.c. */
+#include <string.h>
+#include <unistd.h>
+
+#include "core/log.h"
+#include "core/str.h"
+#include "edge/fetch/fetch.h"
+#include "edge/fetch/http.h"
+#include "edge/role/role.h"
+#include "io/sandbox.h"
+
+/* --- judge --------------------------------------------------------------------------------------------------- */
+
+static void
+on_fetch(struct ipc *c, uint32_t id, const void *m, int fd, void *arg)
+{
+	job_start(arg, id, m);
+}
+
+static void
+on_ping(struct ipc *c, uint32_t id, const void *m, int fd, void *arg)
+{
+	struct jh_pong pong = {0};
+
+	ipc_reply(c, id, &jh_pong_def, &pong);
+}
+
+static void
+on_judge_closed(struct ipc *c, const char *why, void *arg)
+{
+	struct fetch *f = arg;
+
+	log_warn("judge_gone", "why", why, NULL);
+	if (f->judge == c)
+		f->judge = NULL; /* answers on their way are dropped by ipc_reply */
+}
+
+static const struct ipc_row judge_rows[] = {
+    {&jh_fetch_def, 1, IPC_REQUEST, on_fetch},
+    {&jh_ping_def, 1, IPC_REQUEST, on_ping},
+};
+static const struct ipc_ops judge_ops = {judge_rows, sizeof judge_rows / sizeof *judge_rows, on_judge_closed};
+
+/* --- signer -------------------------------------------------------------------------------------------------- */
+
+static void
+on_provider(struct ipc *c, uint32_t id, const void *mv, int fd, void *arg)
+{
+	const struct sf_provider *m = mv;
+
+	int r = provider_put(arg, m->id, m->record);
+	if (r < 0)
+		log_error("provider_refused", "provider", m->id, "why", err_str(r), NULL);
+}
+
+static void
+on_signer_closed(struct ipc *c, const char *why, void *arg)
+{
+	struct fetch *f = arg;
+
+	log_warn("signer_gone", "why", why, NULL);
+	if (f->signer == c)
+		f->signer = NULL;
+}
+
+static const struct ipc_row signer_rows[] = {{&sf_provider_def, 1, 0, on_provider}};
+static const struct ipc_ops signer_ops = {signer_rows, 1, on_signer_closed};
+
+/* --- life ---------------------------------------------------------------------------------------------------- */
+
+static int
+start(struct role_run *r, const struct pr_start *m, void *arg)
+{
+	struct fetch *f = arg;
+	struct reason why = {0};
+
+	f->loop = role_loop(r);
+	map_init(&f->providers, FETCH_PROVIDERS_MAX, 0, provider_drop);
+	if (guard_init(&f->guard, &m->allow_private, &why) < 0)
+		return role_fatal(r, "%s", why.text);
+	return str_copy(f->ca_file, sizeof f->ca_file, m->ca_file);
+}
+
+static int
+peer(struct role_run *r, enum role who, unsigned index, int fd, void *arg)
+{
+	struct fetch *f = arg;
+	struct ipc **slot = who == ROLE_JUDGE ? &f->judge : who == ROLE_SIGNER ? &f->signer : NULL;
+
+	if (!slot) {
+		close(fd);
+		return E_STATE;
+	}
+	if (*slot)
+		ipc_close(*slot);
+	*slot = NULL;
+	return ipc_new(f->loop, fd, role_name(who), who == ROLE_JUDGE ? &judge_ops : &signer_ops, f, slot);
+}
+
+static int
+go(struct role_run *r, void *arg)
+{
+	struct sandbox_limits lim = {.nofile = 1024};
+	struct fetch *f = arg;
+
+	if (http_start(f->loop, &f->guard, f->ca_file) < 0)
+		return role_fatal(r, "libcurl could not be started");
+	if (sandbox_enter(SANDBOX_FETCH, &lim) < 0)
+		return role_fatal(r, "the sandbox could not be entered");
+	return 0;
+}
+
+int
+main(void)
+{
+	static const struct role_ops ops = {.start = start, .peer = peer, .go = go};
+	static struct fetch f;
+
+	int status = role_main("fetch", &ops, &f);
+	map_release(&f.providers);
+	http_stop();
+	return status;
+}
