@@ -223,12 +223,13 @@ bool
 conn_peer_ended(struct conn *c)
 {
 	c->ended = true;
-	if (!c->ops || !c->ops->eof || c->fin) {
-		conn_fail(c, CONN_EOF);
-		return false;
-	}
 	update(c);
-	return !c->dead && emit_eof(c);
+	if (c->dead || (c->ops && c->ops->eof && !emit_eof(c)))
+		return false;
+	if (!c->fin && c->ops && c->ops->eof)
+		return true;
+	conn_fail(c, CONN_EOF);
+	return false;
 }
 
 static void
@@ -721,6 +722,10 @@ attach(struct conn *c)
 {
 	if (c->deadline)
 		deadline_arm(c);
+	if (c->ended && c->fin)
+		conn_fail(c, CONN_EOF);
+	if (c->dead)
+		return;
 	if (c->out.n > 0 || (c->shut && c->opened && !c->fin))
 		defer_arm(c->loop, &c->flush, on_flush, c);
 	if (c->spill || c->end != END_NONE || (!c->opened && !c->ssl && !c->connecting))
