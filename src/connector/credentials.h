@@ -1,0 +1,24 @@
+/*
+ * credentials: who a connector is: tunnel id, account and secret, from a credentials file, its contents, or a token
+ * (facts/cloudflared-wire.md c.1). May block: credentials_load reads a file.
+ */
+#ifndef CONNECTOR_CREDENTIALS_H
+#define CONNECTOR_CREDENTIALS_H
+
+#include "core/err.h"
+#include "core/secret.h"
+
+struct credentials {
+	char account[65];
+	uint8_t tunnel[16];
+	char tunnel_text[37];
+	struct secret secret; /* raw bytes */
+};
+/* A file that others may read is refused. */
+int credentials_load(const char *path, struct credentials *ret_c, struct reason *why);
+int credentials_parse(const char *json, size_t n, struct credentials *ret_c, struct reason *why);
+int credentials_from_token(const char *token, struct credentials *ret_c, struct reason *why);
+int credentials_format(const struct credentials *c, struct buf *out); /* the JSON of a credentials file */
+void credentials_release(struct credentials *c);
+
+#endif

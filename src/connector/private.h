@@ -1,0 +1,72 @@
+/* What the connector's own files share; not for others. */
+#ifndef CONNECTOR_PRIVATE_H
+#define CONNECTOR_PRIVATE_H
+
+#include "connector/connector.h"
+#include "io/conn.h"
+#include "io/net_listen.h"
+#include "wire/control.h"
+#include "wire/h2link.h"
+
+#define STREAMS_MAX 20000u /* on one link: above any edge's own limit, below what would hurt this host */
+
+struct link {
+	struct connector *k;
+	unsigned index; /* connIndex */
+	struct hostport edge;
+	enum link_state { LINK_IDLE, LINK_RESOLVE, LINK_DIAL, LINK_OPEN, LINK_REGISTERED, LINK_LEAVING } state;
+	struct resolve *resolve;
+	struct conn *conn;
+	struct h2link *h2;
+	struct h2stream *control;
+	struct control_client *rpc;
+	struct loop_defer flush;
+	struct loop_timer timer; /* back-off, or the deadline of a step */
+	unsigned attempts;
+	bool stopping;    /* leave and do not come back */
+	bool feeding;     /* inside h2link_feed: the link must not be freed under it */
+	const char *drop; /* set while feeding: why to drop after it */
+	char drop_text[300];
+};
+
+struct connector {
+	struct loop *loop;
+	const struct connector_options *o;
+	struct tls_ctx *tls;
+	struct ingress *ingress; /* what new streams use; NULL = none yet */
+	int32_t version;         /* of the pushed configuration; -1 = none */
+	struct link links[CONNECTOR_LINKS_MAX];
+	unsigned nlinks, registered;
+	bool ever_registered, stopping;
+	uint8_t client_id[16];
+	struct loop_signal term, intr;
+	struct loop_timer grace, starter;
+	unsigned next_start;
+	size_t streams;
+	int status;
+};
+
+/* link.c */
+void link_init(struct link *l, struct connector *k, unsigned index);
+void link_start(struct link *l, int64_t delay_ms);
+void link_leave(struct link *l);                 /* unregister, then end when the edge or the grace period says so */
+void link_drop(struct link *l, const char *why); /* close now; comes back unless stopping */
+void link_flush_soon(struct link *l);
+
+/* stream.c: a new request of the edge, and what follows on it */
+void stream_request(struct link *l, struct h2stream *s, const struct h2_header *h, size_t n, bool end);
+void stream_data(struct h2stream *s, uint8_t *d, size_t n);
+void stream_end(struct h2stream *s);
+void stream_drained(struct h2stream *s);
+void stream_closed(struct h2stream *s);
+
+/* config.c: the edge's update-configuration (a.9). Appends the JSON answer. */
+void config_update(struct connector *k, struct slice body, struct buf *answer);
+
+/* connector.c */
+void connector_registered(struct link *l, const struct control_details *d);
+void connector_refused(struct link *l, const struct control_error *e);
+void connector_lost(struct link *l, bool was_registered);
+int64_t connector_backoff(const struct connector *k, unsigned attempts); /* ms, random, never 0 */
+
+#endif

@@ -1,0 +1,476 @@
+/*
+ * stream: one stream of the edge: which service, dial it, and move bytes: WebSocket frames towards the edge, a plain
+ * byte stream towards the service.
+ *
+ * What a byte costs here. Down (service -> edge): recv into the thread's buffer, the frame header written in front of
+ * it in place, one copy into the stream's queue, one copy into HTTP/2 frames, one sealing, one send a batch. Up: recv,
+ * one opening, unmasked in place, one copy into the socket's queue (none when the kernel takes it at once), one send a
+ * batch. No allocation a frame.
+ */
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "connector/private.h"
+#include "core/log.h"
+#include "core/str.h"
+#include "wire/websocket.h"
+
+#define PING_MS 54000  /* as the original: keeps middleboxes from forgetting an idle session (a.6) */
+#define LINGER_MS 5000 /* for the last bytes of an ended side */
+#define CONFIG_MAX (1u << 20)
+#define UPGRADE_HEADER "cf-cloudflared-proxy-connection-upgrade"
+
+enum stream_kind { STREAM_SSH, STREAM_CONFIG };
+
+struct stream {
+	struct link *l;
+	struct h2stream *h2;
+	enum stream_kind kind;
+	struct conn *origin;
+	struct resolve *resolve;
+	struct ingress *ingress; /* keeps rule alive */
+	const struct ingress_rule *rule;
+	struct hostport to;
+	struct ws_in in;
+	bool open;        /* 200 was sent: bytes flow */
+	bool ended;       /* our END_STREAM is queued */
+	size_t owed;      /* received, not yet given back to the edge's window */
+	struct buf early; /* bytes before the service answered; a configuration's body */
+	char accept[29];
+	struct loop_timer ping;
+};
+
+static const char *
+header_value(const struct h2_header *h, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(h[i].name, name))
+			return h[i].value;
+	return "";
+}
+
+/* --- answers ------------------------------------------------------------------------------------------------------ */
+
+/* A whole answer without a body. src: who made it, "origin" or "cloudflared" (a.5). */
+static void
+answer(struct link *l, struct h2stream *s, unsigned status, const char *src)
+{
+	char code[8], meta[40];
+	const struct h2_header h[] = {{":status", code},
+	                              {"content-length", "0"},
+	                              {"cf-cloudflared-response-headers", ""},
+	                              {"cf-cloudflared-response-meta", meta}};
+
+	snprintf(code, sizeof code, "%u", status);
+	snprintf(meta, sizeof meta, "{\"src\":\"%s\"}", src);
+	h2stream_respond(s, h, 4, true);
+	link_flush_soon(l);
+}
+
+static void
+end_now(struct stream *s)
+{
+	if (!s->ended && s->h2) {
+		s->ended = true;
+		h2stream_end(s->h2);
+		link_flush_soon(s->l);
+	}
+}
+
+static void
+fail(struct stream *s, const char *why)
+{
+	char to[300];
+
+	hostport_format(&s->to, to, sizeof to);
+	log_warn("origin_failed", "to", to, "why", why, NULL);
+	if (!s->open && !s->ended) {
+		s->ended = true;
+		answer(s->l, s->h2, 502, "cloudflared");
+	} else {
+		end_now(s);
+	}
+}
+
+/* --- from the service -----------------------------------------------------------------------------------------------
+ */
+
+static void
+send_frame(struct stream *s, enum ws_op op, const void *p, size_t n)
+{
+	uint8_t head[WS_HEAD_MAX];
+	unsigned k = ws_head(head, op, n, NULL);
+
+	if (!s->ended && h2stream_write2(s->h2, head, k, p, n) == 0)
+		link_flush_soon(s->l);
+}
+
+static void
+on_ping_time(void *arg)
+{
+	send_frame(arg, WS_PING, NULL, 0);
+}
+
+static void up_bytes(struct stream *s, uint8_t *d, size_t n);
+
+static void
+origin_opened(struct conn *c, void *arg)
+{
+	struct stream *s = arg;
+	struct buf packed;
+	const struct h2_header user[] = {
+	    {"Connection", "Upgrade"}, {"Upgrade", "websocket"}, {"Sec-Websocket-Accept", s->accept}};
+
+	conn_deadline(c, 0);
+	conn_quickack(c, true);
+	buf_init(&packed, 4096);
+	if (s->accept[0])
+		h2_headers_pack(&packed, user, 3);
+	const struct h2_header h[] = {{":status", "200"},
+	                              {"cf-cloudflared-response-headers", buf_cstr(&packed)},
+	                              {"cf-cloudflared-response-meta", "{\"src\":\"origin\"}"}};
+	int r = h2stream_respond(s->h2, h, 3, false);
+	buf_release(&packed);
+	if (r < 0) {
+		h2stream_reset(s->h2, 2);
+		return;
+	}
+	s->open = true;
+	timer_repeat(s->l->k->loop, &s->ping, PING_MS, on_ping_time, s);
+	link_flush_soon(s->l);
+	if (buf_len(&s->early)) {
+		struct buf b = s->early;
+		s->early = (struct buf){0};
+		up_bytes(s, b.d + b.r, buf_len(&b));
+		buf_release(&b);
+	}
+}
+
+static void
+origin_data(struct conn *c, uint8_t *d, size_t n, void *arg)
+{
+	struct stream *s = arg;
+	uint8_t head[WS_HEAD_MAX];
+	unsigned k = ws_head(head, WS_BINARY, n, NULL);
+
+	if (s->ended)
+		return;
+	memcpy(d - k, head, k); /* CONN_HEADROOM is there for this */
+	if (h2stream_write(s->h2, d - k, n + k) < 0) {
+		h2stream_reset(s->h2, 2);
+		return;
+	}
+	if (h2stream_queued(s->h2) >= H2_OUT_MARK)
+		conn_pause(c);
+	link_flush_soon(s->l);
+}
+
+static void
+pay_back(struct stream *s)
+{
+	if (s->owed && s->h2) {
+		h2stream_consume(s->h2, s->owed);
+		s->owed = 0;
+		link_flush_soon(s->l);
+	}
+}
+
+static void
+origin_drained(struct conn *c, void *arg)
+{
+	pay_back(arg);
+}
+
+static void
+origin_closed(struct conn *c, enum conn_why why, void *arg)
+{
+	struct stream *s = arg;
+	const char *text = conn_error_text(c);
+
+	s->origin = NULL;
+	timer_stop(&s->ping);
+	if (!s->open)
+		fail(s, text && *text ? text : conn_why_str(why));
+	else
+		end_now(s);
+}
+
+static const struct conn_ops origin_ops = {origin_opened, origin_data, origin_drained, NULL, origin_closed};
+
+/* --- dialling
+ * --------------------------------------------------------------------------------------------------------- */
+
+static const void *
+ip_of(const struct sockaddr_storage *ss, unsigned *ret_n)
+{
+	if (ss->ss_family == AF_INET) {
+		*ret_n = 4;
+		return &((const struct sockaddr_in *)(const void *)ss)->sin_addr;
+	}
+	*ret_n = 16;
+	return &((const struct sockaddr_in6 *)(const void *)ss)->sin6_addr;
+}
+
+/* The address to connect to: for a bastion the first that the rule's list permits; what was checked is what is dialled.
+ */
+static int
+pick_address(const struct stream *s, const struct resolved *r, struct reason *why)
+{
+	for (unsigned i = 0; i < r->n; i++) {
+		unsigned n;
+		const void *ip = ip_of(&r->a[i], &n);
+		if (s->rule->kind != SERVICE_BASTION ||
+		    destination_check(s->rule, s->to.host, s->to.port, ip, n, why) == 0)
+			return (int)i;
+	}
+	return E_DENIED;
+}
+
+static void
+on_resolved(int err, const struct resolved *r, void *arg)
+{
+	struct stream *s = arg;
+	struct reason why = {.text = "the name does not resolve"};
+
+	s->resolve = NULL;
+	int i = err < 0 ? err : pick_address(s, r, &why);
+	if (i < 0) {
+		fail(s, why.text);
+		return;
+	}
+	if (conn_new_client(s->l->k->loop, &r->a[i], r->len[i], NULL, NULL, &origin_ops, s, &s->origin) < 0) {
+		fail(s, "cannot dial");
+		return;
+	}
+	conn_deadline(s->origin, s->rule->connect_timeout_ms ? s->rule->connect_timeout_ms : 30000);
+}
+
+static int
+choose_target(struct stream *s, const struct h2_header *h, size_t n)
+{
+	if (s->rule->kind == SERVICE_TCP) {
+		s->to = s->rule->target;
+		return 0;
+	}
+	const char *jump = header_value(h, n, "cf-access-jump-destination");
+	if (!*jump)
+		jump = s->rule->default_destination ? s->rule->default_destination : "";
+	return *jump ? destination_parse(jump, 0, &s->to) : E_NOENT;
+}
+
+/* --- from the edge
+ * ---------------------------------------------------------------------------------------------------- */
+
+static struct stream *
+stream_new(struct link *l, struct h2stream *h2, enum stream_kind kind, size_t early_max)
+{
+	struct stream *s = calloc(1, sizeof *s);
+
+	if (!s)
+		return NULL;
+	s->l = l;
+	s->h2 = h2;
+	s->kind = kind;
+	buf_init(&s->early, early_max);
+	ws_in_init(&s->in, WS_SERVER);
+	h2stream_set_arg(h2, s);
+	l->k->streams++;
+	return s;
+}
+
+static void
+begin_websocket(struct link *l, struct h2stream *h2, const struct h2_header *h, size_t n,
+                const struct ingress_rule *rule)
+{
+	struct stream *s = stream_new(l, h2, STREAM_SSH, H2_WINDOW_MAX);
+	const char *key = header_value(h, n, "sec-websocket-key");
+
+	if (!s) {
+		answer(l, h2, 502, "cloudflared");
+		return;
+	}
+	s->ingress = ingress_ref(l->k->ingress);
+	s->rule = rule;
+	if (*key)
+		ws_accept_value(key, s->accept);
+	if (choose_target(s, h, n) < 0)
+		fail(s, "no valid destination was asked for and the rule has no default");
+	else if (resolve_start(l->k->loop, s->to.host, s->to.port, NULL, on_resolved, s, &s->resolve) < 0)
+		fail(s, "cannot resolve");
+}
+
+void
+stream_request(struct link *l, struct h2stream *h2, const struct h2_header *h, size_t n, bool end)
+{
+	const char *upgrade = header_value(h, n, UPGRADE_HEADER), *path = header_value(h, n, ":path");
+	char bare[2048];
+	size_t k = strcspn(path, "?");
+
+	if (!strcmp(upgrade, "update-configuration")) {
+		if (!stream_new(l, h2, STREAM_CONFIG, CONFIG_MAX))
+			h2stream_reset(h2, 2);
+		return;
+	}
+	if (!l->k->ingress || k >= sizeof bare) {
+		answer(l, h2, l->k->ingress ? 414 : 503, "cloudflared");
+		return;
+	}
+	memcpy(bare, path, k);
+	bare[k] = 0;
+	const struct ingress_rule *rule = ingress_match(l->k->ingress, header_value(h, n, ":authority"), bare, NULL);
+	if (!rule)
+		answer(l, h2, 503, "cloudflared");
+	else if (rule->kind == SERVICE_STATUS)
+		answer(l, h2, rule->status, "origin");
+	else if (rule->kind == SERVICE_HTTP || strcmp(upgrade, "websocket"))
+		answer(l, h2, 502, "cloudflared");
+	else
+		begin_websocket(l, h2, h, n, rule);
+}
+
+static void
+up_close(struct stream *s, uint16_t code)
+{
+	struct buf b;
+
+	buf_init(&b, 256);
+	if (!s->ended && ws_put_close(&b, code == 1005 ? 1000 : code, "", NULL) == 0)
+		h2stream_write(s->h2, buf_ptr(&b), buf_len(&b));
+	buf_release(&b);
+	end_now(s);
+	if (s->origin) {
+		conn_deadline(s->origin, LINGER_MS);
+		conn_shutdown(s->origin);
+	}
+}
+
+/* One event of the user's WebSocket; false when the session is over. */
+static bool
+up_event(struct stream *s, const struct ws_event *ev)
+{
+	switch (ev->kind) {
+	case WS_EV_DATA:
+		return ev->text || (s->origin && conn_write(s->origin, ev->p, ev->n) == 0);
+	case WS_EV_PING:
+		send_frame(s, WS_PONG, ev->p, ev->n);
+		return true;
+	case WS_EV_CLOSE:
+		up_close(s, ev->code);
+		return false;
+	case WS_EV_PONG:
+	case WS_EV_NONE:
+		break;
+	}
+	return true;
+}
+
+static void
+up_bytes(struct stream *s, uint8_t *d, size_t n)
+{
+	struct reason why = {0};
+
+	while (n && !s->ended) {
+		struct ws_event ev = {0};
+		uint16_t code = 0;
+		size_t used = 0;
+		if (ws_in_feed(&s->in, d, n, &used, &ev, &code, &why) < 0) {
+			log_warn("websocket", "why", why.text, NULL);
+			up_close(s, code);
+			return;
+		}
+		d += used;
+		n -= used;
+		if (!up_event(s, &ev)) {
+			end_now(s);
+			return;
+		}
+	}
+}
+
+void
+stream_data(struct h2stream *h2, uint8_t *d, size_t n)
+{
+	struct stream *s = h2stream_arg(h2);
+
+	if (!s) {
+		h2stream_consume(h2, n);
+		return;
+	}
+	if (!s->open) { /* bounded by the stream's window */
+		if (buf_put(&s->early, d, n) < 0)
+			h2stream_reset(h2, 2);
+		else if (s->kind == STREAM_CONFIG)
+			h2stream_consume(h2, n);
+		else
+			s->owed += n;
+		return;
+	}
+	up_bytes(s, d, n);
+	s->owed += n;
+	if (!s->origin || conn_queued(s->origin) <= CONN_MARK)
+		pay_back(s);
+}
+
+void
+stream_drained(struct h2stream *h2)
+{
+	struct stream *s = h2stream_arg(h2);
+
+	if (s && s->origin)
+		conn_resume(s->origin);
+}
+
+static void
+end_config(struct stream *s)
+{
+	static const struct h2_header h[] = {{":status", "200"}, {"content-type", "application/json"}};
+	struct buf out;
+
+	buf_init(&out, CONFIG_MAX);
+	config_update(s->l->k, buf_slice(&s->early), &out);
+	if (h2stream_respond(s->h2, h, 2, false) == 0)
+		h2stream_write(s->h2, buf_ptr(&out), buf_len(&out));
+	buf_release(&out);
+	end_now(s);
+}
+
+/* The edge sends no more: there is no half-close in this protocol (a.6). What is queued for the service still goes. */
+void
+stream_end(struct h2stream *h2)
+{
+	struct stream *s = h2stream_arg(h2);
+
+	if (!s)
+		return;
+	if (s->kind == STREAM_CONFIG) {
+		end_config(s);
+		return;
+	}
+	if (s->origin) {
+		conn_deadline(s->origin, LINGER_MS);
+		conn_shutdown(s->origin);
+	}
+	if (s->open)
+		end_now(s);
+}
+
+void
+stream_closed(struct h2stream *h2)
+{
+	struct stream *s = h2stream_arg(h2);
+
+	if (!s)
+		return;
+	timer_stop(&s->ping);
+	resolve_cancel(s->resolve);
+	if (s->origin) {
+		conn_set_ops(s->origin, NULL, NULL);
+		conn_deadline(s->origin, LINGER_MS);
+		conn_close(s->origin);
+	}
+	ingress_unref(s->ingress);
+	buf_release(&s->early);
+	s->l->k->streams--;
+	free(s);
+}
