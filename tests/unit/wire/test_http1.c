@@ -138,8 +138,8 @@ test_declined_upgrade_feeds_on(void **st)
 static void
 test_hidden_request_is_body(void **st)
 {
-	expect(HTTP1_SERVER, REQ("POST /", "Content-Length: 18\r\n\r\n") "GET /x HTTP/1.1\r\n" REQ("\nGET /y", "\r\n"),
-	       false, "H POST /|host=a|content-length=18|BGET /x HTTP/1.1\r\n\nD!400");
+	expect(HTTP1_SERVER, REQ("POST /", "Content-Length: 17\r\n\r\n") "GET /x HTTP/1.1\r\n" REQ("GET /y", "\r\n"),
+	       false, "H POST /|host=a|content-length=17|BGET /x HTTP/1.1\r\nDH GET /y|host=a|D");
 }
 
 static void
