@@ -250,6 +250,7 @@ policies_read(void *rec, const json_t *v, bool text_scalars, struct model_error 
 			model_error_prefix(err, "/%zu", i);
 			return ret;
 		}
+		a->policies[i]->listed = i;
 		a->npolicies++;
 	}
 	return E_OK;

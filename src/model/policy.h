@@ -14,9 +14,10 @@ const char *decision_str(int d); /* the API word */
 struct policy {
 	char *id; /* UUID; NULL until one is given */
 	char *name;
-	int decision;                        /* enum decision */
-	int64_t precedence;                  /* ascending; 0 = as listed */
-	int64_t session_duration_ms;         /* -1 = the application's */
+	int decision;                /* enum decision */
+	int64_t precedence;          /* ascending; 0 = as listed */
+	size_t listed;               /* index in the list that was read: what a JSON pointer names; not written */
+	int64_t session_duration_ms; /* -1 = the application's */
 	json_t *include, *require, *exclude; /* arrays of rules, or NULL; include must not be empty */
 	int64_t created_at, updated_at;
 };

@@ -1,0 +1,607 @@
+#include "policy/compile.h"
+
+#include "core/str.h"
+#include "policy/set.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NAMES_MAX 100000 /* of anything in one snapshot */
+
+/* What only compile needs. */
+struct compiler {
+	const struct policy_source *src;
+	struct policy_set *set;
+	struct map group_ids, group_names, idp_ids, idp_names; /* -> struct set_group *, const struct idp * */
+	size_t path[POLICY_GROUP_DEPTH_MAX + 1];               /* groups being walked */
+	size_t npath;
+};
+
+static const char *
+keep(struct compiler *c, const char *s)
+{
+	return s ? arena_str(&c->set->mem, s) : "";
+}
+
+static bool
+is_star(const char *domain)
+{
+	return strchr(domain, '*') != NULL;
+}
+
+/* --- references -----------------------------------------------------------------------------------------------------
+ */
+
+/* The nearest of the map's keys, for "did you mean". Only small maps are searched. */
+static const char *
+nearest_key(const struct map *m, const char *s)
+{
+	const char **names, *near = NULL;
+	struct map_iter it = {0};
+	size_t n = 0;
+
+	if (map_len(m) > 2000)
+		return NULL;
+	names = calloc(map_len(m) + 1, sizeof *names);
+	if (!names)
+		return NULL;
+	while (n < map_len(m) && map_next(m, &it))
+		names[n++] = it.key;
+	near = str_nearest(s, names);
+	free(names);
+	return near;
+}
+
+static int
+fail_reference(const char *what, const char *ref, const struct map *names, struct model_error *err)
+{
+	const char *near = nearest_key(names, ref);
+
+	if (near)
+		return model_fail(err, "", "there is no %s \"%.60s\"; did you mean \"%.60s\"?", what, ref, near);
+	return model_fail(err, "", "there is no %s \"%.60s\"", what, ref);
+}
+
+/* Marks a name that two objects share: a reference by it would be ambiguous. */
+static const char ambiguous[] = "";
+
+static int
+names_put(struct map *m, const char *name, void *value)
+{
+	int ret = map_put(m, name, value);
+
+	return ret == E_EXIST ? map_set(m, name, (void *)(uintptr_t)ambiguous) : ret;
+}
+
+static int
+reference(const struct map *ids, const struct map *names, const char *what, const char *ref, void **ret_at,
+          struct model_error *err)
+{
+	void *at = map_get(ids, ref);
+
+	if (!at)
+		at = map_get(names, ref);
+	if (!at)
+		return fail_reference(what, ref, names, err);
+	if (at == ambiguous)
+		return model_fail(err, "", "there are several %ss named \"%.60s\"; refer to it by id", what, ref);
+	*ret_at = at;
+	return E_OK;
+}
+
+/* Provider reference (id or name) to its id. */
+static int
+idp_reference(struct compiler *c, const char *ref, const char **ret_id, struct model_error *err)
+{
+	void *at;
+	int ret = reference(&c->idp_ids, &c->idp_names, "identity provider", ref, &at, err);
+
+	if (ret != E_OK)
+		return ret;
+	*ret_id = keep(c, ((const struct idp *)at)->id);
+	return *ret_id ? E_OK : E_NOMEM;
+}
+
+static int
+rule_resolve(struct compiler *c, struct rule *r, struct model_error *err)
+{
+	struct set_group *g;
+	void *at;
+	int ret;
+
+	if (r->sel == SEL_GROUP) {
+		ret = reference(&c->group_ids, &c->group_names, "group", r->text, &at, err);
+		if (ret != E_OK)
+			return ret;
+		g = at;
+		r->group = (uint32_t)(g - c->set->groups);
+		r->text = g->name; /* for people */
+	} else if (r->sel == SEL_LOGIN_METHOD) {
+		ret = idp_reference(c, r->text, &r->text, err);
+		if (ret != E_OK)
+			return ret;
+	}
+	if (r->idp) {
+		ret = idp_reference(c, r->idp, &r->idp, err);
+		if (ret != E_OK)
+			return ret;
+	}
+	r->ntext = r->text ? (uint32_t)strlen(r->text) : 0;
+	return E_OK;
+}
+
+/* --- rule sets ------------------------------------------------------------------------------------------------------
+ */
+
+static int
+rules_compile(struct compiler *c, const char *list, const json_t *j, struct rules *ret, struct model_error *err)
+{
+	size_t n = json_array_size(j);
+	struct rule *v;
+	int e;
+
+	if (n > POLICY_RULES_MAX)
+		return model_fail(err, "", "found %zu rules under %s, expected at most %d", n, list, POLICY_RULES_MAX);
+	v = arena_alloc(&c->set->mem, (n ? n : 1) * sizeof *v);
+	if (!v)
+		return E_NOMEM;
+	for (size_t i = 0; i < n; i++) {
+		e = rule_parse(json_array_get(j, i), &c->set->mem, &v[i], err);
+		if (e == E_OK) {
+			e = rule_resolve(c, &v[i], err);
+			if (e != E_OK)
+				model_error_prefix(err, "/%s", selector_rows[v[i].sel].name);
+		}
+		if (e != E_OK) {
+			model_error_prefix(err, "/%s/%zu", list, i);
+			return e;
+		}
+	}
+	*ret = (struct rules){v, (uint32_t)n};
+	return E_OK;
+}
+
+static int
+ruleset_compile(struct compiler *c, const json_t *include, const json_t *require, const json_t *exclude,
+                struct ruleset *ret, struct model_error *err)
+{
+	int e;
+
+	if (json_array_size(include) == 0)
+		return model_fail(err, "/include", "found no rule, expected at least one such as {everyone: {}}");
+	e = rules_compile(c, "include", include, &ret->include, err);
+	if (e == E_OK)
+		e = rules_compile(c, "require", require, &ret->require, err);
+	if (e == E_OK)
+		e = rules_compile(c, "exclude", exclude, &ret->exclude, err);
+	return e;
+}
+
+static const struct rules *
+ruleset_list(const struct ruleset *rs, int i)
+{
+	return i == 0 ? &rs->include : i == 1 ? &rs->require : &rs->exclude;
+}
+static const char *const list_names[3] = {"include", "require", "exclude"};
+
+/* Rules that a verdict may look at, and whether any asks about a person. All groups below are walked already. */
+static uint64_t
+ruleset_steps(const struct policy_set *set, const struct ruleset *rs, bool *ret_identity, const char **ret_broken)
+{
+	uint64_t steps = 0;
+
+	for (int l = 0; l < 3; l++) {
+		const struct rules *rules = ruleset_list(rs, l);
+		for (uint32_t i = 0; i < rules->n; i++) {
+			const struct rule *r = &rules->v[i];
+			steps++;
+			if (selector_rows[r->sel].flags & SF_IDENTITY)
+				*ret_identity = true;
+			if (r->sel != SEL_GROUP)
+				continue;
+			steps += set->groups[r->group].steps;
+			*ret_identity |= set->groups[r->group].identity;
+			if (set->groups[r->group].broken)
+				*ret_broken = set->groups[r->group].broken;
+		}
+	}
+	return steps;
+}
+
+/* --- groups ---------------------------------------------------------------------------------------------------------
+ */
+
+static int
+fail_cycle(struct compiler *c, size_t at, struct model_error *err)
+{
+	char text[240];
+	size_t w = 0, i = 0;
+
+	while (i < c->npath && c->path[i] != at)
+		i++;
+	for (; i < c->npath && w < sizeof text; i++)
+		w += (size_t)snprintf(text + w, sizeof text - w, "%.40s -> ", c->set->groups[c->path[i]].name);
+	if (w < sizeof text)
+		snprintf(text + w, sizeof text - w, "%.40s", c->set->groups[at].name);
+	return model_fail(err, "", "groups include themselves: %s", text);
+}
+
+/* Depth-first: finds cycles, computes depth and steps. */
+static int
+group_walk(struct compiler *c, size_t at, struct model_error *err)
+{
+	struct set_group *g = &c->set->groups[at];
+	int ret;
+
+	if (g->color == GROUP_BLACK)
+		return E_OK;
+	if (g->color == GROUP_GREY)
+		return fail_cycle(c, at, err);
+	if (c->npath >= POLICY_GROUP_DEPTH_MAX)
+		return model_fail(err, "", "groups are nested more than %d deep at \"%.60s\"", POLICY_GROUP_DEPTH_MAX,
+		                  g->name);
+	g->color = GROUP_GREY;
+	c->path[c->npath++] = at;
+	g->depth = 1;
+	for (int l = 0; l < 3; l++) {
+		const struct rules *rules = ruleset_list(&g->rs, l);
+		for (uint32_t i = 0; i < rules->n; i++) {
+			const struct set_group *sub;
+
+			if (rules->v[i].sel != SEL_GROUP)
+				continue;
+			ret = group_walk(c, rules->v[i].group, err);
+			if (ret != E_OK)
+				return ret;
+			sub = &c->set->groups[rules->v[i].group];
+			if (sub->depth + 1 > g->depth)
+				g->depth = sub->depth + 1;
+		}
+	}
+	if (g->depth > POLICY_GROUP_DEPTH_MAX)
+		return model_fail(err, "", "groups are nested more than %d deep at \"%.60s\"", POLICY_GROUP_DEPTH_MAX,
+		                  g->name);
+	g->steps = ruleset_steps(c->set, &g->rs, &g->identity, &g->broken);
+	if (g->steps > POLICY_EVAL_STEPS_MAX)
+		return model_fail(err, "", "group \"%.60s\" stands for more than %d rules with the groups in it",
+		                  g->name, POLICY_EVAL_STEPS_MAX);
+	c->npath--;
+	g->color = GROUP_BLACK;
+	return E_OK;
+}
+
+/* In a snapshot that keeps what is broken, an object's error becomes its text. */
+static int
+broken_text(struct compiler *c, const struct model_error *err, const char **ret)
+{
+	char text[600];
+
+	model_error_format(err, text, sizeof text);
+	*ret = arena_str(&c->set->mem, text);
+	return *ret ? E_OK : E_NOMEM;
+}
+
+static int
+group_broken(struct compiler *c, struct set_group *g, const struct model_error *err)
+{
+	g->rs = (struct ruleset){0};
+	g->color = GROUP_BLACK;
+	g->depth = 1;
+	return broken_text(c, err, &g->broken);
+}
+
+static int
+groups_name(struct compiler *c)
+{
+	const struct policy_source *s = c->src;
+	int ret = E_OK;
+
+	c->set->groups = arena_alloc(&c->set->mem, (s->ngroups ? s->ngroups : 1) * sizeof *c->set->groups);
+	if (!c->set->groups)
+		return E_NOMEM;
+	c->set->ngroups = s->ngroups;
+	for (size_t i = 0; ret == E_OK && i < s->ngroups; i++) {
+		struct set_group *g = &c->set->groups[i];
+
+		g->id = keep(c, s->groups[i]->id);
+		g->name = keep(c, s->groups[i]->name);
+		if (!g->id || !g->name)
+			return E_NOMEM;
+		if (g->id[0])
+			ret = names_put(&c->group_ids, g->id, g);
+		if (ret == E_OK)
+			ret = names_put(&c->group_names, g->name, g);
+	}
+	return ret;
+}
+
+static int
+groups_compile(struct compiler *c, struct model_error *err)
+{
+	const struct policy_source *s = c->src;
+	struct model_error local = {{0}};
+	int ret = groups_name(c);
+
+	for (size_t i = 0; ret == E_OK && i < s->ngroups; i++) {
+		const struct group *g = s->groups[i];
+
+		ret = ruleset_compile(c, g->include, g->require, g->exclude, &c->set->groups[i].rs, &local);
+		if (ret == E_OK)
+			continue;
+		model_error_prefix(&local, "/groups/%zu", i);
+		if (ret == E_FORMAT && s->keep_broken)
+			ret = group_broken(c, &c->set->groups[i], &local);
+	}
+	for (size_t i = 0; ret == E_OK && i < s->ngroups; i++) {
+		c->npath = 0;
+		ret = group_walk(c, i, &local);
+		if (ret == E_OK)
+			continue;
+		model_error_prefix(&local, "/groups/%zu", i);
+		if (ret == E_FORMAT && s->keep_broken) { /* all that led there: their answer would be a guess */
+			ret = E_OK;
+			for (size_t k = 0; ret == E_OK && k < c->npath; k++)
+				ret = group_broken(c, &c->set->groups[c->path[k]], &local);
+		}
+	}
+	if (ret != E_OK && err)
+		*err = local;
+	return ret;
+}
+
+static int
+idps_name(struct compiler *c)
+{
+	int ret = E_OK;
+
+	for (size_t i = 0; ret == E_OK && i < c->src->nidps; i++) {
+		const struct idp *p = c->src->idps[i];
+
+		if (p->id)
+			ret = names_put(&c->idp_ids, p->id, (void *)(uintptr_t)p);
+		if (ret == E_OK && p->id && p->name)
+			ret = names_put(&c->idp_names, p->name, (void *)(uintptr_t)p);
+	}
+	return ret;
+}
+
+/* --- applications ---------------------------------------------------------------------------------------------------
+ */
+
+static bool
+is_first_phase(int decision)
+{
+	return decision == DECISION_BYPASS || decision == DECISION_NON_IDENTITY;
+}
+
+static int
+fail_identity(struct compiler *c, const struct ruleset *rs, int decision, struct model_error *err)
+{
+	char what[128];
+
+	for (int l = 0; l < 3; l++) {
+		const struct rules *rules = ruleset_list(rs, l);
+		for (uint32_t i = 0; i < rules->n; i++) {
+			const struct rule *r = &rules->v[i];
+			if (!(selector_rows[r->sel].flags & SF_IDENTITY) &&
+			    !(r->sel == SEL_GROUP && c->set->groups[r->group].identity))
+				continue;
+			model_fail(
+			    err, "",
+			    "%s asks who the user is, but a %s policy is looked at before anybody signs in; use allow",
+			    rule_describe(r, what, sizeof what), decision_str(decision));
+			model_error_prefix(err, "/%s/%u", list_names[l], i);
+			return E_FORMAT;
+		}
+	}
+	return E_OK;
+}
+
+static int
+policy_compile(struct compiler *c, const struct policy *p, int64_t app_ms, struct set_policy *ret, uint64_t *steps,
+               struct model_error *err)
+{
+	const char *broken = NULL;
+	bool identity = false;
+	int e;
+
+	ret->id = keep(c, p->id);
+	ret->name = keep(c, p->name);
+	if (!ret->id || !ret->name)
+		return E_NOMEM;
+	ret->decision = p->decision;
+	ret->session_ms = p->session_duration_ms >= 0 ? p->session_duration_ms : app_ms;
+	e = ruleset_compile(c, p->include, p->require, p->exclude, &ret->rs, err);
+	if (e != E_OK)
+		return e;
+	*steps += ruleset_steps(c->set, &ret->rs, &identity, &broken);
+	if (broken)
+		return model_fail(err, "", "uses a group that cannot be used: %.200s", broken);
+	if (identity && is_first_phase(p->decision))
+		return fail_identity(c, &ret->rs, p->decision, err);
+	return E_OK;
+}
+
+static int
+app_policies(struct compiler *c, const struct app *src, struct policy_app *a, struct model_error *err)
+{
+	uint64_t steps = 0;
+	size_t w = 0;
+	int ret;
+
+	a->policies = arena_alloc(&c->set->mem, (src->npolicies ? src->npolicies : 1) * sizeof *a->policies);
+	if (!a->policies)
+		return E_NOMEM;
+	for (int phase = 0; phase < 2; phase++) {
+		for (size_t i = 0; i < src->npolicies; i++) {
+			const struct policy *p = src->policies[i];
+
+			if (is_first_phase(p->decision) != (phase == 0))
+				continue;
+			a->policies[w].index = i;
+			ret = policy_compile(c, p, a->session_ms, &a->policies[w], &steps, err);
+			if (ret != E_OK) {
+				model_error_prefix(err, "/policies/%zu", p->listed);
+				return ret;
+			}
+			w++;
+		}
+		if (phase == 0)
+			a->nfirst = w;
+	}
+	if (steps > POLICY_EVAL_STEPS_MAX)
+		return model_fail(err, "/policies", "found more than %d rules with the groups in them",
+		                  POLICY_EVAL_STEPS_MAX);
+	a->npolicies = w;
+	return E_OK;
+}
+
+static int
+app_idps(struct compiler *c, const struct app *src, struct policy_app *a, struct model_error *err)
+{
+	size_t n = src->allowed_idps.n;
+	int ret;
+
+	a->idps = arena_alloc(&c->set->mem, (n ? n : 1) * sizeof *a->idps);
+	if (!a->idps)
+		return E_NOMEM;
+	for (size_t i = 0; i < n; i++) {
+		ret = idp_reference(c, src->allowed_idps.v[i], &a->idps[i], err);
+		if (ret != E_OK) {
+			model_error_prefix(err, "/allowed_idps/%zu", i);
+			return ret;
+		}
+	}
+	a->nidps = n;
+	return E_OK;
+}
+
+static int
+app_index(struct policy_set *set, struct policy_app *a, struct model_error *err)
+{
+	int ret = map_put(&set->by_host, a->domain, a); /* wildcards too: two of one pattern are refused */
+
+	if (ret == E_EXIST)
+		return model_fail(err, "/domain", "two applications have the domain \"%.60s\"", a->domain);
+	if (ret == E_OK && a->id[0])
+		ret = map_put(&set->by_id, a->id, a);
+	if (ret == E_OK && a->aud[0])
+		ret = map_put(&set->by_aud, a->aud, a);
+	if (ret == E_EXIST)
+		return model_fail(err, "", "two applications have one id or aud");
+	if (ret != E_OK)
+		return ret;
+	if (is_star(a->domain))
+		set->wild[set->nwild++] = a;
+	ret = map_put(&set->by_name, a->name, a);
+	return ret == E_EXIST ? E_OK : ret;
+}
+
+static int
+app_compile(struct compiler *c, const struct app *src, struct policy_app *a, struct model_error *err)
+{
+	int ret;
+
+	a->set = c->set;
+	a->id = keep(c, src->id);
+	a->aud = keep(c, src->aud);
+	a->name = keep(c, src->name);
+	a->domain = keep(c, src->domain);
+	if (!a->id || !a->aud || !a->name || !a->domain)
+		return E_NOMEM;
+	a->session_ms = src->session_duration_ms;
+	ret = app_index(c->set, a, err);
+	if (ret == E_OK)
+		ret = app_idps(c, src, a, err);
+	if (ret == E_OK)
+		ret = app_policies(c, src, a, err);
+	return ret;
+}
+
+static int
+apps_compile(struct compiler *c, struct model_error *err)
+{
+	const struct policy_source *s = c->src;
+	struct policy_set *set = c->set;
+	struct model_error local = {{0}};
+	int ret;
+
+	set->apps = arena_alloc(&set->mem, (s->napps ? s->napps : 1) * sizeof *set->apps);
+	set->wild = arena_alloc(&set->mem, (s->napps ? s->napps : 1) * sizeof(struct policy_app *));
+	if (!set->apps || !set->wild)
+		return E_NOMEM;
+	for (size_t i = 0; i < s->napps; i++) {
+		struct policy_app *a = &set->apps[set->napps++];
+
+		ret = app_compile(c, s->apps[i], a, &local);
+		if (ret == E_OK)
+			continue;
+		model_error_prefix(&local, "/apps/%zu", i);
+		if (err)
+			*err = local;
+		if (ret != E_FORMAT || !s->keep_broken)
+			return ret;
+		a->npolicies = a->nfirst = a->nidps = 0;
+		ret = broken_text(c, &local, &a->broken);
+		if (ret != E_OK)
+			return ret;
+	}
+	return E_OK;
+}
+
+static int
+wild_order(const void *pa, const void *pb)
+{
+	const struct policy_app *a = *(struct policy_app *const *)pa, *b = *(struct policy_app *const *)pb;
+	size_t na = strlen(a->domain), nb = strlen(b->domain);
+
+	return na != nb ? (na < nb ? 1 : -1) : strcmp(a->domain, b->domain);
+}
+
+int
+policy_set_compile(const struct policy_source *src, struct policy_set **ret_set, struct model_error *err)
+{
+	struct compiler c = {.src = src};
+	struct map *const names[] = {&c.group_ids, &c.group_names, &c.idp_ids, &c.idp_names};
+	int ret = E_NOMEM;
+
+	for (size_t i = 0; i < 4; i++)
+		map_init(names[i], NAMES_MAX, 0, NULL);
+	c.set = calloc(1, sizeof *c.set);
+	if (!c.set)
+		goto out;
+	arena_init(&c.set->mem, POLICY_SET_BYTES_MAX);
+	map_init(&c.set->by_host, NAMES_MAX, 0, NULL);
+	map_init(&c.set->by_id, NAMES_MAX, 0, NULL);
+	map_init(&c.set->by_aud, NAMES_MAX, 0, NULL);
+	map_init(&c.set->by_name, NAMES_MAX, 0, NULL);
+	ret = idps_name(&c);
+	if (ret == E_OK)
+		ret = groups_compile(&c, err);
+	if (ret == E_OK)
+		ret = apps_compile(&c, err);
+	if (ret != E_OK)
+		goto out;
+	qsort(c.set->wild, c.set->nwild, sizeof(struct policy_app *), wild_order);
+	*ret_set = c.set;
+	c.set = NULL;
+out:
+	for (size_t i = 0; i < 4; i++)
+		map_release(names[i]);
+	policy_set_free(c.set);
+	return ret;
+}
+
+void
+policy_set_free(struct policy_set *set)
+{
+	if (!set)
+		return;
+	map_release(&set->by_host);
+	map_release(&set->by_id);
+	map_release(&set->by_aud);
+	map_release(&set->by_name);
+	arena_release(&set->mem);
+	free(set);
+}

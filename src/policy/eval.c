@@ -1,0 +1,433 @@
+#include "policy/eval.h"
+
+#include "core/str.h"
+#include "policy/set.h"
+#include "policy/trace.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+/* One evaluation: the input made ready once, so that each rule is a compare. */
+struct eval {
+	const struct policy_set *set;
+	const struct policy_input *in;
+	struct policy_trace *trace;
+	enum { PERSON_PENDING, PERSON_KNOWN } person;
+	char email[255];
+	size_t nemail;
+	const char *mail_domain; /* in email, behind '@'; "" when there is none */
+	bool have_ip;
+	uint8_t ip[16];
+	char country[3];
+};
+
+static void
+eval_init(struct eval *e, const struct policy_set *set, const struct policy_input *in, struct policy_trace *trace)
+{
+	const char *at;
+
+	*e = (struct eval){
+	    .set = set, .in = in, .trace = trace, .person = in->have_identity ? PERSON_KNOWN : PERSON_PENDING};
+	if (in->have_identity && in->email && str_copy(e->email, sizeof e->email, in->email) == 0)
+		str_lower(e->email);
+	e->nemail = strlen(e->email);
+	at = strrchr(e->email, '@');
+	e->mail_domain = at ? at + 1 : "";
+	e->have_ip = in->ip && model_addr(in->ip, e->ip) == 0;
+	if (in->country && strlen(in->country) == 2)
+		for (int i = 0; i < 2; i++)
+			e->country[i] = in->country[i] >= 'a' && in->country[i] <= 'z'
+			                    ? (char)(in->country[i] - 'a' + 'A')
+			                    : in->country[i];
+}
+
+/* --- one rule -------------------------------------------------------------------------------------------------------
+ */
+
+static enum tri
+tri_of(bool b)
+{
+	return b ? TRI_YES : TRI_NO;
+}
+
+static bool
+has_text(const char *const *v, size_t n, const char *s)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(v[i], s) == 0)
+			return true;
+	return false;
+}
+
+static bool
+idp_fits(const struct eval *e, const struct rule *r)
+{
+	return !r->idp || (e->in->idp_id && strcmp(r->idp, e->in->idp_id) == 0);
+}
+
+static bool
+value_is(const json_t *v, const char *s)
+{
+	char number[32];
+
+	switch (v ? json_typeof(v) : JSON_NULL) {
+	case JSON_STRING:
+		return strcmp(json_string_value(v), s) == 0 && json_string_length(v) == strlen(s);
+	case JSON_INTEGER:
+		snprintf(number, sizeof number, "%lld", (long long)json_integer_value(v));
+		return strcmp(number, s) == 0;
+	case JSON_TRUE:
+		return strcmp(s, "true") == 0;
+	case JSON_FALSE:
+		return strcmp(s, "false") == 0;
+	default:
+		return false;
+	}
+}
+
+/* A claim of several values matches by any one, exactly. "groups" also means the groups we know by other ways. */
+static bool
+claim_has(const struct eval *e, const struct rule *r)
+{
+	const json_t *v = e->in->claims ? json_object_get(e->in->claims, r->claim) : NULL;
+
+	if (strcasecmp(r->claim, "groups") == 0 && has_text(e->in->groups, e->in->ngroups, r->text))
+		return true;
+	if (!json_is_array(v))
+		return value_is(v, r->text);
+	for (size_t i = 0; i < json_array_size(v); i++)
+		if (value_is(json_array_get(v, i), r->text))
+			return true;
+	return false;
+}
+
+/* A team is reported as "organization/team". */
+static bool
+github_has(const struct eval *e, const struct rule *r)
+{
+	size_t norg = r->ntext;
+
+	if (!r->team)
+		return has_text(e->in->groups, e->in->ngroups, r->text);
+	for (size_t i = 0; i < e->in->ngroups; i++) {
+		const char *g = e->in->groups[i];
+		if (strncmp(g, r->text, norg) == 0 && g[norg] == '/' && strcmp(g + norg + 1, r->team) == 0)
+			return true;
+	}
+	return false;
+}
+
+static enum tri
+rule_person(const struct eval *e, const struct rule *r)
+{
+	switch (r->sel) {
+	case SEL_EMAIL:
+		return tri_of(r->ntext == e->nemail && memcmp(r->text, e->email, e->nemail) == 0);
+	case SEL_EMAIL_DOMAIN:
+		return tri_of(strcmp(r->text, e->mail_domain) == 0);
+	case SEL_LOGIN_METHOD:
+		return tri_of(e->in->idp_id && strcmp(r->text, e->in->idp_id) == 0);
+	case SEL_AUTH_METHOD:
+		return tri_of(has_text(e->in->amr, e->in->namr, r->text));
+	case SEL_OIDC:
+		return tri_of(idp_fits(e, r) && claim_has(e, r));
+	case SEL_GITHUB:
+		return tri_of(idp_fits(e, r) && github_has(e, r));
+	default: /* okta, gsuite, azure_ad */
+		return tri_of(idp_fits(e, r) && has_text(e->in->groups, e->in->ngroups, r->text));
+	}
+}
+
+static enum tri ruleset_eval(struct eval *e, const struct ruleset *rs);
+
+static enum tri
+rule_eval(struct eval *e, const struct rule *r)
+{
+	unsigned flags = selector_rows[r->sel].flags;
+
+	if (flags & SF_UNAVAILABLE)
+		return TRI_UNKNOWN;
+	if (flags & SF_IDENTITY)
+		return e->person == PERSON_KNOWN ? rule_person(e, r) : TRI_UNKNOWN;
+	switch (r->sel) {
+	case SEL_EVERYONE:
+		return TRI_YES;
+	case SEL_IP:
+		return e->have_ip ? tri_of(model_cidr_has(r->net, r->bits, e->ip)) : TRI_UNKNOWN;
+	case SEL_GEO:
+		return e->country[0] ? tri_of(strcmp(r->text, e->country) == 0) : TRI_UNKNOWN;
+	case SEL_GROUP:
+		return ruleset_eval(e, &e->set->groups[r->group].rs);
+	case SEL_SERVICE_TOKEN:
+		return tri_of(e->in->service_token && strcmp(r->text, e->in->service_token) == 0);
+	case SEL_ANY_SERVICE_TOKEN:
+		return tri_of(e->in->service_token && e->in->service_token[0]);
+	default:
+		return TRI_UNKNOWN;
+	}
+}
+
+/* --- what a rule found, for the trace --------------------------------------------------------------------------------
+ */
+
+static const char *
+found_text(const struct eval *e, const struct rule *r, char *out, size_t n)
+{
+	unsigned flags = selector_rows[r->sel].flags;
+
+	if (flags & SF_UNAVAILABLE)
+		snprintf(out, n, "this rule is not available yet, it never opens anything");
+	else if ((flags & SF_IDENTITY) && e->person != PERSON_KNOWN)
+		snprintf(out, n, "nobody signed in");
+	else if (r->sel == SEL_EMAIL || r->sel == SEL_EMAIL_DOMAIN)
+		snprintf(out, n, "e-mail is %s", e->email[0] ? e->email : "missing");
+	else if (r->sel == SEL_IP)
+		snprintf(out, n, "address is %s", e->have_ip ? e->in->ip : "unknown");
+	else if (r->sel == SEL_GEO)
+		snprintf(out, n, "country is %s", e->country[0] ? e->country : "unknown");
+	else if (r->sel == SEL_SERVICE_TOKEN || r->sel == SEL_ANY_SERVICE_TOKEN)
+		snprintf(out, n, "service token is %s", e->in->service_token ? e->in->service_token : "none");
+	else if (r->sel == SEL_LOGIN_METHOD || ((flags & SF_IDENTITY) && !idp_fits(e, r)))
+		snprintf(out, n, "signed in by provider %s", e->in->idp_id ? e->in->idp_id : "unknown");
+	else if (r->sel == SEL_AUTH_METHOD)
+		snprintf(out, n, "%zu authentication methods reported%s%s", e->in->namr, e->in->namr ? ", first " : "",
+		         e->in->namr ? e->in->amr[0] : "");
+	else if (r->sel == SEL_OIDC)
+		snprintf(out, n, "claim %s", json_object_get(e->in->claims, r->claim) ? "present" : "absent");
+	else if (flags & SF_IDENTITY)
+		snprintf(out, n, "in %zu groups%s%s", e->in->ngroups, e->in->ngroups ? ", first " : "",
+		         e->in->ngroups ? e->in->groups[0] : "");
+	else
+		out[0] = '\0';
+	return out;
+}
+
+static enum tri
+rule_traced(struct eval *e, const struct rule *r, const char *list)
+{
+	char what[256], why[300];
+	enum tri v;
+	size_t at;
+
+	if (!e->trace)
+		return rule_eval(e, r);
+	rule_describe(r, what, sizeof what);
+	at = trace_begin(e->trace, r->sel == SEL_GROUP ? TRACE_GROUP : TRACE_RULE, list, what);
+	trace_in(e->trace);
+	v = rule_eval(e, r);
+	trace_out(e->trace);
+	trace_end(e->trace, at, v, found_text(e, r, why, sizeof why));
+	return v;
+}
+
+/* --- lists of rules, policies ----------------------------------------------------------------------------------------
+ */
+
+/* want: the value that settles the list at once. OR stops at YES with the maximum, AND at NO with the minimum. */
+static enum tri
+rules_eval(struct eval *e, const struct rules *rules, const char *list, bool any)
+{
+	enum tri v = any ? TRI_NO : TRI_YES;
+
+	for (uint32_t i = 0; i < rules->n; i++) {
+		enum tri one = rule_traced(e, &rules->v[i], list);
+
+		if (any ? one > v : one < v)
+			v = one;
+		if (!e->trace && v == (any ? TRI_YES : TRI_NO))
+			break;
+	}
+	return v;
+}
+
+static enum tri
+ruleset_eval(struct eval *e, const struct ruleset *rs)
+{
+	enum tri v = rules_eval(e, &rs->include, "include", true), one;
+
+	if (v == TRI_NO && !e->trace)
+		return v;
+	one = rules_eval(e, &rs->require, "require", false);
+	if (one < v)
+		v = one;
+	if (v == TRI_NO && !e->trace)
+		return v;
+	one = rules_eval(e, &rs->exclude, "exclude", true);
+	one = one == TRI_YES ? TRI_NO : one == TRI_NO ? TRI_YES : TRI_UNKNOWN;
+	return one < v ? one : v;
+}
+
+static enum tri
+policy_value(struct eval *e, const struct set_policy *p)
+{
+	char what[400];
+	enum tri v;
+	size_t at = 0;
+
+	if (e->trace) {
+		snprintf(what, sizeof what, "policy \"%.300s\" %s", p->name, decision_str(p->decision));
+		at = trace_begin(e->trace, TRACE_POLICY, "", what);
+	}
+	trace_in(e->trace);
+	v = ruleset_eval(e, &p->rs);
+	trace_out(e->trace);
+	trace_end(e->trace, at, v, NULL);
+	return v;
+}
+
+static void
+not_reached(struct eval *e, const struct policy_app *app, size_t from)
+{
+	char what[400];
+
+	for (size_t i = from; e->trace && i < app->npolicies; i++) {
+		const struct set_policy *p = &app->policies[i];
+
+		snprintf(what, sizeof what, "policy \"%.300s\" %s", p->name, decision_str(p->decision));
+		trace_end(e->trace, trace_begin(e->trace, TRACE_POLICY, "", what), TRI_NOT_REACHED, NULL);
+	}
+}
+
+static struct policy_verdict
+decide(const struct policy_app *app, enum policy_outcome outcome, int code, const struct set_policy *p)
+{
+	return (struct policy_verdict){
+	    .outcome = outcome,
+	    .code = code,
+	    .policy = p ? (int)p->index : -1,
+	    .policy_id = p ? p->id : "",
+	    .policy_name = p ? p->name : "",
+	    .session_ms = p ? p->session_ms : app->session_ms,
+	};
+}
+
+/* Bypass and service auth. True when one of them decided. */
+static bool
+first_phase(struct eval *e, const struct policy_app *app, struct policy_verdict *ret_v)
+{
+	for (size_t i = 0; i < app->nfirst; i++) {
+		const struct set_policy *p = &app->policies[i];
+
+		if (policy_value(e, p) != TRI_YES)
+			continue;
+		*ret_v = decide(app, p->decision == DECISION_BYPASS ? POLICY_BYPASSED : POLICY_SERVICE, SP_OK, p);
+		not_reached(e, app, i + 1);
+		return true;
+	}
+	return false;
+}
+
+/* Allow and block while nobody is signed in: is there any way to yes? */
+static struct policy_verdict
+second_phase_pending(struct eval *e, const struct policy_app *app)
+{
+	for (size_t i = app->nfirst; i < app->npolicies; i++) {
+		const struct set_policy *p = &app->policies[i];
+		enum tri v = policy_value(e, p);
+
+		if (p->decision == DECISION_ALLOW && v != TRI_NO) {
+			not_reached(e, app, i + 1);
+			return decide(app, POLICY_LOGIN, SP_LOGIN_NEEDED, NULL);
+		}
+		if (p->decision == DECISION_DENY && v == TRI_YES) {
+			not_reached(e, app, i + 1);
+			return decide(app, POLICY_DENIED, SP_POLICY_BLOCK, p);
+		}
+	}
+	return decide(app, POLICY_DENIED, SP_POLICY_DENY, NULL);
+}
+
+static struct policy_verdict
+second_phase(struct eval *e, const struct policy_app *app)
+{
+	struct policy_verdict ret;
+
+	if (!policy_app_idp_allowed(app, e->in->idp_id)) {
+		not_reached(e, app, app->nfirst);
+		return decide(app, POLICY_LOGIN, SP_LOGIN_NEEDED, NULL);
+	}
+	for (size_t i = app->nfirst; i < app->npolicies; i++) {
+		const struct set_policy *p = &app->policies[i];
+		enum tri v = policy_value(e, p);
+
+		if (p->decision == DECISION_ALLOW ? v != TRI_YES : v == TRI_NO)
+			continue;
+		if (p->decision == DECISION_ALLOW)
+			ret = decide(app, POLICY_ALLOWED, SP_OK, p);
+		else
+			ret = decide(app, POLICY_DENIED, SP_POLICY_BLOCK, p);
+		ret.unknown = v == TRI_UNKNOWN;
+		not_reached(e, app, i + 1);
+		return ret;
+	}
+	return decide(app, POLICY_DENIED, SP_POLICY_DENY, NULL);
+}
+
+void
+policy_eval(const struct policy_set *set, const struct policy_app *app, const struct policy_input *in,
+            struct policy_verdict *ret_v, struct policy_trace *trace)
+{
+	struct eval e;
+
+	if (app->set != set) { /* an application of another snapshot: its groups are not ours */
+		*ret_v = decide(app, POLICY_DENIED, SP_INTERNAL, NULL);
+		return;
+	}
+	if (app->npolicies == 0) {
+		*ret_v = decide(app, POLICY_DENIED, app->broken ? SP_POLICY_DENY : SP_NO_POLICY, NULL);
+		return;
+	}
+	eval_init(&e, set, in, trace);
+	if (first_phase(&e, app, ret_v))
+		return;
+	*ret_v = in->have_identity ? second_phase(&e, app) : second_phase_pending(&e, app);
+}
+
+void
+policy_eval_pre(const struct policy_set *set, const struct policy_app *app, const struct policy_input *in,
+                struct policy_verdict *ret_v, struct policy_trace *trace)
+{
+	struct policy_input nobody = *in;
+
+	nobody.have_identity = false;
+	policy_eval(set, app, &nobody, ret_v, trace);
+}
+
+const char *
+policy_outcome_str(int o)
+{
+	static const char *const words[] = {"denied", "allowed", "bypassed", "service", "login"};
+
+	return o >= 0 && o <= POLICY_LOGIN ? words[o] : "?";
+}
+
+void
+policy_verdict_reason(const struct policy_app *app, const struct policy_verdict *v, struct reason *r)
+{
+	switch (v->outcome) {
+	case POLICY_ALLOWED:
+	case POLICY_BYPASSED:
+	case POLICY_SERVICE:
+		reason_set(r, 0, v->code, "policy \"%.80s\" of \"%.80s\" %s", v->policy_name, app->name,
+		           v->outcome == POLICY_ALLOWED    ? "allows"
+		           : v->outcome == POLICY_BYPASSED ? "lets everybody by"
+		                                           : "lets the service in");
+		return;
+	case POLICY_LOGIN:
+		reason_set(r, 0, v->code, "\"%.80s\" needs a sign-in, by a provider it admits", app->name);
+		return;
+	case POLICY_DENIED:
+	default:
+		break;
+	}
+	if (app->broken)
+		reason_set(r, 0, v->code, "\"%.60s\" cannot be evaluated: %.150s", app->name, app->broken);
+	else if (v->code == SP_NO_POLICY)
+		reason_set(r, 0, v->code, "\"%.80s\" has no policy", app->name);
+	else if (v->code == SP_POLICY_BLOCK)
+		reason_set(r, 0, v->code, "policy \"%.80s\" of \"%.80s\" blocks%s", v->policy_name, app->name,
+		           v->unknown ? ": something it asks about is unknown" : "");
+	else
+		reason_set(r, 0, v->code, "no policy of \"%.80s\" allows", app->name);
+}

@@ -1,0 +1,53 @@
+/* set: the compiled snapshot's inside, shared by compile, eval and explain. Not for other folders. */
+#ifndef POLICY_SET_H
+#define POLICY_SET_H
+
+#include "core/map.h"
+#include "policy/compile.h"
+#include "policy/rule.h"
+
+struct rules {
+	const struct rule *v;
+	uint32_t n;
+};
+struct ruleset {
+	struct rules include, require, exclude;
+};
+struct set_group {
+	const char *id, *name;
+	struct ruleset rs;
+	bool identity;      /* some rule in it, or below, asks about the person */
+	unsigned depth;     /* 1 = no group inside */
+	uint64_t steps;     /* rules looked at, at most */
+	const char *broken; /* why it cannot be used */
+	enum { GROUP_WHITE, GROUP_GREY, GROUP_BLACK } color;
+};
+struct set_policy {
+	const char *id, *name;
+	int decision;
+	int64_t session_ms; /* the application's when the policy has none */
+	struct ruleset rs;
+	size_t index; /* in the application's list */
+};
+struct policy_app {
+	const struct policy_set *set;
+	const char *id, *aud, *name, *domain;
+	const char *broken;
+	int64_t session_ms;
+	struct set_policy *policies; /* in the order of evaluation: the first nfirst are bypass and service auth */
+	size_t npolicies, nfirst;
+	const char **idps;
+	size_t nidps;
+};
+struct policy_set {
+	struct arena mem;
+	struct policy_app *apps;
+	size_t napps;
+	struct set_group *groups;
+	size_t ngroups;
+	struct map by_host, by_id, by_aud, by_name;
+	struct policy_app **wild; /* longest pattern first */
+	size_t nwild;
+};
+
+#endif
