@@ -1,0 +1,154 @@
+/*
+ * front: what the files of this process share. The only process the internet talks to: TLS, HTTP/1.1, tunnel
+ * connections, byte relay.
+ *
+ * One struct front; N struct thread, each with its own loop and its own channel to judge; thread 0 is the main thread
+ * and also has the parent's channel. A connection lives on one thread at a time and only that thread touches it.
+ * Shared: registry, tickets, addresses (mutexes), counters (atomics), the TLS contexts (mutex, reference counted).
+ *
+ *   users.c        accepts users, asks judge about each request, writes its answers
+ *   session.c      a user whose connection is relayed: from judge's RELAY to the last byte
+ *   tunnel_link.c  a connector's connection: HTTP/2, registration, configuration, liveness
+ *   leaf.c         certificates: configured ones, and the leaf asked from the signer through judge
+ *   metrics.c      the metrics listener
+ *   thread.c       loops, listeners, judge's channel and its orders
+ *   main.c         parent's channel: start, reload, drain
+ */
+#ifndef FRONT_FRONT_H
+#define FRONT_FRONT_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "edge/front/limits.h"
+#include "edge/front/registry.h"
+#include "io/ipc.h"
+#include "io/net_listen.h"
+#include "msg/front_judge.h"
+#include "msg/parent_role.h"
+#include "net/http_server.h"
+
+enum counter {
+	C_USERS_ACCEPTED,
+	C_USERS_REFUSED, /* a limit was reached */
+	C_USERS_TLS_FAILED,
+	C_USERS_OPEN,
+	C_REQUESTS,
+	C_REQUESTS_REFUSED, /* malformed or too slow: answered by front itself */
+	C_ANSWERS_2XX,
+	C_ANSWERS_3XX,
+	C_ANSWERS_4XX,
+	C_ANSWERS_5XX,
+	C_JUDGE_FAILED, /* no answer: channel lost, deadline, queue full */
+	C_JUDGE_LOST,   /* channels */
+	C_RELAYS_BEGUN,
+	C_RELAYS_OPEN,
+	C_RELAYS_MOVED, /* user connections that changed thread */
+	C_RELAYS_NO_TUNNEL,
+	C_RELAYS_ORIGIN_FAILED,
+	C_RELAYS_CUT,
+	C_BYTES_UP,
+	C_BYTES_DOWN,
+	C_LINKS_ACCEPTED,
+	C_LINKS_REFUSED, /* by judge or by a limit */
+	C_LINKS_REGISTERED,
+	C_LINKS_OPEN, /* all, registered or not */
+	C_LINKS_LOST, /* registered ones that went without unregistering */
+	C_LEAVES,     /* certificates taken into use */
+	C_N
+};
+
+struct address_count {
+	pthread_mutex_t lock;
+	struct map map; /* address -> struct { unsigned n; } */
+};
+
+struct certs { /* leaf.c */
+	pthread_mutex_t lock;
+	struct tls_ctx *users, *tunnels; /* NULL until there is a certificate */
+	bool configured;                 /* users is a configured one */
+	struct tls_key *key;             /* of the leaf */
+	struct loop_timer timer;
+	bool asking;
+	struct buf chain_pem[FRONT_CERTS_MAX], key_pem[FRONT_CERTS_MAX];
+};
+
+struct thread;
+struct front {
+	struct thread *threads[FRONT_THREADS_MAX];
+	unsigned nthreads;
+	char location[33];
+	int64_t handshake_ms, head_ms, body_ms, drain_ms;
+	int listen_fd[3][FRONT_LISTENERS_MAX]; /* by enum listener_kind */
+	unsigned nlisten[3];
+	struct registry links;
+	struct tickets tickets;
+	struct address_count addresses;
+	struct certs certs;
+	atomic_uint_fast64_t next_link;
+	atomic_uint_fast64_t counters[C_N];
+	atomic_bool draining;
+};
+
+struct thread {
+	struct front *f;
+	unsigned index;
+	struct loop *loop;
+	pthread_t tid;
+	pthread_barrier_t begun;
+	struct ipc *judge;                                /* NULL while there is none */
+	struct listener listener[2][FRONT_LISTENERS_MAX]; /* users, tunnels */
+	bool accepting;
+	struct list users, sessions, links; /* struct user, struct session, struct link: by their first member `in` */
+	size_t nusers;                      /* users and sessions */
+	size_t shaking;                     /* TLS handshakes under way */
+	size_t asked;                       /* requests that judge has not answered */
+};
+
+static inline void
+count(struct front *f, enum counter c, uint64_t n)
+{
+	atomic_fetch_add_explicit(&f->counters[c], n, memory_order_relaxed);
+}
+static inline void
+uncount(struct front *f, enum counter c)
+{
+	atomic_fetch_sub_explicit(&f->counters[c], 1, memory_order_relaxed);
+}
+
+/* thread.c */
+int thread_new(struct front *f, unsigned index, struct loop *l, struct thread **ret_t); /* l NULL: makes its own */
+int thread_start(struct thread *t); /* its own pthread, running when this returns; not for thread 0 */
+void thread_join(struct thread *t);
+void thread_judge(struct thread *t, int fd); /* any thread: takes fd, replaces the channel */
+void thread_accept(struct thread *t);        /* any thread: listen, once certificates are there */
+void thread_drain(struct thread *t);         /* any thread: no new connections, idle ones end */
+void thread_stop(struct thread *t);          /* any thread: everything ends now, then its loop */
+
+/* users.c */
+void users_accept(int fd, void *thread);
+void users_drain(struct thread *t);
+void users_stop(struct thread *t);
+int address_enter(struct front *f, const char *ip); /* E_LIMIT */
+void address_leave(struct front *f, const char *ip);
+
+/* session.c */
+struct session;
+/* Takes the connection out of s, with its bytes. answer is judge's RELAY, borrowed. */
+void session_start(struct thread *t, struct http_server *s, const struct fj_answer *answer);
+void session_cut(struct thread *t, uint64_t ticket, const char *why); /* wherever it is */
+void sessions_announce(struct thread *t);                             /* fj_ticket_live for each */
+void sessions_stop(struct thread *t);
+
+/* leaf.c */
+int certs_init(struct front *f);
+int certs_file(struct front *f, const char *name, int fd);        /* tls-chain:N, tls-key:N; takes fd */
+int certs_use(struct front *f, struct reason *why);               /* takes the files into use */
+void certs_ask(struct front *f);                                  /* on thread 0: a new leaf */
+struct tls_ctx *certs_get(struct front *f, enum listener_kind k); /* a reference, or NULL */
+void certs_stop(struct front *f);
+
+/* metrics.c */
+void metrics_accept(int fd, void *thread);
+
+#endif

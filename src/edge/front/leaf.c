@@ -1,0 +1,168 @@
+/*
+ * leaf: the certificates connections are accepted with. Our own leaf's key is made here and never leaves this process;
+ * judge passes its public half to the signer and brings the chain back. Configured certificates (users only) come from
+ * the parent as descriptors.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/log.h"
+#include "core/str.h"
+#include "edge/front/front.h"
+#include "io/file.h"
+
+#define PEM_MAX (256u << 10)
+
+int
+certs_init(struct front *f)
+{
+	pthread_mutex_init(&f->certs.lock, NULL);
+	for (size_t i = 0; i < FRONT_CERTS_MAX; i++) {
+		buf_init(&f->certs.chain_pem[i], PEM_MAX);
+		buf_init_secret(&f->certs.key_pem[i], PEM_MAX);
+	}
+	return tls_key_new(&f->certs.key);
+}
+
+int
+certs_file(struct front *f, const char *name, int fd)
+{
+	bool chain = str_starts(name, "tls-chain:"), key = str_starts(name, "tls-key:");
+	uint64_t n = FRONT_CERTS_MAX;
+	struct buf *b;
+	int e = E_FORMAT;
+
+	if ((chain || key) && str_u64(strchr(name, ':') + 1, FRONT_CERTS_MAX - 1, &n) == 0) {
+		b = chain ? &f->certs.chain_pem[n] : &f->certs.key_pem[n];
+		buf_release(b);
+		e = file_read_fd(fd, b);
+	}
+	close(fd);
+	return e;
+}
+
+static void
+swap(struct front *f, struct tls_ctx **slot, struct tls_ctx *fresh)
+{
+	struct tls_ctx *old;
+
+	pthread_mutex_lock(&f->certs.lock);
+	old = *slot;
+	*slot = fresh;
+	pthread_mutex_unlock(&f->certs.lock);
+	tls_ctx_unref(old);
+	count(f, C_LEAVES, 1);
+}
+
+int
+certs_use(struct front *f, struct reason *why)
+{
+	const char *chain, *key;
+	struct tls_ctx *fresh;
+	int e;
+
+	if (buf_len(&f->certs.chain_pem[0]) == 0)
+		return 0;
+	chain = buf_cstr(&f->certs.chain_pem[0]);
+	key = buf_cstr(&f->certs.key_pem[0]);
+	e = chain && key ? tls_server_new(chain, key, &fresh, why) : E_NOMEM;
+	for (size_t i = 0; i < FRONT_CERTS_MAX; i++) {
+		buf_release(&f->certs.chain_pem[i]);
+		buf_release(&f->certs.key_pem[i]);
+	}
+	if (e < 0)
+		return e;
+	f->certs.configured = true;
+	swap(f, &f->certs.users, fresh);
+	return 0;
+}
+
+struct tls_ctx *
+certs_get(struct front *f, enum listener_kind k)
+{
+	struct tls_ctx *c;
+
+	pthread_mutex_lock(&f->certs.lock);
+	c = k == LISTEN_USERS ? f->certs.users : f->certs.tunnels;
+	if (c)
+		c = tls_ctx_ref(c);
+	pthread_mutex_unlock(&f->certs.lock);
+	return c;
+}
+
+static void
+ask_again(void *arg)
+{
+	certs_ask(arg);
+}
+
+static void
+take_chain(struct front *f, const char *chain)
+{
+	struct reason why = {0};
+	struct tls_ctx *fresh;
+
+	if (tls_server_new_key(chain, f->certs.key, &fresh, &why) < 0) {
+		log_error("leaf_refused", "why", why.text, NULL);
+		timer_start(f->threads[0]->loop, &f->certs.timer, FRONT_LEAF_RETRY_MS, ask_again, f);
+		return;
+	}
+	if (!f->certs.configured)
+		swap(f, &f->certs.users, tls_ctx_ref(fresh));
+	swap(f, &f->certs.tunnels, fresh);
+	log_info("leaf", NULL);
+	for (unsigned i = 0; i < f->nthreads; i++)
+		thread_accept(f->threads[i]);
+	timer_start(f->threads[0]->loop, &f->certs.timer, FRONT_LEAF_RENEW_MS, ask_again, f);
+}
+
+static void
+on_chain(int err, const void *m, void *arg)
+{
+	const struct fj_leaf_chain *c = m;
+	struct front *f = arg;
+
+	f->certs.asking = false;
+	if (err == 0 && c->chain[0])
+		take_chain(f, c->chain);
+	else
+		timer_start(f->threads[0]->loop, &f->certs.timer, FRONT_LEAF_RETRY_MS, ask_again, f);
+}
+
+/* One question at a time. A name that was added while one is out is asked for when the answer has come. */
+void
+certs_ask(struct front *f)
+{
+	struct thread *t = f->threads[0];
+	struct fj_leaf m = {0};
+	struct buf spki;
+
+	timer_stop(&f->certs.timer);
+	if (f->certs.asking || !t->judge) {
+		timer_start(t->loop, &f->certs.timer, FRONT_LEAF_RETRY_MS, ask_again, f);
+		return;
+	}
+	buf_init(&spki, 1024);
+	if (tls_key_spki(f->certs.key, &spki) == 0) {
+		m.spki = buf_slice(&spki);
+		f->certs.asking = ipc_request(t->judge, &fj_leaf_def, &m, &fj_leaf_chain_def, 10000, on_chain, f) == 0;
+	}
+	buf_release(&spki);
+	if (!f->certs.asking)
+		timer_start(t->loop, &f->certs.timer, FRONT_LEAF_RETRY_MS, ask_again, f);
+}
+
+void
+certs_stop(struct front *f)
+{
+	timer_stop(&f->certs.timer);
+	tls_ctx_unref(f->certs.users);
+	tls_ctx_unref(f->certs.tunnels);
+	f->certs.users = f->certs.tunnels = NULL;
+	tls_key_free(f->certs.key);
+	for (size_t i = 0; i < FRONT_CERTS_MAX; i++) {
+		buf_release(&f->certs.chain_pem[i]);
+		buf_release(&f->certs.key_pem[i]);
+	}
+}

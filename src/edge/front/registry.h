@@ -1,0 +1,55 @@
+/*
+ * registry: which live tunnel connection is on which thread; and which thread owns which ticket.
+ *
+ * The only state that the threads share besides counters; one mutex each, held for a few look-ups. Pointers stored here
+ * are dereferenced on the owning thread only. May block: on the mutex.
+ */
+#ifndef FRONT_REGISTRY_H
+#define FRONT_REGISTRY_H
+
+#include <pthread.h>
+
+#include "core/map.h"
+
+struct registry_link {
+	uint64_t id;
+	uint8_t tunnel[16];
+	unsigned thread;
+	unsigned streams;
+	bool leaving;
+};
+struct registry {
+	pthread_mutex_t lock;
+	struct registry_link *v;
+	size_t n, cap;
+};
+
+void registry_init(struct registry *r);
+void registry_release(struct registry *r);
+int registry_add(struct registry *r, uint64_t id, const uint8_t tunnel[static 16],
+                 unsigned thread); /* E_LIMIT over FRONT_LINKS */
+void registry_remove(struct registry *r, uint64_t id);
+void registry_leave(struct registry *r, uint64_t id); /* no new streams */
+/* The live link of the tunnel with the fewest streams, on thread `near` among equals; counts one stream on it. E_NOENT.
+ */
+int registry_pick(struct registry *r, const uint8_t tunnel[static 16], unsigned near, uint64_t *ret_id,
+                  unsigned *ret_thread);
+void registry_unpick(struct registry *r, uint64_t id);
+size_t registry_count(struct registry *r);
+
+struct tickets {
+	pthread_mutex_t lock;
+	struct map map;
+};
+void tickets_init(struct tickets *t, uint64_t seed);
+void tickets_release(struct tickets *t);
+int tickets_put(struct tickets *t, uint64_t ticket, unsigned thread, void *session); /* E_EXIST */
+/* The session arrived on a thread. True when it was cut on the way. */
+bool tickets_move(struct tickets *t, uint64_t ticket, unsigned thread);
+void tickets_del(struct tickets *t, uint64_t ticket);
+/* Marks the ticket cut and tells its thread. E_NOENT. */
+int tickets_cut(struct tickets *t, uint64_t ticket, unsigned *ret_thread);
+/* The session, if the ticket is owned by this thread; else NULL. */
+void *tickets_get(struct tickets *t, uint64_t ticket, unsigned thread);
+
+#endif

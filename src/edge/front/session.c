@@ -1,0 +1,754 @@
+/*
+ * session: a user's connection from judge's RELAY to its last byte.
+ *
+ *   NEW -> MOVING -> OPENING -> RELAYING -> ENDING
+ *
+ * The connection moves to the thread of the link that was picked, a stream is opened there with the head judge
+ * composed, and when the connector says 200 the user gets 101 and relay.c takes over. What only the opening needs
+ * (head, bytes the user sent early) is freed then: an idle session holds this struct, its ticket, its TLS state and no
+ * buffer. The user's conn outlives everything else: its closed() frees the session. Judge hears of each ticket's end
+ * exactly once.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/str.h"
+#include "edge/front/front.h"
+#include "edge/front/relay.h"
+#include "edge/front/tunnel_link.h"
+#include "wire/websocket.h"
+
+enum session_state { S_NEW, S_MOVING, S_OPENING, S_RELAYING, S_ENDING };
+
+struct opening { /* freed once bytes flow */
+	struct arena mem;
+	struct h2_header h[FRONT_ANSWER_HEADERS + 4];
+	size_t nh;
+	const char *key; /* sec-websocket-key, or NULL */
+	struct buf rest; /* what the user sent behind its request */
+	unsigned tries;
+	bool eof;
+};
+
+struct session {
+	struct list in;            /* in thread->sessions; first */
+	struct link_stream stream; /* owner of the connector's stream */
+	struct thread *t;
+	struct conn *c;
+	struct link *link; /* while a stream is open */
+	struct relay relay;
+	struct loop_timer timer; /* opening, then `until`, then the end */
+	struct opening *open;
+	uint64_t ticket, link_id; /* link_id 0: none picked */
+	int64_t since, until;
+	char *note; /* what a new judge must know: tunnel, authority, client address, assertion; NUL-separated */
+	uint8_t tunnel[16];
+	enum session_state state;
+	const char *ended; /* who ended first, in order; NULL while nobody has */
+	bool told;         /* judge heard of the end */
+};
+
+static void session_open(struct session *s);
+static void on_user_eof(struct conn *c, void *arg);
+
+static struct session *
+of_stream(struct link_stream *o)
+{
+	return list_entry(o, struct session, stream);
+}
+
+static void
+opening_free(struct session *s)
+{
+	if (!s->open)
+		return;
+	buf_release(&s->open->rest);
+	arena_release(&s->open->mem);
+	free(s->open);
+	s->open = NULL;
+}
+
+/* Judge and the counters hear of the end, the stream goes, the ticket is free. Once. */
+static void
+settle(struct session *s, const char *why)
+{
+	struct front *f = s->t->f;
+	uint64_t up = s->relay.side[RELAY_A].bytes, down = s->relay.side[RELAY_B].bytes;
+
+	timer_stop(&s->timer);
+	opening_free(s);
+	if (s->link)
+		link_let_go(s->link, &s->stream, 8 /* CANCEL */);
+	s->link = NULL;
+	if (s->link_id)
+		registry_unpick(&f->links, s->link_id);
+	s->link_id = 0;
+	if (s->told)
+		return;
+	s->told = true;
+	tickets_del(&f->tickets, s->ticket);
+	ipc_send(s->t->judge, &fj_ticket_ended_def,
+	         &(struct fj_ticket_ended){.ticket = s->ticket, .bytes_up = up, .bytes_down = down, .why = why});
+	if (s->state >= S_RELAYING) {
+		uncount(f, C_RELAYS_OPEN);
+		count(f, C_BYTES_UP, up);
+		count(f, C_BYTES_DOWN, down);
+	}
+	log_debug("relay_ended", "ticket", log_num((long long)s->ticket), "why", why, NULL);
+}
+
+/* Ends it all now. closed() of the user's conn follows. */
+static void
+session_close(struct session *s, const char *why)
+{
+	settle(s, why);
+	s->state = S_ENDING;
+	conn_close(s->c);
+}
+
+static void
+put_text(struct buf *out, unsigned status, const char *text)
+{
+	char len[24], date[32];
+
+	snprintf(len, sizeof len, "%zu", strlen(text) + 1);
+	http_date(clock_wall(), date);
+	http1_put_status(out, status);
+	http1_put_header(out, "content-type", "text/plain; charset=utf-8");
+	http1_put_header(out, "date", date);
+	http1_put_header(out, "content-length", len);
+	http1_put_header(out, "connection", "close");
+	http1_put_end(out);
+	buf_putf(out, "%s\n", text);
+}
+
+/* It never became a relay: the user gets an HTTP answer. */
+static void
+session_refuse(struct session *s, unsigned status, const char *text, const char *why)
+{
+	struct buf out;
+
+	buf_init(&out, 4096);
+	put_text(&out, status, text);
+	count(s->t->f, C_ANSWERS_5XX, 1);
+	settle(s, why);
+	s->state = S_ENDING;
+	conn_write(s->c, buf_ptr(&out), buf_len(&out));
+	buf_release(&out);
+	conn_shutdown(s->c);
+	conn_deadline(s->c, FRONT_LEAVE_GRACE_MS * 10);
+	conn_resume(s->c); /* what it still sends is thrown away, so that no reset eats our answer */
+}
+
+/* The two ends of the relay. */
+
+static int
+user_write(void *e, const uint8_t *d, size_t n)
+{
+	return conn_write(((struct session *)e)->c, d, n);
+}
+
+static size_t
+user_queued(const void *e)
+{
+	return conn_queued(((const struct session *)e)->c);
+}
+
+static void
+user_hold(void *e, bool on)
+{
+	if (on)
+		conn_pause(((struct session *)e)->c);
+	else
+		conn_resume(((struct session *)e)->c);
+}
+
+static void
+user_finish(void *e)
+{
+	struct session *s = e;
+
+	conn_shutdown(s->c);
+	conn_resume(s->c);
+}
+
+static int
+stream_write(void *e, const uint8_t *d, size_t n)
+{
+	struct session *s = e;
+	int r;
+
+	if (!s->stream.s)
+		return 0; /* the connector has ended in order and takes no more; the user still gets what was queued */
+	r = h2stream_write(s->stream.s, d, n);
+	if (r == 0)
+		link_kick(s->link);
+	return r;
+}
+
+static size_t
+stream_queued(const void *e)
+{
+	const struct session *s = e;
+
+	return s->stream.s ? h2stream_queued(s->stream.s) : 0;
+}
+
+static void
+stream_taken(void *e, size_t n)
+{
+	struct session *s = e;
+
+	if (!s->stream.s)
+		return;
+	h2stream_consume(s->stream.s, n);
+	link_kick(s->link);
+}
+
+static void
+stream_finish(void *e)
+{
+	struct session *s = e;
+
+	if (!s->stream.s)
+		return;
+	h2stream_end(s->stream.s);
+	link_kick(s->link);
+}
+
+static const struct relay_end user_end = {
+    .write = user_write, .queued = user_queued, .hold = user_hold, .finish = user_finish};
+static const struct relay_end stream_end = {
+    .write = stream_write, .queued = stream_queued, .taken = stream_taken, .finish = stream_finish};
+
+static void
+on_timer(void *arg)
+{
+	struct session *s = arg;
+
+	if (s->state == S_OPENING) {
+		count(s->t->f, C_RELAYS_ORIGIN_FAILED, 1);
+		session_refuse(s, 504, "SP-1006 the tunnel's connector did not answer in time", "origin-timeout");
+	} else if (s->told || s->relay.side[RELAY_A].ended || s->relay.side[RELAY_B].ended) {
+		session_close(s, s->ended ? s->ended : "end-timeout");
+	} else {
+		count(s->t->f, C_RELAYS_CUT, 1);
+		session_close(s, "expired");
+	}
+}
+
+static void
+set_timer(struct session *s, int64_t ms, const char *why)
+{
+	if (timer_start(s->t->loop, &s->timer, ms, on_timer, s) < 0)
+		session_close(s, why);
+}
+
+/* The user's side. */
+
+static void
+on_user_data(struct conn *c, uint8_t *d, size_t n, void *arg)
+{
+	struct session *s = arg;
+
+	(void)c;
+	if (s->state == S_RELAYING) {
+		if (!s->told && relay_data(&s->relay, RELAY_A, d, n) < 0)
+			session_close(s, "stream-failed");
+	} else if (s->open && buf_put(&s->open->rest, d, n) < 0) {
+		session_close(s, "early-data");
+	}
+}
+
+static void
+on_user_drained(struct conn *c, void *arg)
+{
+	struct session *s = arg;
+
+	(void)c;
+	if (s->state == S_RELAYING && !s->told)
+		relay_drained(&s->relay, RELAY_A);
+}
+
+static void
+on_user_eof(struct conn *c, void *arg)
+{
+	struct session *s = arg;
+
+	(void)c;
+	if (s->open)
+		s->open->eof = true;
+	if (s->state != S_RELAYING || s->told)
+		return;
+	s->ended = s->ended ? s->ended : "user-ended";
+	if (relay_ended(&s->relay, RELAY_A))
+		return; /* both ended: the conn closes once flushed */
+	set_timer(s, FRONT_HALF_MS, "timer");
+}
+
+static void
+on_user_closed(struct conn *c, enum conn_why why, void *arg)
+{
+	struct session *s = arg;
+	struct thread *t = s->t;
+
+	settle(s, s->ended ? s->ended : conn_why_str(why));
+	address_leave(t->f, conn_peer_ip(c));
+	t->nusers--;
+	uncount(t->f, C_USERS_OPEN);
+	list_remove(&s->in);
+	free(s->note);
+	free(s);
+}
+
+static const struct conn_ops user_ops = {
+    .data = on_user_data, .drained = on_user_drained, .eof = on_user_eof, .closed = on_user_closed};
+
+/* The connector's side. */
+
+static const char *
+header_of(const struct h2_header *h, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcasecmp(h[i].name, name) == 0)
+			return h[i].value;
+	return NULL;
+}
+
+static int
+put_switching(struct buf *out, const char *accept, const char *protocol)
+{
+	int e;
+
+	if ((e = http1_put_status(out, 101)) < 0 || (e = http1_put_header(out, "upgrade", "websocket")) < 0 ||
+	    (e = http1_put_header(out, "connection", "Upgrade")) < 0 ||
+	    (e = http1_put_header(out, "sec-websocket-accept", accept)) < 0)
+		return e;
+	if (protocol && (e = http1_put_header(out, "sec-websocket-protocol", protocol)) < 0)
+		return e;
+	return http1_put_end(out);
+}
+
+/* Writes the 101. E_FORMAT: the connector's 200 is not that of a WebSocket (it may come from a server that ignored the
+ * upgrade). */
+static int
+switch_protocols(struct session *s, const struct h2_header *h, size_t n)
+{
+	const char *packed = header_of(h, n, "cf-cloudflared-response-headers"), *accept;
+	struct h2_packed p = {0};
+	char expected[29];
+	struct buf out;
+	int e;
+
+	buf_init(&out, 4096);
+	e = packed ? h2_headers_unpack(packed, &p) : E_FORMAT;
+	if (e < 0)
+		goto out;
+	accept = header_of(p.v, p.n, "sec-websocket-accept");
+	if (s->open->key)
+		ws_accept_value(s->open->key, expected);
+	if (!accept || (s->open->key && strcmp(accept, expected) != 0)) {
+		e = E_FORMAT;
+		goto out;
+	}
+	e = put_switching(&out, accept, header_of(p.v, p.n, "sec-websocket-protocol"));
+	if (e == 0)
+		e = conn_write(s->c, buf_ptr(&out), buf_len(&out));
+out:
+	buf_release(&p.store);
+	buf_release(&out);
+	return e;
+}
+
+static void
+begin_relay(struct session *s)
+{
+	struct buf rest = s->open->rest;
+	bool eof = s->open->eof;
+	struct front *f = s->t->f;
+	int e = 0;
+
+	buf_init(&s->open->rest, 1);
+	opening_free(s);
+	timer_stop(&s->timer);
+	s->state = S_RELAYING;
+	count(f, C_RELAYS_BEGUN, 1);
+	count(f, C_RELAYS_OPEN, 1);
+	relay_init(&s->relay, &user_end, s, CONN_MARK, &stream_end, s, H2_OUT_MARK);
+	ipc_send(s->t->judge, &fj_ticket_began_def, &(struct fj_ticket_began){.ticket = s->ticket});
+	if (s->until) {
+		int64_t left = s->until - clock_wall();
+
+		set_timer(s, left > 0 ? left * 1000 : 1, "timer");
+	}
+	if (buf_len(&rest))
+		e = relay_data(&s->relay, RELAY_A, buf_ptr(&rest), buf_len(&rest));
+	buf_release(&rest);
+	if (e < 0) {
+		session_close(s, "stream-failed");
+	} else if (eof) {
+		on_user_eof(s->c, s);
+	} else if (!s->relay.side[RELAY_A].held) {
+		conn_resume(s->c);
+	}
+}
+
+static void
+on_stream_headers(struct link_stream *o, const struct h2_header *h, size_t n, bool end)
+{
+	struct session *s = of_stream(o);
+	const char *status = header_of(h, n, ":status");
+	char text[80], why[32];
+	uint64_t code = 0;
+
+	if (s->state != S_OPENING || !s->open)
+		return;
+	str_u64(status ? status : "", 999, &code);
+	if (code == 200 && !end && switch_protocols(s, h, n) == 0) {
+		begin_relay(s);
+		return;
+	}
+	count(s->t->f, C_RELAYS_ORIGIN_FAILED, 1);
+	snprintf(why, sizeof why, "origin-%u", (unsigned)code);
+	if (code == 502)
+		session_refuse(s, 502, "SP-1006 the tunnel's connector could not reach its service", why);
+	else if (code >= 400 && code < 600) {
+		snprintf(text, sizeof text, "SP-1006 the tunnel's connector answered %u", (unsigned)code);
+		session_refuse(s, (unsigned)code, text, why);
+	} else
+		session_refuse(s, 502, "SP-1006 the tunnel's connector did not switch to WebSocket", why);
+}
+
+static void
+on_stream_data(struct link_stream *o, uint8_t *d, size_t n)
+{
+	struct session *s = of_stream(o);
+	int e;
+
+	if (s->state != S_RELAYING || s->told) {
+		h2stream_consume(o->s, n);
+		return;
+	}
+	e = relay_data(&s->relay, RELAY_B, d, n);
+	if (e < 0)
+		session_close(s, e == E_LIMIT ? "user-queue" : "user-gone");
+}
+
+static void
+on_stream_end(struct link_stream *o)
+{
+	struct session *s = of_stream(o);
+
+	if (s->state != S_RELAYING || s->told)
+		return;
+	s->ended = s->ended ? s->ended : "origin-ended";
+	relay_ended(&s->relay, RELAY_B);
+	set_timer(s, FRONT_END_MS, "timer");
+}
+
+static void
+on_stream_drained(struct link_stream *o)
+{
+	struct session *s = of_stream(o);
+
+	if (s->state == S_RELAYING && !s->told)
+		relay_drained(&s->relay, RELAY_B);
+}
+
+/* After an orderly end (or a refusal) nothing is lost; else the user must not take what it has for the whole. */
+static void
+on_stream_closed(struct link_stream *o, uint32_t h2_error)
+{
+	struct session *s = of_stream(o);
+	struct front *f = s->t->f;
+
+	s->link = NULL;
+	if (s->link_id)
+		registry_unpick(&f->links, s->link_id);
+	s->link_id = 0;
+	if (s->state == S_OPENING) {
+		count(f, C_RELAYS_ORIGIN_FAILED, 1);
+		session_refuse(s, 502, "SP-1006 the tunnel's connector went away", "origin-gone");
+	} else if (s->state == S_RELAYING && !s->relay.side[RELAY_B].ended) {
+		session_close(s, s->ended ? s->ended : h2_error ? "origin-reset" : "origin-gone");
+	}
+}
+
+static const struct link_stream_ops stream_ops = {.headers = on_stream_headers,
+                                                  .data = on_stream_data,
+                                                  .end = on_stream_end,
+                                                  .drained = on_stream_drained,
+                                                  .closed = on_stream_closed};
+
+/* From RELAY to an open stream. */
+
+static void
+on_arrived(struct conn *c, void *arg)
+{
+	struct session *s = arg;
+	struct front *f = s->t->f;
+
+	for (unsigned i = 0; i < f->nthreads; i++)
+		if (f->threads[i]->loop == conn_loop(c))
+			s->t = f->threads[i];
+	list_push(&s->t->sessions, &s->in);
+	s->t->nusers++;
+	s->state = S_NEW;
+	if (tickets_move(&f->tickets, s->ticket, s->t->index)) {
+		count(f, C_RELAYS_CUT, 1);
+		session_close(s, "cut");
+	} else {
+		session_open(s);
+	}
+}
+
+static int
+session_move(struct session *s, unsigned thread)
+{
+	struct thread *from = s->t;
+
+	s->state = S_MOVING;
+	list_remove(&s->in);
+	from->nusers--;
+	count(from->f, C_RELAYS_MOVED, 1);
+	if (conn_move(s->c, from->f->threads[thread]->loop, on_arrived, s) == 0)
+		return 0;
+	s->state = S_NEW;
+	list_push(&from->sessions, &s->in);
+	from->nusers++;
+	return E_STATE;
+}
+
+static void
+no_tunnel(struct session *s)
+{
+	count(s->t->f, C_RELAYS_NO_TUNNEL, 1);
+	session_refuse(s, 503, "SP-1005 the tunnel has no live connector", "no-tunnel");
+}
+
+static void
+session_pick(struct session *s)
+{
+	struct front *f = s->t->f;
+	unsigned thread;
+
+	if (s->open->tries++ >= FRONT_PICK_TRIES ||
+	    registry_pick(&f->links, s->tunnel, s->t->index, &s->link_id, &thread) < 0) {
+		no_tunnel(s);
+		return;
+	}
+	if (thread == s->t->index)
+		session_open(s);
+	else if (session_move(s, thread) < 0)
+		session_close(s, "move");
+}
+
+static void
+session_open(struct session *s)
+{
+	struct link *l = link_find(s->t, s->link_id);
+	int e;
+
+	s->state = S_OPENING;
+	e = l ? link_open(l, s->open->h, s->open->nh, &s->stream) : E_NOENT;
+	if (e == 0) {
+		s->link = l;
+		set_timer(s, FRONT_OPEN_MS, "timer");
+		return;
+	}
+	registry_unpick(&s->t->f->links, s->link_id);
+	s->link_id = 0;
+	s->state = S_NEW;
+	if (e == E_AGAIN)
+		session_refuse(s, 503, "SP-1007 the tunnel is busy, try again", "tunnel-busy");
+	else if (e == E_FORMAT || e == E_LIMIT)
+		session_refuse(s, 500, "SP-1008 the edge failed", "bad-head");
+	else
+		session_pick(s); /* it went while we moved */
+}
+
+/* Copies judge's head: the answer is borrowed. */
+static int
+opening_head(struct opening *o, const struct fj_answer *a)
+{
+	const char *fixed[][2] = {
+	    {":method", "GET"}, {":scheme", "https"}, {":authority", a->authority}, {":path", a->path}};
+
+	if (a->headers.n % 2 || a->headers.n / 2 > FRONT_ANSWER_HEADERS)
+		return E_LIMIT;
+	for (size_t i = 0; i < 4; i++)
+		o->h[o->nh++] = (struct h2_header){fixed[i][0], arena_str(&o->mem, fixed[i][1])};
+	for (size_t i = 0; i + 1 < a->headers.n; i += 2)
+		o->h[o->nh++] =
+		    (struct h2_header){arena_str(&o->mem, a->headers.v[i]), arena_str(&o->mem, a->headers.v[i + 1])};
+	for (size_t i = 0; i < o->nh; i++)
+		if (!o->h[i].name || !o->h[i].value)
+			return E_NOMEM;
+	o->key = header_of(o->h, o->nh, "sec-websocket-key");
+	return 0;
+}
+
+/* tunnel 0 authority 0 client address 0 assertion 0, in one allocation that lives as long as the session. */
+static char *
+make_note(const struct fj_answer *a, const char *ip)
+{
+	const char *part[4] = {a->tunnel, a->authority, ip, ""}, *p;
+	struct buf b;
+
+	for (size_t i = 0; i + 1 < a->headers.n; i += 2)
+		if (strcasecmp(a->headers.v[i], "cf-access-jwt-assertion") == 0)
+			part[3] = a->headers.v[i + 1];
+	buf_init(&b, 32768);
+	for (size_t i = 0; i < 4; i++)
+		if (buf_put(&b, part[i], strlen(part[i]) + 1) < 0)
+			goto fail;
+	p = buf_cstr(&b);
+	if (p) {
+		char *r = realloc(b.d, buf_len(&b) + 1);
+
+		if (r)
+			return r;
+	}
+fail:
+	buf_release(&b);
+	return NULL;
+}
+
+static int
+session_fill(struct session *s, const struct fj_answer *a)
+{
+	int e;
+
+	s->ticket = a->ticket;
+	s->since = clock_wall();
+	s->until = a->until;
+	if (a->ticket == 0 || uuid_parse(a->tunnel, s->tunnel) < 0)
+		return E_FORMAT;
+	s->note = make_note(a, conn_peer_ip(s->c));
+	if (!s->note)
+		return E_NOMEM;
+	if ((e = opening_head(s->open, a)) < 0)
+		return e;
+	return tickets_put(&s->t->f->tickets, s->ticket, s->t->index, s);
+}
+
+void
+session_start(struct thread *t, struct http_server *hs, const struct fj_answer *a)
+{
+	struct session *s = calloc(1, sizeof *s);
+	struct opening *o = calloc(1, sizeof *o);
+	struct buf rest;
+	bool eof;
+	struct conn *c = http_server_take(hs, &rest, &eof);
+	int e;
+
+	if (!s || !o) {
+		free(s);
+		free(o);
+		buf_release(&rest);
+		ipc_send(t->judge, &fj_ticket_ended_def,
+		         &(struct fj_ticket_ended){.ticket = a->ticket, .why = "no-memory"});
+		address_leave(t->f, conn_peer_ip(c));
+		t->nusers--;
+		uncount(t->f, C_USERS_OPEN);
+		conn_set_ops(c, NULL, NULL);
+		conn_close(c);
+		return;
+	}
+	o->rest = rest;
+	o->eof = eof;
+	arena_init(&o->mem, 64u << 10);
+	s->t = t;
+	s->c = c;
+	s->open = o;
+	s->stream.ops = &stream_ops;
+	list_push(&t->sessions, &s->in);
+	conn_set_ops(c, &user_ops, s);
+	e = session_fill(s, a);
+	if (e == 0) {
+		session_pick(s);
+		return;
+	}
+	log_error("bad_answer", "why", err_str(e), NULL);
+	session_refuse(s, 500, "SP-1008 the edge failed", "bad-answer");
+}
+
+/* Orders. */
+
+struct cut_post {
+	struct thread *t;
+	uint64_t ticket;
+	char why[64];
+};
+
+static void
+cut_here(struct thread *t, uint64_t ticket, const char *why)
+{
+	struct session *s = tickets_get(&t->f->tickets, ticket, t->index);
+
+	if (!s || s->told || s->state == S_MOVING)
+		return; /* a moving one finds the mark when it arrives */
+	count(t->f, C_RELAYS_CUT, 1);
+	log_info("cut", "ticket", log_num((long long)ticket), "why", why, NULL);
+	session_close(s, why[0] ? why : "cut");
+}
+
+static void
+on_cut_post(void *arg)
+{
+	struct cut_post *p = arg;
+
+	cut_here(p->t, p->ticket, p->why);
+	free(p);
+}
+
+void
+session_cut(struct thread *t, uint64_t ticket, const char *why)
+{
+	struct cut_post *p;
+	unsigned owner;
+
+	if (tickets_cut(&t->f->tickets, ticket, &owner) < 0)
+		return;
+	if (owner == t->index) {
+		cut_here(t, ticket, why);
+		return;
+	}
+	/* Judge sends the order on every channel, but the owner may have read its copy before the ticket came to it. */
+	p = calloc(1, sizeof *p);
+	if (!p)
+		return;
+	p->t = t->f->threads[owner];
+	p->ticket = ticket;
+	snprintf(p->why, sizeof p->why, "%s", why);
+	if (loop_post(p->t->loop, on_cut_post, p) < 0)
+		free(p);
+}
+
+void
+sessions_announce(struct thread *t)
+{
+	list_foreach (i, &t->sessions) {
+		struct session *s = (struct session *)i;
+		struct fj_ticket_live m = {.ticket = s->ticket, .since = s->since, .until = s->until};
+
+		if (s->told)
+			continue;
+		m.tunnel = s->note;
+		m.authority = m.tunnel + strlen(m.tunnel) + 1;
+		m.client_ip = m.authority + strlen(m.authority) + 1;
+		m.assertion = m.client_ip + strlen(m.client_ip) + 1;
+		ipc_send(t->judge, &fj_ticket_live_def, &m);
+	}
+}
+
+void
+sessions_stop(struct thread *t)
+{
+	list_foreach (i, &t->sessions)
+		session_close((struct session *)i, "edge-stopped");
+}
