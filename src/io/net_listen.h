@@ -10,7 +10,7 @@
 #include "core/url.h"
 #include "io/loop.h"
 
-/* Binds and listens "ADDR:PORT" (port 0 = any). ret_text gets the bound "addr:port" (64 bytes). */
+/* Binds and listens "ADDR:PORT" (port 0 = any; "[::1]:8443"; ":8443" = every address of both families). ret_text gets the bound "addr:port" (64 bytes). */
 int listen_open(const char *addr_port, int *ret_fd, char ret_text[static 64], struct reason *why);
 
 struct listener {
@@ -24,8 +24,10 @@ struct listener {
 int listener_start(struct loop *l, struct listener *ln, int fd, void (*fn)(int, void *), void *arg);
 void listener_stop(struct listener *ln); /* does not close fd: the parent owns listeners */
 
-/* Resolves host (an address, .localhost without DNS per RFC 6761, else getaddrinfo on a helper thread).
-   connect_to: NULL or "ADDR:PORT" that overrides all. The callback gets up to 8 addresses. */
+/* Resolves host (an address, .localhost without DNS per RFC 6761, else getaddrinfo on a helper thread, started
+   with the first such name: a process that must not start threads after confinement must not resolve).
+   connect_to: NULL or "ADDR:PORT" that overrides all. The callback gets up to 8 addresses, never from inside
+   resolve_start; *ret_r is dead once it has begun. */
 struct resolve;
 struct resolved {
 	struct sockaddr_storage a[8];
