@@ -51,6 +51,8 @@ parse_as(const char *json, size_t n, const char *ka, const char *ks, const char 
 		r = json_get_str(o, kt, &tunnel);
 	if (r == 0)
 		r = fill(&c, account, secret, tunnel);
+	if (r == 0)
+		r = str_copy(c.name, sizeof c.name, json_str_or(o, "TunnelName", ""));
 	if (r == 0) {
 		*ret_c = c;
 		c = (struct credentials){0};
@@ -113,9 +115,13 @@ credentials_format(const struct credentials *c, struct buf *out)
 
 	buf_init_secret(&b64, 1024);
 	r = b64_encode(&b64, B64_STD, c->secret.d, c->secret.n);
+	json_t *o = r == 0 ? json_pack("{s:s,s:s%,s:s,s:s}", "AccountTag", c->account, "TunnelSecret",
+	                               (const char *)buf_ptr(&b64), buf_len(&b64), "TunnelID", c->tunnel_text,
+	                               "TunnelName", c->name)
+	                   : NULL;
 	if (r == 0)
-		r = buf_putf(out, "{\"AccountTag\":\"%s\",\"TunnelSecret\":\"%.*s\",\"TunnelID\":\"%s\"}", c->account,
-		             (int)buf_len(&b64), (const char *)buf_ptr(&b64), c->tunnel_text);
+		r = o ? json_dump(o, out) : E_NOMEM;
+	json_decref(o);
 	buf_release(&b64);
 	return r;
 }

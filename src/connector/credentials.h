@@ -12,6 +12,7 @@ struct credentials {
 	char account[65];
 	uint8_t tunnel[16];
 	char tunnel_text[37];
+	char name[256];       /* "" when the file does not say (TunnelName) */
 	struct secret secret; /* raw bytes */
 };
 /* A file that others may read is refused. */

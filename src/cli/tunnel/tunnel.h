@@ -1,0 +1,45 @@
+/* tunnel: what the subcommands share: one option table for all of them, as cloudflared has it. */
+#ifndef CLI_TUNNEL_TUNNEL_H
+#define CLI_TUNNEL_TUNNEL_H
+
+#include "cli/common/cli.h"
+#include "connector/credentials.h"
+#include "core/conf.h"
+#include "wire/ingress.h"
+
+struct tunnel_options {
+	struct cli_list edge;
+	const char *cacert, *config, *credentials_file, *credentials_contents, *token, *token_file;
+	const char *ha_connections, *grace_period, *retries, *loglevel, *logfile, *log_directory, *secret;
+	const char *protocol, *metrics, *connector_id, *url;
+	bool force, overwrite_dns, ignored_flag;
+	const char *ignored;
+};
+
+/* A config.yml, read with the keys of cloudflared; options of the command line win. */
+struct tunnel_config {
+	char file[4096];
+	struct conf_node *root;
+	const char *tunnel, *credentials_file; /* borrowed from root; NULL */
+	const struct conf_node *ingress;
+};
+/* --config, else the first that exists of HOME/config.yml, ~/.cloudflared, /etc/sallyport, /etc/cloudflared. E_NOENT
+   when there is none. Prints errors. Merges scalar keys into o where the command line said nothing. */
+int tunnel_config_load(const struct cli *c, struct tunnel_options *o, struct tunnel_config *ret_t);
+void tunnel_config_release(struct tunnel_config *t);
+
+int tunnel_run(struct cli *c, struct tunnel_options *o, const struct cli_list *pos);
+int tunnel_create(struct cli *c, struct tunnel_options *o, const struct cli_list *pos);
+int tunnel_list(struct cli *c, struct tunnel_options *o, const struct cli_list *pos);
+int tunnel_info(struct cli *c, struct tunnel_options *o, const struct cli_list *pos);
+int tunnel_delete(struct cli *c, struct tunnel_options *o, const struct cli_list *pos);
+int tunnel_cleanup(struct cli *c, struct tunnel_options *o, const struct cli_list *pos);
+int tunnel_token(struct cli *c, struct tunnel_options *o, const struct cli_list *pos);
+int tunnel_route(struct cli *c, struct tunnel_options *o, const struct cli_list *pos);
+int tunnel_ingress(struct cli *c, struct tunnel_options *o, const struct cli_list *pos);
+
+/* NAME or UUID to a UUID by the API; prints why when it fails. */
+struct cli_api;
+int tunnel_resolve(const struct cli *c, const struct cli_api *a, const char *name, char ret_id[static 37]);
+
+#endif
