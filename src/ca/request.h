@@ -29,6 +29,9 @@ struct ca_request {
 	size_t nsource_address;
 };
 
+/* The five that exist, sorted; static texts. */
+extern const char *const ca_extensions[CA_EXTENSIONS_MAX];
+
 int ca_request_check(const struct ca_request *q, struct reason *r);
 
 /* [a-z_][a-z0-9._-]{0,31} */
