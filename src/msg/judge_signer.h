@@ -109,7 +109,9 @@ MSG_DECLARE(js_setup_begin, JS_SETUP_BEGIN)
 #define JS_SETUP_IS(F, S) JS_RESULT(F, S) F(S, STR, email, 254) F(S, STR, idp, 36) F(S, SECRET, totp, 128)
 MSG_DECLARE(js_setup_is, JS_SETUP_IS)
 #define JS_SETUP_FINISH(F, S) F(S, SECRET, code, 128) F(S, SECRET, password, 1024) F(S, SECRET, totp_code, 16)
-MSG_DECLARE(js_setup_finish, JS_SETUP_FINISH) /* -> js_done */
+MSG_DECLARE(js_setup_finish, JS_SETUP_FINISH) /* -> js_setup_done: judge binds the admin role to (iss, subject) */
+#define JS_SETUP_DONE(F, S) JS_RESULT(F, S) F(S, STR, email, 254) F(S, STR, idp, 36) F(S, STR, iss, 300) F(S, STR, subject, 255)
+MSG_DECLARE(js_setup_done, JS_SETUP_DONE)
 
 /* scopes: read write idp:write principals:write. The new token never has more than admin_token has. */
 #define JS_API_MINT(F, S) F(S, STR, admin_token, JS_TOKEN_MAX) F(S, STR, name, 128) F(S, STRS, scopes, 64) F(S, I64, ttl, 31536000)
