@@ -84,7 +84,8 @@ int store_once_sweep(struct store *s, int64_t now, struct reason *r); /* forgets
 /* Numbers that only grow (epochs, certificate serials): adds by (>= 0) and gives the new value. An absent one is 0. */
 int store_counter(struct store *s, const char *name, int64_t by, int64_t *ret_v, struct reason *r);
 
-/* Changes whenever any handle committed anything: compare to know that a snapshot is stale. */
+/* Changes whenever any handle committed a change of a document, sessions excepted: compare to know that a snapshot is
+ * stale. */
 int store_epoch(struct store *s, int64_t *ret_epoch, struct reason *r);
 /* Reads through the whole store; E_IO with what is damaged. */
 int store_check(struct store *s, struct reason *r);

@@ -1,0 +1,41 @@
+/*
+ * backend: what a store backend is: one table of functions and one opener. Arguments are checked by store.c before they
+ * get here; contracts are those of store/store.h. Not for other folders.
+ */
+#ifndef STORE_BACKEND_H
+#define STORE_BACKEND_H
+
+#include "store/store.h"
+
+struct store_ops {
+	void (*close)(struct store *s);
+	int (*get)(struct store *s, const char *kind, const char *id, struct store_doc *ret_d, struct reason *r);
+	int (*find)(struct store *s, const char *kind, const char *name, const char *value, struct store_doc *ret_d,
+	            struct reason *r);
+	int (*put)(struct store *s, const char *kind, const char *id, int64_t expected, const char *json,
+	           const struct store_key *keys, size_t nkeys, int64_t *ret_version, struct reason *r);
+	int (*del)(struct store *s, const char *kind, const char *id, int64_t expected, struct reason *r);
+	/* name NULL: all of the kind */
+	int (*list)(struct store *s, const char *kind, const char *name, const char *value, const char *after,
+	            size_t limit, store_each_fn *fn, void *arg, struct reason *r);
+	int (*count)(struct store *s, const char *kind, int64_t *ret_n, struct reason *r);
+	int (*begin)(struct store *s, struct reason *r);
+	int (*commit)(struct store *s, struct reason *r);
+	void (*rollback)(struct store *s);
+	int (*once_put)(struct store *s, const char *kind, const char *key, const void *p, size_t n, int64_t expires,
+	                int64_t now, struct reason *r);
+	int (*once_take)(struct store *s, const char *kind, const char *key, int64_t now, struct buf *out,
+	                 struct reason *r);
+	int (*once_sweep)(struct store *s, int64_t now, struct reason *r);
+	int (*counter)(struct store *s, const char *name, int64_t by, int64_t *ret_v, struct reason *r);
+	int (*epoch)(struct store *s, int64_t *ret_epoch, struct reason *r);
+	int (*check)(struct store *s, struct reason *r);
+};
+/* First member of every backend's own struct. */
+struct store {
+	const struct store_ops *ops;
+};
+
+int store_open_sqlite(const char *dir, struct store **ret_s, struct reason *r);
+
+#endif

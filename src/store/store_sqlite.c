@@ -1,0 +1,887 @@
+/*
+ * SQLite behind store.h. WAL, synchronous=FULL: a commit that returned is on disk. Every write is one IMMEDIATE
+ * transaction, so that compare-and-set races between handles are settled by SQLite's write lock; the busy timeout
+ * bounds the wait.
+ */
+#include "store/backend.h"
+
+#include "core/str.h"
+
+#include <errno.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define BUSY_MS 5000
+#define APPLICATION_ID 0x53504c59 /* "SPLY": tells our files from other people's */
+
+enum statement {
+	Q_BEGIN,
+	Q_COMMIT,
+	Q_ROLLBACK,
+	Q_GET,
+	Q_FIND,
+	Q_VERSION,
+	Q_INSERT,
+	Q_UPDATE,
+	Q_DELETE,
+	Q_KEYS_DROP,
+	Q_UNIQ_DROP,
+	Q_KEY_ADD,
+	Q_UNIQ_ADD,
+	Q_LIST,
+	Q_LIST_BY,
+	Q_COUNT,
+	Q_ONCE_PUT,
+	Q_ONCE_TAKE,
+	Q_ONCE_SWEEP,
+	Q_COUNTER,
+	Q_EPOCH,
+	Q_EPOCH_BUMP,
+	STATEMENTS,
+};
+
+static const char *const statement_sql[STATEMENTS] = {
+    [Q_BEGIN] = "BEGIN IMMEDIATE",
+    [Q_COMMIT] = "COMMIT",
+    [Q_ROLLBACK] = "ROLLBACK",
+    [Q_GET] = "SELECT id, version, json FROM doc WHERE kind=?1 AND id=?2",
+    [Q_FIND] = "SELECT d.id, d.version, d.json FROM uniq u JOIN doc d ON d.kind=u.kind AND d.id=u.id "
+               "WHERE u.kind=?1 AND u.name=?2 AND u.value=?3",
+    [Q_VERSION] = "SELECT version FROM doc WHERE kind=?1 AND id=?2",
+    [Q_INSERT] = "INSERT INTO doc(kind,id,version,json) VALUES(?1,?2,?3,?4)",
+    [Q_UPDATE] = "UPDATE doc SET version=?3, json=?4 WHERE kind=?1 AND id=?2",
+    [Q_DELETE] = "DELETE FROM doc WHERE kind=?1 AND id=?2",
+    [Q_KEYS_DROP] = "DELETE FROM idx WHERE kind=?1 AND id=?2",
+    [Q_UNIQ_DROP] = "DELETE FROM uniq WHERE kind=?1 AND id=?2",
+    [Q_KEY_ADD] = "INSERT OR IGNORE INTO idx(kind,name,value,id) VALUES(?1,?2,?3,?4)",
+    [Q_UNIQ_ADD] = "INSERT INTO uniq(kind,name,value,id) VALUES(?1,?2,?3,?4)",
+    [Q_LIST] = "SELECT id, version, json FROM doc WHERE kind=?1 AND id>?2 ORDER BY id LIMIT ?3",
+    [Q_LIST_BY] = "SELECT d.id, d.version, d.json FROM idx i JOIN doc d ON d.kind=i.kind AND d.id=i.id "
+                  "WHERE i.kind=?1 AND i.name=?4 AND i.value=?5 AND i.id>?2 ORDER BY i.id LIMIT ?3",
+    [Q_COUNT] = "SELECT count(*) FROM doc WHERE kind=?1",
+    [Q_ONCE_PUT] = "INSERT INTO once(kind,key,value,expires) VALUES(?1,?2,?3,?4) ON CONFLICT(kind,key) DO UPDATE "
+                   "SET value=excluded.value, expires=excluded.expires WHERE once.expires<=?5",
+    [Q_ONCE_TAKE] = "DELETE FROM once WHERE kind=?1 AND key=?2 RETURNING value, expires",
+    [Q_ONCE_SWEEP] = "DELETE FROM once WHERE expires<=?1",
+    [Q_COUNTER] =
+        "INSERT INTO counter(name,value) VALUES(?1,?2) ON CONFLICT(name) DO UPDATE SET value=value+?2 RETURNING value",
+    [Q_EPOCH] = "SELECT value FROM counter WHERE name='epoch'",
+    [Q_EPOCH_BUMP] = "UPDATE counter SET value=value+1 WHERE name='epoch'",
+};
+
+/* Row n brings schema n to n + 1. Never edit a row that was released: append. */
+static const char *const migrations[] = {
+    "CREATE TABLE doc(kind TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL, json TEXT NOT NULL,"
+    "  PRIMARY KEY(kind,id)) WITHOUT ROWID;"
+    "CREATE TABLE uniq(kind TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, id TEXT NOT NULL,"
+    "  PRIMARY KEY(kind,name,value)) WITHOUT ROWID;"
+    "CREATE INDEX uniq_id ON uniq(kind,id);"
+    "CREATE TABLE idx(kind TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, id TEXT NOT NULL,"
+    "  PRIMARY KEY(kind,name,value,id)) WITHOUT ROWID;"
+    "CREATE INDEX idx_id ON idx(kind,id);"
+    "CREATE TABLE once(kind TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, expires INTEGER NOT NULL,"
+    "  PRIMARY KEY(kind,key)) WITHOUT ROWID;"
+    "CREATE INDEX once_expires ON once(expires);"
+    "CREATE TABLE counter(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
+    "INSERT INTO counter VALUES('epoch',1);"
+    "CREATE TABLE migration(version INTEGER PRIMARY KEY, at TEXT NOT NULL);",
+};
+#define SCHEMA ((int)(sizeof migrations / sizeof *migrations))
+
+struct sqlite_store {
+	struct store base;
+	sqlite3 *db;
+	sqlite3_stmt *q[STATEMENTS];
+	bool in_tx;   /* the caller's transaction */
+	bool changed; /* in the open transaction: a document that snapshots are made of */
+	char path[4096];
+};
+
+static struct sqlite_store *
+self_of(struct store *s)
+{
+	return (struct sqlite_store *)(void *)s;
+}
+
+/* --- errors ---------------------------------------------------------------------------------------------------------
+ */
+
+static int
+fail_sql(struct sqlite_store *s, int rc, struct reason *r)
+{
+	switch (rc & 0xff) {
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return reason_set(r, E_AGAIN, 0, "store: another process has held %s for %d s", s->path,
+		                  BUSY_MS / 1000);
+	case SQLITE_NOMEM:
+		return E_NOMEM;
+	case SQLITE_NOTADB:
+		return reason_set(r, E_IO, 0, "store: %s is not a store of ours; move it away or give another --dir",
+		                  s->path);
+	case SQLITE_CORRUPT:
+		return reason_set(r, E_IO, 0, "store: %s is damaged (%s); restore a backup with 'sallyportd restore'",
+		                  s->path, sqlite3_errmsg(s->db));
+	case SQLITE_FULL:
+		return reason_set(r, E_IO, 0, "store: no space left for %s", s->path);
+	case SQLITE_READONLY:
+	case SQLITE_PERM:
+	case SQLITE_CANTOPEN:
+		return reason_set(r, E_IO, 0, "store: %s cannot be written (%s); it must belong to the judge's user",
+		                  s->path, sqlite3_errmsg(s->db));
+	default:
+		return reason_set(r, E_IO, 0, "store: %s: %s", s->path, sqlite3_errmsg(s->db));
+	}
+}
+
+/* --- statements -----------------------------------------------------------------------------------------------------
+ */
+
+static int
+query(struct sqlite_store *s, enum statement which, sqlite3_stmt **ret_q, struct reason *r)
+{
+	int rc = SQLITE_OK;
+
+	if (!s->q[which])
+		rc = sqlite3_prepare_v3(s->db, statement_sql[which], -1, SQLITE_PREPARE_PERSISTENT, &s->q[which], NULL);
+	if (rc != SQLITE_OK)
+		return fail_sql(s, rc, r);
+	*ret_q = s->q[which];
+	return E_OK;
+}
+
+static int
+bind_text(sqlite3_stmt *q, int at, const char *s)
+{
+	return sqlite3_bind_text(q, at, s, -1, SQLITE_STATIC);
+}
+
+/* Binds up to 5 texts (NULL: not bound) in order. */
+static int
+bind_texts(sqlite3_stmt *q, const char *a, const char *b, const char *c, const char *d)
+{
+	const char *const v[] = {a, b, c, d};
+	int rc = SQLITE_OK;
+
+	for (int i = 0; rc == SQLITE_OK && i < 4; i++)
+		if (v[i])
+			rc = bind_text(q, i + 1, v[i]);
+	return rc;
+}
+
+static void
+done(sqlite3_stmt *q)
+{
+	sqlite3_reset(q);
+	sqlite3_clear_bindings(q);
+}
+
+/* Runs a statement that gives no row. */
+static int
+run(struct sqlite_store *s, sqlite3_stmt *q, struct reason *r)
+{
+	int rc = sqlite3_step(q), ret = E_OK;
+
+	if (rc != SQLITE_DONE && rc != SQLITE_ROW)
+		ret = fail_sql(s, rc, r);
+	done(q);
+	return ret;
+}
+
+static int
+run_plain(struct sqlite_store *s, enum statement which, struct reason *r)
+{
+	sqlite3_stmt *q;
+	int ret = query(s, which, &q, r);
+
+	return ret == E_OK ? run(s, q, r) : ret;
+}
+
+static int
+run_texts(struct sqlite_store *s, enum statement which, const char *a, const char *b, const char *c, const char *d,
+          struct reason *r)
+{
+	sqlite3_stmt *q;
+	int ret = query(s, which, &q, r), rc;
+
+	if (ret != E_OK)
+		return ret;
+	rc = bind_texts(q, a, b, c, d);
+	if (rc != SQLITE_OK) {
+		done(q);
+		return fail_sql(s, rc, r);
+	}
+	return run(s, q, r);
+}
+
+/* --- transactions ---------------------------------------------------------------------------------------------------
+ */
+
+static int
+sq_begin(struct store *base, struct reason *r)
+{
+	struct sqlite_store *s = self_of(base);
+	int ret;
+
+	if (s->in_tx)
+		return reason_set(r, E_STATE, 0, "store: transactions do not nest");
+	ret = run_plain(s, Q_BEGIN, r);
+	s->in_tx = ret == E_OK;
+	return ret;
+}
+
+static void
+sq_rollback(struct store *base)
+{
+	struct sqlite_store *s = self_of(base);
+
+	s->in_tx = s->changed = false;
+	if (!sqlite3_get_autocommit(s->db))
+		run_plain(s, Q_ROLLBACK, NULL);
+}
+
+static int
+commit(struct sqlite_store *s, struct reason *r)
+{
+	int ret = s->changed ? run_plain(s, Q_EPOCH_BUMP, r) : E_OK;
+
+	s->changed = false;
+	if (ret == E_OK)
+		ret = run_plain(s, Q_COMMIT, r);
+	if (ret != E_OK && !sqlite3_get_autocommit(s->db))
+		run_plain(s, Q_ROLLBACK, NULL);
+	return ret;
+}
+
+static int
+sq_commit(struct store *base, struct reason *r)
+{
+	struct sqlite_store *s = self_of(base);
+
+	if (!s->in_tx)
+		return reason_set(r, E_STATE, 0, "store: no transaction to commit");
+	s->in_tx = false;
+	if (sqlite3_get_autocommit(s->db)) /* an error inside has rolled it back already */
+		return reason_set(r, E_IO, 0, "store: the transaction was rolled back by an earlier error");
+	return commit(s, r);
+}
+
+/* A single call is a transaction of its own unless the caller has one open. */
+static int
+enter(struct sqlite_store *s, struct reason *r)
+{
+	return s->in_tx ? E_OK : run_plain(s, Q_BEGIN, r);
+}
+
+static int
+leave(struct sqlite_store *s, int ret, struct reason *r)
+{
+	if (s->in_tx)
+		return ret;
+	if (ret == E_OK)
+		return commit(s, r);
+	sq_rollback(&s->base);
+	return ret;
+}
+
+/* --- documents ------------------------------------------------------------------------------------------------------
+ */
+
+static int
+doc_dup(sqlite3_stmt *q, struct store_doc *ret_d)
+{
+	struct store_doc d = {.version = sqlite3_column_int64(q, 1)};
+
+	d.id = str_dup((const char *)sqlite3_column_text(q, 0));
+	d.json = str_dup((const char *)sqlite3_column_text(q, 2));
+	if (!d.id || !d.json) {
+		store_doc_release(&d);
+		return E_NOMEM;
+	}
+	*ret_d = d;
+	return E_OK;
+}
+
+static int
+one_doc(struct sqlite_store *s, enum statement which, const char *a, const char *b, const char *c,
+        struct store_doc *ret_d, struct reason *r)
+{
+	sqlite3_stmt *q;
+	int ret = query(s, which, &q, r), rc;
+
+	if (ret != E_OK)
+		return ret;
+	rc = bind_texts(q, a, b, c, NULL);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(q);
+	if (rc == SQLITE_ROW)
+		ret = doc_dup(q, ret_d);
+	else if (rc == SQLITE_DONE)
+		ret = E_NOENT;
+	else
+		ret = fail_sql(s, rc, r);
+	done(q);
+	return ret;
+}
+
+static int
+sq_get(struct store *base, const char *kind, const char *id, struct store_doc *ret_d, struct reason *r)
+{
+	return one_doc(self_of(base), Q_GET, kind, id, NULL, ret_d, r);
+}
+
+static int
+sq_find(struct store *base, const char *kind, const char *name, const char *value, struct store_doc *ret_d,
+        struct reason *r)
+{
+	return one_doc(self_of(base), Q_FIND, kind, name, value, ret_d, r);
+}
+
+/* 0 when there is none. */
+static int
+version_of(struct sqlite_store *s, const char *kind, const char *id, int64_t *ret_v, struct reason *r)
+{
+	sqlite3_stmt *q;
+	int ret = query(s, Q_VERSION, &q, r), rc;
+
+	if (ret != E_OK)
+		return ret;
+	rc = bind_texts(q, kind, id, NULL, NULL);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(q);
+	if (rc == SQLITE_ROW)
+		*ret_v = sqlite3_column_int64(q, 0);
+	else if (rc == SQLITE_DONE)
+		*ret_v = 0;
+	else
+		ret = fail_sql(s, rc, r);
+	done(q);
+	return ret;
+}
+
+static int
+expect(struct sqlite_store *s, const char *kind, const char *id, int64_t expected, int64_t *ret_now, struct reason *r)
+{
+	int ret = version_of(s, kind, id, ret_now, r);
+
+	if (ret != E_OK || expected == STORE_ANY || expected == *ret_now)
+		return ret;
+	if (*ret_now == 0)
+		return reason_set(r, E_CONFLICT, 0, "%s %s is gone", kind, id);
+	if (expected == STORE_NEW)
+		return reason_set(r, E_CONFLICT, 0, "%s %s exists already", kind, id);
+	return reason_set(r, E_CONFLICT, 0, "%s %s was changed meanwhile (version %lld, not %lld)", kind, id,
+	                  (long long)*ret_now, (long long)expected);
+}
+
+static int
+keys_put(struct sqlite_store *s, const char *kind, const char *id, const struct store_key *keys, size_t n,
+         struct reason *r)
+{
+	sqlite3_stmt *q;
+	int ret = run_texts(s, Q_KEYS_DROP, kind, id, NULL, NULL, r), rc;
+
+	if (ret == E_OK)
+		ret = run_texts(s, Q_UNIQ_DROP, kind, id, NULL, NULL, r);
+	for (size_t i = 0; ret == E_OK && i < n; i++) {
+		ret = run_texts(s, Q_KEY_ADD, kind, keys[i].name, keys[i].value, id, r);
+		if (ret != E_OK || !keys[i].unique)
+			continue;
+		ret = query(s, Q_UNIQ_ADD, &q, r);
+		if (ret != E_OK)
+			break;
+		rc = bind_texts(q, kind, keys[i].name, keys[i].value, id);
+		if (rc == SQLITE_OK)
+			rc = sqlite3_step(q);
+		if ((rc & 0xff) == SQLITE_CONSTRAINT)
+			ret = reason_set(r, E_EXIST, 0, "there is another %s with the %s \"%.80s\"", kind, keys[i].name,
+			                 keys[i].value);
+		else if (rc != SQLITE_DONE)
+			ret = fail_sql(s, rc, r);
+		done(q);
+	}
+	return ret;
+}
+
+static int
+doc_write(struct sqlite_store *s, const char *kind, const char *id, int64_t now, const char *json, struct reason *r)
+{
+	sqlite3_stmt *q;
+	int ret = query(s, now ? Q_UPDATE : Q_INSERT, &q, r), rc;
+
+	if (ret != E_OK)
+		return ret;
+	rc = bind_texts(q, kind, id, NULL, json);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_bind_int64(q, 3, now + 1);
+	if (rc != SQLITE_OK) {
+		done(q);
+		return fail_sql(s, rc, r);
+	}
+	return run(s, q, r);
+}
+
+/* Inside the caller's transaction a refused put must leave nothing behind: all checks come before the first write, but
+   for unique keys, which a savepoint guards. */
+static int
+sq_put(struct store *base, const char *kind, const char *id, int64_t expected, const char *json,
+       const struct store_key *keys, size_t nkeys, int64_t *ret_version, struct reason *r)
+{
+	struct sqlite_store *s = self_of(base);
+	int64_t now = 0;
+	bool saved = false;
+	int ret = enter(s, r);
+
+	if (ret != E_OK)
+		return ret;
+	ret = expect(s, kind, id, expected, &now, r);
+	if (ret == E_OK && s->in_tx) {
+		saved = sqlite3_exec(s->db, "SAVEPOINT put", NULL, NULL, NULL) == SQLITE_OK;
+		if (!saved)
+			ret = fail_sql(s, sqlite3_errcode(s->db), r);
+	}
+	if (ret == E_OK)
+		ret = doc_write(s, kind, id, now, json, r);
+	if (ret == E_OK)
+		ret = keys_put(s, kind, id, keys, nkeys, r);
+	if (saved && !sqlite3_get_autocommit(s->db)) {
+		if (ret != E_OK)
+			sqlite3_exec(s->db, "ROLLBACK TO put", NULL, NULL, NULL);
+		sqlite3_exec(s->db, "RELEASE put", NULL, NULL, NULL);
+	}
+	s->changed |= ret == E_OK && strcmp(kind, STORE_SESSION) != 0;
+	ret = leave(s, ret, r);
+	if (ret == E_OK && ret_version)
+		*ret_version = now + 1;
+	return ret;
+}
+
+static int
+sq_delete(struct store *base, const char *kind, const char *id, int64_t expected, struct reason *r)
+{
+	struct sqlite_store *s = self_of(base);
+	int64_t now = 0;
+	int ret = enter(s, r);
+
+	if (ret != E_OK)
+		return ret;
+	ret = version_of(s, kind, id, &now, r);
+	if (ret == E_OK && now == 0)
+		ret = reason_set(r, E_NOENT, 0, "there is no %s %s", kind, id);
+	if (ret == E_OK)
+		ret = expect(s, kind, id, expected, &now, r);
+	if (ret == E_OK)
+		ret = keys_put(s, kind, id, NULL, 0, r);
+	if (ret == E_OK)
+		ret = run_texts(s, Q_DELETE, kind, id, NULL, NULL, r);
+	s->changed |= ret == E_OK && strcmp(kind, STORE_SESSION) != 0;
+	return leave(s, ret, r);
+}
+
+/* Lists hold one statement of their own each: the callback may read the store, or list again. */
+static int
+sq_list(struct store *base, const char *kind, const char *name, const char *value, const char *after, size_t limit,
+        store_each_fn *fn, void *arg, struct reason *r)
+{
+	struct sqlite_store *s = self_of(base);
+	sqlite3_stmt *q = NULL;
+	int ret = E_OK, rc;
+
+	rc = sqlite3_prepare_v2(s->db, statement_sql[name ? Q_LIST_BY : Q_LIST], -1, &q, NULL);
+	if (rc == SQLITE_OK)
+		rc = bind_texts(q, kind, after, NULL, name);
+	if (rc == SQLITE_OK && name)
+		rc = bind_text(q, 5, value);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_bind_int64(q, 3, limit ? (sqlite3_int64)limit : -1);
+	while (rc == SQLITE_OK && ret == E_OK) {
+		struct store_doc d;
+
+		rc = sqlite3_step(q);
+		if (rc != SQLITE_ROW)
+			break;
+		rc = SQLITE_OK;
+		ret = doc_dup(q, &d);
+		if (ret != E_OK)
+			break;
+		ret = fn(arg, &d);
+		store_doc_release(&d);
+	}
+	if (rc != SQLITE_OK && rc != SQLITE_DONE)
+		ret = fail_sql(s, rc, r);
+	sqlite3_finalize(q);
+	return ret;
+}
+
+static int
+sq_count(struct store *base, const char *kind, int64_t *ret_n, struct reason *r)
+{
+	struct sqlite_store *s = self_of(base);
+	sqlite3_stmt *q;
+	int ret = query(s, Q_COUNT, &q, r), rc;
+
+	if (ret != E_OK)
+		return ret;
+	rc = bind_text(q, 1, kind);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(q);
+	if (rc == SQLITE_ROW)
+		*ret_n = sqlite3_column_int64(q, 0);
+	else
+		ret = fail_sql(s, rc, r);
+	done(q);
+	return ret;
+}
+
+/* --- one-time values, counters
+ * ---------------------------------------------------------------------------------------- */
+
+static int
+sq_once_put(struct store *base, const char *kind, const char *key, const void *p, size_t n, int64_t expires,
+            int64_t now, struct reason *r)
+{
+	struct sqlite_store *s = self_of(base);
+	sqlite3_stmt *q;
+	int ret = enter(s, r), rc;
+
+	if (ret != E_OK)
+		return ret;
+	ret = query(s, Q_ONCE_PUT, &q, r);
+	if (ret == E_OK) {
+		rc = bind_texts(q, kind, key, NULL, NULL);
+		if (rc == SQLITE_OK)
+			rc = n ? sqlite3_bind_blob64(q, 3, p, n, SQLITE_STATIC) : sqlite3_bind_zeroblob(q, 3, 0);
+		if (rc == SQLITE_OK)
+			rc = sqlite3_bind_int64(q, 4, expires);
+		if (rc == SQLITE_OK)
+			rc = sqlite3_bind_int64(q, 5, now);
+		if (rc == SQLITE_OK) {
+			ret = run(s, q, r);
+			if (ret == E_OK && sqlite3_changes(s->db) == 0)
+				ret = reason_set(r, E_EXIST, 0, "this %s is in use", kind);
+		} else {
+			done(q);
+			ret = fail_sql(s, rc, r);
+		}
+	}
+	return leave(s, ret, r);
+}
+
+static int
+take_row(sqlite3_stmt *q, int64_t now, struct buf *out)
+{
+	const void *p = sqlite3_column_blob(q, 0);
+	size_t n = (size_t)sqlite3_column_bytes(q, 0);
+
+	if (sqlite3_column_int64(q, 1) <= now)
+		return E_EXPIRED;
+	return n ? buf_put(out, p, n) : E_OK;
+}
+
+static int
+sq_once_take(struct store *base, const char *kind, const char *key, int64_t now, struct buf *out, struct reason *r)
+{
+	struct sqlite_store *s = self_of(base);
+	int ret = enter(s, r), rc, got = E_NOENT;
+	sqlite3_stmt *q;
+
+	if (ret != E_OK)
+		return ret;
+	ret = query(s, Q_ONCE_TAKE, &q, r);
+	if (ret == E_OK) {
+		rc = bind_texts(q, kind, key, NULL, NULL);
+		if (rc == SQLITE_OK)
+			rc = sqlite3_step(q);
+		if (rc == SQLITE_ROW) {
+			got = take_row(q, now, out);
+			rc = sqlite3_step(q);
+		}
+		if (rc != SQLITE_DONE)
+			ret = fail_sql(s, rc, r);
+		done(q);
+	}
+	ret = leave(s, ret, r); /* the value leaves only when its removal is on disk */
+	return ret == E_OK ? got : ret;
+}
+
+static int
+sq_once_sweep(struct store *base, int64_t now, struct reason *r)
+{
+	struct sqlite_store *s = self_of(base);
+	sqlite3_stmt *q;
+	int ret = enter(s, r);
+
+	if (ret != E_OK)
+		return ret;
+	ret = query(s, Q_ONCE_SWEEP, &q, r);
+	if (ret == E_OK)
+		ret = sqlite3_bind_int64(q, 1, now) == SQLITE_OK ? run(s, q, r) : E_NOMEM;
+	return leave(s, ret, r);
+}
+
+static int
+sq_counter(struct store *base, const char *name, int64_t by, int64_t *ret_v, struct reason *r)
+{
+	struct sqlite_store *s = self_of(base);
+	sqlite3_stmt *q;
+	int64_t v = 0;
+	int ret = enter(s, r), rc;
+
+	if (ret != E_OK)
+		return ret;
+	ret = query(s, Q_COUNTER, &q, r);
+	if (ret == E_OK) {
+		rc = bind_text(q, 1, name);
+		if (rc == SQLITE_OK)
+			rc = sqlite3_bind_int64(q, 2, by);
+		if (rc == SQLITE_OK)
+			rc = sqlite3_step(q);
+		if (rc == SQLITE_ROW) {
+			v = sqlite3_column_int64(q, 0);
+			rc = sqlite3_step(q);
+		}
+		if (rc != SQLITE_DONE)
+			ret = fail_sql(s, rc, r);
+		done(q);
+	}
+	ret = leave(s, ret, r);
+	if (ret == E_OK)
+		*ret_v = v;
+	return ret;
+}
+
+static int
+sq_epoch(struct store *base, int64_t *ret_epoch, struct reason *r)
+{
+	struct sqlite_store *s = self_of(base);
+	sqlite3_stmt *q;
+	int ret = query(s, Q_EPOCH, &q, r), rc;
+
+	if (ret != E_OK)
+		return ret;
+	rc = sqlite3_step(q);
+	if (rc == SQLITE_ROW)
+		*ret_epoch = sqlite3_column_int64(q, 0);
+	else
+		ret = rc == SQLITE_DONE ? reason_set(r, E_IO, 0, "store: %s lacks its epoch; restore a backup", s->path)
+		                        : fail_sql(s, rc, r);
+	done(q);
+	return ret;
+}
+
+static int
+sq_check(struct store *base, struct reason *r)
+{
+	struct sqlite_store *s = self_of(base);
+	sqlite3_stmt *q = NULL;
+	const char *text;
+	int ret = E_OK, rc = sqlite3_prepare_v2(s->db, "PRAGMA integrity_check(1)", -1, &q, NULL);
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(q);
+	text = rc == SQLITE_ROW ? (const char *)sqlite3_column_text(q, 0) : NULL;
+	if (rc != SQLITE_ROW)
+		ret = fail_sql(s, rc, r);
+	else if (!text || strcmp(text, "ok") != 0)
+		ret = reason_set(r, E_IO, 0, "store: %s is damaged (%s); restore a backup with 'sallyportd restore'",
+		                 s->path, text ? text : "?");
+	sqlite3_finalize(q);
+	return ret;
+}
+
+/* --- open -----------------------------------------------------------------------------------------------------------
+ */
+
+static int
+pragma_int(struct sqlite_store *s, const char *sql, int64_t *ret_v, struct reason *r)
+{
+	sqlite3_stmt *q = NULL;
+	int ret = E_OK, rc = sqlite3_prepare_v2(s->db, sql, -1, &q, NULL);
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(q);
+	if (rc == SQLITE_ROW)
+		*ret_v = sqlite3_column_int64(q, 0);
+	else
+		ret = fail_sql(s, rc, r);
+	sqlite3_finalize(q);
+	return ret;
+}
+
+static int
+exec(struct sqlite_store *s, const char *sql, struct reason *r)
+{
+	int rc = sqlite3_exec(s->db, sql, NULL, NULL, NULL);
+
+	return rc == SQLITE_OK ? E_OK : fail_sql(s, rc, r);
+}
+
+static int
+migrate_step(struct sqlite_store *s, int from, struct reason *r)
+{
+	char sql[200];
+	int ret = exec(s, migrations[from], r);
+
+	if (ret != E_OK)
+		return ret;
+	snprintf(sql, sizeof sql,
+	         "INSERT INTO migration VALUES(%d, datetime('now')); PRAGMA user_version=%d; PRAGMA application_id=%d",
+	         from + 1, from + 1, APPLICATION_ID);
+	return exec(s, sql, r);
+}
+
+/* Under the write lock, so that two processes opening a new store do not both lay it out. */
+static int
+migrate(struct sqlite_store *s, struct reason *r)
+{
+	int64_t version = 0, app_id = 0, tables = 0;
+	int ret = exec(s, "BEGIN IMMEDIATE", r);
+
+	if (ret != E_OK)
+		return ret;
+	ret = pragma_int(s, "PRAGMA user_version", &version, r);
+	if (ret == E_OK)
+		ret = pragma_int(s, "PRAGMA application_id", &app_id, r);
+	if (ret == E_OK)
+		ret = pragma_int(s, "SELECT count(*) FROM sqlite_schema", &tables, r);
+	if (ret == E_OK && app_id != APPLICATION_ID && (app_id || version || tables))
+		ret = reason_set(
+		    r, E_IO, 0, "store: %s is another program's database; move it away or give another --dir", s->path);
+	if (ret == E_OK && version > SCHEMA)
+		ret = reason_set(
+		    r, E_IO, 0,
+		    "store: %s was written by a newer release (schema %lld, this one knows %d); install that release",
+		    s->path, (long long)version, SCHEMA);
+	for (int v = (int)version; ret == E_OK && v < SCHEMA; v++)
+		ret = migrate_step(s, v, r);
+	if (ret == E_OK)
+		ret = exec(s, "COMMIT", r);
+	if (ret != E_OK && !sqlite3_get_autocommit(s->db))
+		sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+	return ret;
+}
+
+/* A file shorter than its own header says was cut: SQLite would notice only when it comes to the missing page. */
+static int
+check_length(struct sqlite_store *s, struct reason *r)
+{
+	int64_t pages = 0, size = 0;
+	struct stat st;
+	int ret = pragma_int(s, "PRAGMA page_count", &pages, r);
+
+	if (ret == E_OK)
+		ret = pragma_int(s, "PRAGMA page_size", &size, r);
+	if (ret != E_OK)
+		return ret;
+	if (stat(s->path, &st) != 0)
+		return reason_set(r, E_IO, 0, "store: %s: %s", s->path, strerror(errno));
+	/* Pages may still be in the log behind the file; without one the file must hold them all. */
+	if (st.st_size % size != 0)
+		return reason_set(r, E_IO, 0, "store: %s is cut short; restore a backup with 'sallyportd restore'",
+		                  s->path);
+	return E_OK;
+}
+
+static int
+prepare_all(struct sqlite_store *s, struct reason *r)
+{
+	sqlite3_stmt *q;
+	int ret = E_OK;
+
+	for (int i = 0; ret == E_OK && i < STATEMENTS; i++)
+		ret = query(s, (enum statement)i, &q, r);
+	return ret;
+}
+
+static void
+sq_close(struct store *base)
+{
+	struct sqlite_store *s = self_of(base);
+
+	if (s->in_tx)
+		sq_rollback(base);
+	for (int i = 0; i < STATEMENTS; i++)
+		sqlite3_finalize(s->q[i]);
+	sqlite3_close(s->db);
+	free(s);
+}
+
+static const struct store_ops sqlite_ops = {
+    .close = sq_close,
+    .get = sq_get,
+    .find = sq_find,
+    .put = sq_put,
+    .del = sq_delete,
+    .list = sq_list,
+    .count = sq_count,
+    .begin = sq_begin,
+    .commit = sq_commit,
+    .rollback = sq_rollback,
+    .once_put = sq_once_put,
+    .once_take = sq_once_take,
+    .once_sweep = sq_once_sweep,
+    .counter = sq_counter,
+    .epoch = sq_epoch,
+    .check = sq_check,
+};
+
+static int
+setup(struct sqlite_store *s, struct reason *r)
+{
+	int64_t epoch;
+	int ret;
+
+	sqlite3_busy_timeout(s->db, BUSY_MS);
+	sqlite3_extended_result_codes(s->db, 1);
+	sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	sqlite3_db_config(s->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+	sqlite3_db_config(s->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
+	ret =
+	    exec(s,
+	         "PRAGMA temp_store=MEMORY; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA secure_delete=ON;"
+	         "PRAGMA cell_size_check=ON; PRAGMA mmap_size=0",
+	         r);
+	if (ret == E_OK)
+		ret = migrate(s, r);
+	if (ret == E_OK)
+		ret = check_length(s, r);
+	if (ret == E_OK)
+		ret = prepare_all(s, r);
+	if (ret == E_OK)
+		ret = sq_epoch(&s->base, &epoch, r); /* opens the log and its index now, not after confinement */
+	return ret;
+}
+
+int
+store_open_sqlite(const char *dir, struct store **ret_s, struct reason *r)
+{
+	struct sqlite_store *s = calloc(1, sizeof *s);
+	int rc, ret;
+
+	if (!s)
+		return E_NOMEM;
+	s->base.ops = &sqlite_ops;
+	if (snprintf(s->path, sizeof s->path, "%s/sallyport.db", dir) >= (int)sizeof s->path) {
+		free(s);
+		return reason_set(r, E_LIMIT, 0, "store: the path of the state folder is too long");
+	}
+	/* Statement journals stay in memory: once confined, no temporary file can be opened. Refused (harmlessly) when
+	 * already initialised. */
+	sqlite3_config(SQLITE_CONFIG_STMTJRNL_SPILL, -1);
+	rc = sqlite3_open_v2(s->path, &s->db,
+	                     SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_NOMUTEX,
+	                     NULL);
+	if (rc != SQLITE_OK)
+		ret = s->db ? fail_sql(s, rc, r) : E_NOMEM;
+	else
+		ret = setup(s, r);
+	if (ret != E_OK) {
+		sq_close(&s->base);
+		return ret;
+	}
+	*ret_s = &s->base;
+	return E_OK;
+}
