@@ -631,8 +631,12 @@ on_readable(struct ipc *c)
 	n = recvmsg(c->fd, &m, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (n < 0) {
+	if (n < 0 && errno != ECONNRESET) {
 		lost(c, "%s: %s", c->name, strerror(errno));
+		return;
+	}
+	if (n < 0) { /* it left with messages of ours unread */
+		lost(c, "%s has gone", c->name);
 		return;
 	}
 	take_fds(c, &m);
