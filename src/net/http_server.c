@@ -355,7 +355,7 @@ feed(struct http_server *s, const uint8_t *d, size_t n)
 	}
 	if (s->st == ST_IDLE)
 		set_state(s, ST_HEAD);
-	while (n && reading(s) && ev != HTTP1_DONE && ev != HTTP1_UPGRADE) {
+	do { /* once more without bytes after a head: the end of a message without a body is an event of its own */
 		if (http1_feed(s->h, d, n, &used, &ev, &why) < 0) {
 			refuse(s, http1_error_status(s->h), why.text[0] ? why.text : "malformed request");
 			return;
@@ -363,7 +363,7 @@ feed(struct http_server *s, const uint8_t *d, size_t n)
 		d += used;
 		n -= used;
 		on_event(s, ev);
-	}
+	} while (reading(s) && ev != HTTP1_DONE && ev != HTTP1_UPGRADE && (n || ev != HTTP1_MORE));
 	if (!reading(s) || (ev != HTTP1_DONE && ev != HTTP1_UPGRADE))
 		return;
 	if (n && buf_put(&s->rest, d, n) < 0) {

@@ -8,14 +8,10 @@
 #include <unistd.h>
 
 #include "core/clock.h"
-#include "core/json.h"
 #include "core/log.h"
 #include "core/str.h"
-#include "edge/front/limits.h"
+#include "edge/front/tunnel_config.h"
 #include "wire/control.h"
-
-#define H2_CANCEL 8u
-#define PUSH_PIECE (64u << 10)
 
 enum link_state {
 	L_HANDSHAKE, /* TLS */
@@ -38,15 +34,6 @@ static const unsigned may_follow[] = {
     [L_CLOSING] = 0,
 };
 
-struct push { /* a configuration on its way */
-	struct link_stream stream;
-	struct link *l;
-	struct buf body, reply;
-	struct loop_timer timer;
-	uint32_t version;
-	bool ok, replied;
-};
-
 struct link {
 	struct list in; /* in thread->links; first */
 	struct thread *t;
@@ -54,9 +41,7 @@ struct link {
 	struct h2link *h;
 	struct control_edge *control;
 	struct link_stream stream; /* the control stream */
-	struct push *push;
-	char *next_config; /* arrived while push was busy */
-	uint32_t next_version, config_version;
+	struct tunnel_config config;
 	struct loop_timer timer, ping;
 	struct loop_defer flush;
 	uint64_t id;
@@ -70,18 +55,10 @@ struct link {
 	char why[128]; /* for judge; "" = the connection's own reason */
 };
 
-static void push_start(struct link *l, uint32_t version, const char *config);
-
 static struct link *
 of_control(struct link_stream *o)
 {
 	return list_entry(o, struct link, stream);
-}
-
-static struct push *
-of_push(struct link_stream *o)
-{
-	return list_entry(o, struct push, stream);
 }
 
 static bool
@@ -306,8 +283,8 @@ link_open(struct link *l, const struct h2_header *h, size_t n, struct link_strea
 	return 0;
 }
 
-static void
-stream_let_go(struct link *l, struct link_stream *o, uint32_t code)
+void
+link_drop(struct link *l, struct link_stream *o, uint32_t code)
 {
 	struct h2stream *s = o->s;
 
@@ -324,178 +301,8 @@ link_let_go(struct link *l, struct link_stream *o, uint32_t code)
 {
 	if (!o->s)
 		return;
-	stream_let_go(l, o, code);
+	link_drop(l, o, code);
 	session_gone(l);
-}
-
-/* --- configuration */
-
-static void
-push_free(struct link *l)
-{
-	struct push *p = l->push;
-
-	if (!p)
-		return;
-	l->push = NULL;
-	timer_stop(&p->timer);
-	stream_let_go(l, &p->stream, H2_CANCEL);
-	buf_release(&p->body);
-	buf_release(&p->reply);
-	free(p);
-}
-
-static bool
-push_taken(const struct push *p)
-{
-	json_t *j = NULL;
-	bool ok = false;
-
-	if (p->ok && json_load_strict(buf_ptr(&p->reply), buf_len(&p->reply), FRONT_PUSH_REPLY, &j) == 0)
-		ok = json_i64_or(j, "lastAppliedVersion", -1) >= (int64_t)p->version;
-	json_decref(j);
-	return ok;
-}
-
-static void
-push_done(struct link *l, bool ok)
-{
-	uint32_t version = l->push->version;
-	char *next = l->next_config;
-
-	push_free(l);
-	if (ok)
-		l->config_version = version;
-	ipc_send(l->t->judge, &fj_link_config_def,
-	         &(struct fj_link_config){.link = l->id, .version = version, .ok = ok});
-	log_line(ok ? LOG_DEBUG : LOG_WARN, ok ? "config_taken" : "config_refused", "tunnel", l->tunnel, "version",
-	         log_num(version), NULL);
-	l->next_config = NULL;
-	if (next)
-		push_start(l, l->next_version, next);
-	free(next);
-}
-
-static void
-push_pump(struct link *l)
-{
-	struct push *p = l->push;
-
-	while (buf_len(&p->body) && h2stream_queued(p->stream.s) < H2_OUT_MARK) {
-		size_t n = buf_len(&p->body) < PUSH_PIECE ? buf_len(&p->body) : PUSH_PIECE;
-
-		if (h2stream_write(p->stream.s, buf_ptr(&p->body), n) < 0)
-			return; /* closed() follows */
-		buf_skip(&p->body, n);
-	}
-	if (buf_len(&p->body) == 0)
-		h2stream_end(p->stream.s);
-	link_kick(l);
-}
-
-static void
-push_headers(struct link_stream *o, const struct h2_header *h, size_t n, bool end)
-{
-	struct push *p = of_push(o);
-
-	for (size_t i = 0; i < n; i++)
-		if (strcmp(h[i].name, ":status") == 0)
-			p->ok = strcmp(h[i].value, "200") == 0;
-	p->replied = end;
-}
-
-static void
-push_data(struct link_stream *o, uint8_t *d, size_t n)
-{
-	struct push *p = of_push(o);
-	struct link *l = p->l;
-
-	if (buf_put(&p->reply, d, n) < 0)
-		p->ok = false;
-	h2stream_consume(o->s, n);
-	link_kick(l);
-}
-
-static void
-push_end(struct link_stream *o)
-{
-	of_push(o)->replied = true;
-}
-
-static void
-push_drained(struct link_stream *o)
-{
-	push_pump(of_push(o)->l);
-}
-
-static void
-push_over(void *arg)
-{
-	struct link *l = arg;
-
-	push_done(l, l->push->replied && push_taken(l->push));
-}
-
-static void
-push_closed(struct link_stream *o, uint32_t error)
-{
-	(void)error;
-	push_over(of_push(o)->l);
-}
-
-static const struct link_stream_ops push_ops = {
-    .headers = push_headers, .data = push_data, .end = push_end, .drained = push_drained, .closed = push_closed};
-
-/* {"version":N,"config":{...}}; judge may give the whole, or the inner object. */
-static int
-push_body(struct buf *out, uint32_t version, const char *config)
-{
-	json_t *j = NULL, *inner;
-	int e = json_load_strict(config, strlen(config), MSG_BYTES_MAX, &j);
-
-	if (e < 0)
-		return e;
-	if (json_get_object(j, "config", &inner) == 0 && json_object_get(j, "version"))
-		e = buf_put_str(out, config);
-	else
-		e = buf_putf(out, "{\"version\":%u,\"config\":%s}", (unsigned)version, config);
-	json_decref(j);
-	return e;
-}
-
-static void
-push_start(struct link *l, uint32_t version, const char *config)
-{
-	static const struct h2_header h[] = {{":method", "POST"},
-	                                     {":scheme", "https"},
-	                                     {":authority", "h2.cftunnel.com"},
-	                                     {":path", "/"},
-	                                     {"cf-cloudflared-proxy-connection-upgrade", "update-configuration"},
-	                                     {"content-type", "application/json"}};
-	struct push *p;
-
-	if (l->push) {
-		free(l->next_config);
-		l->next_config = str_dup(config);
-		l->next_version = version;
-		return;
-	}
-	p = calloc(1, sizeof *p);
-	if (!p)
-		return;
-	p->l = l;
-	p->version = version;
-	p->stream.ops = &push_ops;
-	buf_init(&p->body, MSG_BYTES_MAX);
-	buf_init(&p->reply, FRONT_PUSH_REPLY);
-	l->push = p;
-	if (push_body(&p->body, version, config) < 0 ||
-	    timer_start(l->t->loop, &p->timer, FRONT_PUSH_MS, push_over, l) < 0 ||
-	    h2stream_open(l->h, h, sizeof h / sizeof *h, false, &p->stream, &p->stream.s) < 0) {
-		push_done(l, false);
-		return;
-	}
-	push_pump(l);
 }
 
 /* --- control stream */
@@ -542,6 +349,7 @@ link_accept(struct link *l, const struct fj_registered *r)
 		return;
 	}
 	l->registered = true;
+	l->config = (struct tunnel_config){.l = l, .h = l->h, .t = l->t, .link = l->id, .tunnel = l->tunnel};
 	str_copy(l->conn_id, sizeof l->conn_id, r->conn_id);
 	l->since = clock_wall();
 	set_state(l, L_LIVE);
@@ -555,7 +363,7 @@ link_accept(struct link *l, const struct fj_registered *r)
 	log_info("link_up", "tunnel", l->tunnel, "index", log_num(l->index), "address", l->address, "version",
 	         l->version, NULL);
 	if (r->remote && r->config[0] && l->state == L_LIVE)
-		push_start(l, r->version, r->config);
+		tunnel_config_push(&l->config, r->version, r->config);
 }
 
 static void
@@ -815,13 +623,11 @@ on_closed(struct conn *c, enum conn_why cause, void *arg)
 		ipc_forget(l->t->judge, l);
 	timer_stop(&l->timer);
 	timer_stop(&l->ping);
-	free(l->next_config);
-	l->next_config = NULL;
+	tunnel_config_release(&l->config);
 	if (l->h)
 		h2link_free(l->h); /* its sessions hear closed() */
 	l->h = NULL;
 	defer_cancel(&l->flush);
-	push_free(l);
 	control_edge_free(l->control);
 	tell_down(l, why);
 	list_remove(&l->in);
@@ -875,7 +681,7 @@ links_push(struct thread *t, const char *tunnel, uint32_t version, const char *c
 		struct link *l = (struct link *)i;
 
 		if (l->state == L_LIVE && strcmp(l->tunnel, tunnel) == 0)
-			push_start(l, version, config);
+			tunnel_config_push(&l->config, version, config);
 	}
 }
 
@@ -905,7 +711,7 @@ links_announce(struct thread *t)
 		                       .address = l->address,
 		                       .leaving = l->state == L_LEAVING,
 		                       .since = l->since,
-		                       .config = l->config_version};
+		                       .config = l->config.version};
 
 		if (l->registered && l->state != L_CLOSING)
 			ipc_send(t->judge, &fj_link_up_def, &m);

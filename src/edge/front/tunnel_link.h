@@ -36,6 +36,9 @@ void link_kick(struct link *l); /* something was written, consumed, ended or res
 void link_let_go(struct link *l, struct link_stream *o,
                  uint32_t code); /* resets o's stream if there is one; o hears no more */
 
+/* The same for a stream that was not opened by link_open. */
+void link_drop(struct link *l, struct link_stream *o, uint32_t code);
+
 void links_push(struct thread *t, const char *tunnel, uint32_t version, const char *config);
 void links_unlink(struct thread *t, uint64_t id, const char *tunnel, const char *why);
 void links_announce(struct thread *t); /* fj_link_up for each registered one */
