@@ -22,22 +22,18 @@
  * `gone` tells the frame below it not to touch the connection again. Memory is freed in one place, on_life.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/str.h"
 #include "io/conn_priv.h"
 
 #define DIRECT_MIN 16384u /* plain writes from here on skip the queue */
-#define PIPE_SIZE (1 << 20)
 
 static _Thread_local struct scratch *scratch_mine;
 static pthread_key_t scratch_key;
@@ -67,6 +63,7 @@ struct scratch *
 conn_scratch(void)
 {
 	if (!scratch_mine) {
+		pthread_once(&once, once_init);
 		scratch_mine = malloc(sizeof *scratch_mine);
 		pthread_setspecific(scratch_key, scratch_mine);
 	}
@@ -116,7 +113,7 @@ close_fds(struct conn *c)
 		close(c->rfd);
 }
 
-static void
+void
 conn_free(struct conn *c)
 {
 	ctls_free(c);
@@ -195,8 +192,8 @@ watch_set(struct conn *c, struct loop_watch *w, int fd, int events)
 	return events && fd >= 0 ? watch_start(c->loop, w, fd, events, on_event, c) : 0;
 }
 
-static void
-update(struct conn *c)
+void
+conn_update(struct conn *c)
 {
 	int rd = c->reading && !c->ended && !c->connecting && (c->opened || c->ssl) ? LOOP_READ : 0;
 	int wr = c->connecting || c->want_write ? LOOP_WRITE : 0;
@@ -223,7 +220,7 @@ bool
 conn_peer_ended(struct conn *c)
 {
 	c->ended = true;
-	update(c);
+	conn_update(c);
 	if (c->dead || (c->ops && c->ops->eof && !emit_eof(c)))
 		return false;
 	if (!c->fin && c->ops && c->ops->eof)
@@ -258,7 +255,7 @@ write_broken(struct conn *c)
 	if (c->paused || c->ended || c->rfd != c->wfd || !c->opened)
 		conn_fail(c, CONN_RESET);
 	else
-		update(c);
+		conn_update(c);
 }
 
 /* Sends what is queued, tells the writer, ends our direction when that was asked. False: hands off. */
@@ -278,10 +275,10 @@ flush_out(struct conn *c)
 			return !c->dead;
 		}
 		c->want_write = c->out.n > 0;
-		update(c);
+		conn_update(c);
 	} else if (c->want_write) {
 		c->want_write = false;
-		update(c);
+		conn_update(c);
 	}
 	tell = (c->above && c->out.n <= CONN_MARK) || (had > 0 && c->out.n == 0);
 	if (c->out.n <= CONN_MARK)
@@ -333,7 +330,7 @@ conn_now_open(struct conn *c)
 		defer_arm(c->loop, &c->flush, on_flush, c);
 	if (!emit_opened(c))
 		return false;
-	update(c);
+	conn_update(c);
 	return !c->dead;
 }
 
@@ -363,11 +360,16 @@ on_readable(struct conn *c)
 
 	if (c->paused) { /* pausing costs nothing until bytes do come */
 		c->reading = false;
-		update(c);
+		conn_update(c);
 		return;
 	}
-	if (c->spill || c->end != END_NONE || !s)
+	if (c->spill || c->end != END_NONE)
 		return; /* on_pump is armed */
+	if (!s) {
+		conn_set_error(c, err_str(E_NOMEM));
+		conn_fail(c, CONN_RESET);
+		return;
+	}
 	n = c->sock ? recv(c->rfd, s->in, sizeof s->in, 0) : read(c->rfd, s->in, sizeof s->in);
 	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
 		return;
@@ -426,7 +428,7 @@ on_connected(struct conn *c)
 		c->reading = true;
 		ctls_input(c, NULL, 0); /* sends the ClientHello */
 		if (!c->dead)
-			update(c);
+			conn_update(c);
 	} else {
 		conn_now_open(c);
 	}
@@ -446,125 +448,6 @@ on_event(int fd, int events, void *arg)
 		return;
 	if ((events & LOOP_READ) && c->reading && !c->ended)
 		on_readable(c);
-}
-
-/* Making. */
-
-static struct conn *
-conn_make(struct loop *l, int rfd, int wfd, const struct conn_ops *ops, void *arg)
-{
-	struct conn *c;
-
-	pthread_once(&once, once_init);
-	c = calloc(1, sizeof *c);
-	if (!c)
-		return NULL;
-	c->loop = l;
-	c->rfd = rfd;
-	c->wfd = wfd;
-	c->ops = ops;
-	c->arg = arg;
-	return c;
-}
-
-static void
-sock_options(int fd, const struct sockaddr *peer)
-{
-	int one = 1;
-
-	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-	fcntl(fd, F_SETFD, FD_CLOEXEC);
-	if (peer->sa_family == AF_INET || peer->sa_family == AF_INET6)
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-}
-
-int
-conn_new_server(struct loop *l, int fd, struct tls_ctx *tls, const struct conn_ops *ops, void *arg, struct conn **ret_c)
-{
-	struct conn *c = conn_make(l, fd, fd, ops, arg);
-	struct sockaddr_storage peer = {0};
-	socklen_t n = sizeof peer;
-
-	if (!c) {
-		close(fd);
-		return E_NOMEM;
-	}
-	c->sock = true;
-	getpeername(fd, (struct sockaddr *)&peer, &n);
-	sock_options(fd, (struct sockaddr *)&peer);
-	addr_ip((struct sockaddr *)&peer, c->ip);
-	addr_text((struct sockaddr *)&peer, c->peer);
-	if (tls && ctls_accept(c, tls) < 0) {
-		conn_free(c);
-		close(fd);
-		return E_NOMEM;
-	}
-	if (tls) {
-		c->reading = true;
-		update(c);
-	} else {
-		defer_arm(l, &c->pump, on_pump, c);
-	}
-	*ret_c = c;
-	return 0;
-}
-
-int
-conn_new_client(struct loop *l, const void *addr, unsigned salen, struct tls_ctx *tls, const char *name,
-                const struct conn_ops *ops, void *arg, struct conn **ret_c)
-{
-	const struct sockaddr *sa = addr;
-	int fd = socket(sa->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	struct conn *c;
-
-	if (fd < 0)
-		return E_IO;
-	c = conn_make(l, fd, fd, ops, arg);
-	if (!c || (tls && name && ctls_connect(c, tls, name) < 0)) {
-		if (c)
-			conn_free(c);
-		close(fd);
-		return E_NOMEM;
-	}
-	c->sock = true;
-	c->connecting = true;
-	sock_options(fd, sa);
-	addr_ip(sa, c->ip);
-	addr_text(sa, c->peer);
-	if (connect(fd, sa, salen) < 0 && errno != EINPROGRESS) {
-		conn_set_error(c, strerror(errno));
-		conn_fail(c, CONN_REFUSED);
-	}
-	update(c);
-	*ret_c = c;
-	return 0;
-}
-
-int
-conn_new_fd(struct loop *l, int rfd, int wfd, const struct conn_ops *ops, void *arg, struct conn **ret_c)
-{
-	struct conn *c = conn_make(l, rfd, wfd, ops, arg);
-	int fds[2] = {rfd, wfd};
-	struct stat st;
-
-	if (!c) {
-		close(rfd);
-		if (wfd != rfd)
-			close(wfd);
-		return E_NOMEM;
-	}
-	for (int i = 0; i < 2; i++) {
-		fcntl(fds[i], F_SETFL, fcntl(fds[i], F_GETFL) | O_NONBLOCK);
-		fcntl(fds[i], F_SETFD, FD_CLOEXEC);
-		if (fstat(fds[i], &st) == 0 && S_ISFIFO(st.st_mode))
-			fcntl(fds[i], F_SETPIPE_SZ, PIPE_SIZE); /* 10 to 15 % of throughput; refusal is no harm */
-	}
-	c->sock = rfd == wfd && fstat(rfd, &st) == 0 && S_ISSOCK(st.st_mode);
-	str_copy(c->ip, sizeof c->ip, "local");
-	str_copy(c->peer, sizeof c->peer, "local");
-	defer_arm(l, &c->pump, on_pump, c);
-	*ret_c = c;
-	return 0;
 }
 
 void
@@ -590,7 +473,7 @@ write_plain(struct conn *c, const uint8_t *d, size_t n)
 		}
 		if (e == E_AGAIN) {
 			c->want_write = true;
-			update(c);
+			conn_update(c);
 		}
 	}
 	if (taken < n && outq_put(&c->out, d + taken, n - taken) < 0) {
@@ -650,7 +533,7 @@ conn_resume(struct conn *c)
 		defer_arm(c->loop, &c->pump, on_pump, c);
 	if (!c->reading && c->opened) {
 		c->reading = true;
-		update(c);
+		conn_update(c);
 	}
 }
 
@@ -730,7 +613,7 @@ attach(struct conn *c)
 		defer_arm(c->loop, &c->flush, on_flush, c);
 	if (c->spill || c->end != END_NONE || (!c->opened && !c->ssl && !c->connecting))
 		defer_arm(c->loop, &c->pump, on_pump, c);
-	update(c);
+	conn_update(c);
 }
 
 static bool

@@ -56,6 +56,8 @@ struct conn {
 struct scratch *conn_scratch(void); /* this thread's; NULL when out of memory */
 void conn_set_error(struct conn *c, const char *text);
 void conn_fail(struct conn *c, enum conn_why why);
+void conn_update(struct conn *c); /* asks the loop for what we want to hear of now */
+void conn_free(struct conn *c);
 void conn_arm_flush(struct conn *c);
 void conn_arm_pump(struct conn *c);
 bool conn_now_open(struct conn *c);
