@@ -150,6 +150,17 @@ on_wake(uv_async_t *h)
 	l->work = got;
 }
 
+static pthread_once_t process_once = PTHREAD_ONCE_INIT;
+
+static void
+process_init(void)
+{
+	signal(SIGPIPE, SIG_IGN); /* a peer that leaves is an error code; whoever execs restores the default */
+	/* Later versions of libuv hand epoll_ctl to an io_uring made here, and no role may enter one once it is
+	 * confined. */
+	setenv("UV_USE_IO_URING", "0", 1);
+}
+
 int
 loop_new(struct loop **ret_l)
 {
@@ -158,7 +169,7 @@ loop_new(struct loop **ret_l)
 
 	if (!l)
 		return E_NOMEM;
-	signal(SIGPIPE, SIG_IGN); /* a peer that leaves is an error code; whoever execs restores the default */
+	pthread_once(&process_once, process_init);
 	r = uv_loop_init(&l->uv);
 	if (r != 0) {
 		free(l);
