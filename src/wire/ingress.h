@@ -1,5 +1,6 @@
 /*
- * ingress: the rules that say which service a request of the tunnel reaches (facts/cloudflared-wire.md e.3, e.4). Engine.
+ * ingress: the rules that say which service a request of the tunnel reaches (facts/cloudflared-wire.md e.3, e.4).
+ * Engine.
  *
  * From a config.yml (conf tree, errors with file:line) or from pushed JSON. Immutable once made; reference counted.
  */
@@ -12,18 +13,24 @@
 
 #define INGRESS_RULES_MAX 10000
 
-enum service_kind { SERVICE_TCP /* ssh:// rdp:// smb:// tcp:// */, SERVICE_BASTION, SERVICE_STATUS, SERVICE_HTTP /* http(s), ws(s), unix: later issues */ };
+enum service_kind {
+	SERVICE_TCP /* ssh:// rdp:// smb:// tcp:// */,
+	SERVICE_BASTION,
+	SERVICE_STATUS,
+	SERVICE_HTTP /* http(s), ws(s), unix: later issues */
+};
 
 struct ingress_rule {
 	char *hostname; /* as written; "" = all */
 	char *path;     /* "" = all; prefix-free RE2 is limited to what POSIX ERE can say */
 	char *service;  /* as written */
 	enum service_kind kind;
-	struct hostport target;  /* SERVICE_TCP */
-	unsigned status;         /* SERVICE_STATUS */
+	struct hostport target; /* SERVICE_TCP */
+	unsigned status;        /* SERVICE_STATUS */
 	int64_t connect_timeout_ms, keepalive_ms;
 	char *default_destination; /* SERVICE_BASTION: "host:port" or "" (key of ours: defaultDestination) */
-	char **destinations;       /* SERVICE_BASTION: allow-list "host:port", "CIDR:port"; NULL ends (key of ours: destinations) */
+	char **destinations;       /* SERVICE_BASTION: allow-list "host:port", "CIDR:port"; NULL ends (key of ours:
+	                              destinations) */
 	unsigned line;             /* in the file; 0 when pushed */
 };
 
@@ -35,16 +42,19 @@ void ingress_unref(struct ingress *i);
 size_t ingress_count(const struct ingress *i);
 const struct ingress_rule *ingress_at(const struct ingress *i, size_t k);
 /* First rule for host (port stripped, exact case as the original) and URL path. Never NULL for a valid ingress. */
-const struct ingress_rule *ingress_match(const struct ingress *i, const char *host, const char *path, size_t *ret_index);
+const struct ingress_rule *ingress_match(const struct ingress *i, const char *host, const char *path,
+                                         size_t *ret_index);
 json_t *ingress_to_json(const struct ingress *i); /* for updateLocalConfiguration (a.9) */
 
 /* Parses a service text alone. */
 int service_parse(const char *s, struct ingress_rule *ret_r, char *err, size_t nerr);
 
-/* Bastion: may this destination be reached under the rule's allow-list, after resolution to ip? Loopback, link-local, metadata and
-   unspecified addresses only when listed. Reason says which entry allowed or why not. (security.md 3.5) */
-int destination_check(const struct ingress_rule *r, const char *host, uint16_t port, const void *ip, unsigned iplen, struct reason *why);
-/* The Cf-Access-Jump-Destination header: scheme and anything after the first '/' are dropped; port required unless default_port. */
+/* Bastion: may this destination be reached under the rule's allow-list, after resolution to ip? Loopback, link-local,
+   metadata and unspecified addresses only when listed. Reason says which entry allowed or why not. (security.md 3.5) */
+int destination_check(const struct ingress_rule *r, const char *host, uint16_t port, const void *ip, unsigned iplen,
+                      struct reason *why);
+/* The Cf-Access-Jump-Destination header: scheme and anything after the first '/' are dropped; port required unless
+ * default_port. */
 int destination_parse(const char *s, uint16_t default_port, struct hostport *ret_hp);
 
 #endif
