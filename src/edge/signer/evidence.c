@@ -1,0 +1,41 @@
+#include <string.h>
+
+#include "core/str.h"
+#include "edge/signer/signer.h"
+
+bool
+aud_ok(const char *aud)
+{
+	return strlen(aud) == 64 && strspn(aud, "0123456789abcdef") == 64;
+}
+
+int
+evidence_org(struct signer *s, const char *text, struct token *ret_t, struct reason *r)
+{
+	return token_open(TOKEN_ORG, text, &s->tokens, s->issuer, NULL, signer_now(), ret_t, r);
+}
+
+int
+evidence_app(struct signer *s, const char *text, const char *aud, struct token *ret_t, struct reason *r)
+{
+	if (!aud_ok(aud))
+		return reason_set(r, E_FORMAT, SP_BAD_REQUEST, "aud is not 64 hex digits");
+	return token_open(TOKEN_APP, text, &s->tokens, s->issuer, aud, signer_now(), ret_t, r);
+}
+
+int
+evidence_admin(struct signer *s, const char *text, const char *scope, struct token *ret_t, struct reason *r)
+{
+	struct slice rec;
+	int e = token_open(TOKEN_API, text, &s->tokens, s->issuer, NULL, signer_now(), ret_t, r);
+
+	if (e < 0)
+		return e;
+	if (!keystore_get(&s->ks, KS_API, ret_t->jti, &rec))
+		e = reason_set(r, E_DENIED, SP_API_TOKEN, "API token %s is not known here", ret_t->jti);
+	else if (scope && !token_has_scope(ret_t, scope))
+		e = reason_set(r, E_DENIED, SP_API_TOKEN, "API token %s has no scope %s", ret_t->sub, scope);
+	if (e < 0)
+		token_release(ret_t);
+	return e;
+}

@@ -1,0 +1,268 @@
+/* tokens: the keys that sign tokens, and the minting of the three kinds. */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/str.h"
+#include "crypto/random.h"
+#include "edge/signer/signer.h"
+#include "identity/pkce.h"
+
+#define TOKEN_KEYS_MAX 16
+
+static const char *const scopes_known[] = {"read", "write", "idp:write", "principals:write", NULL};
+
+/* Keys are stored under "<number>", oldest first, so that the last one signs. */
+static void
+key_name(size_t i, char out[static 24])
+{
+	snprintf(out, 24, "%08zu", i);
+}
+
+int
+tokens_load(struct signer *s, struct reason *r)
+{
+	size_t n = keystore_count(&s->ks, KS_TOKEN_KEY);
+
+	for (size_t i = 0; i < n; i++) {
+		struct slice der;
+		struct key *k = NULL;
+		char name[24];
+		key_name(i, name);
+		if (!keystore_get(&s->ks, KS_TOKEN_KEY, name, &der) || key_import_private(der, &k) < 0 ||
+		    jwks_add(&s->tokens, NULL, k) < 0)
+			return reason_set(r, E_CRYPTO, SP_CONFIG,
+			                  "keys/store: token key %s cannot be used; restore keys/ from a backup", name);
+	}
+	return 0;
+}
+
+int
+tokens_make_key(struct signer *s, struct reason *r)
+{
+	struct key *k = NULL;
+	struct secret der = {0};
+	char name[24], kid[65];
+	size_t n = keystore_count(&s->ks, KS_TOKEN_KEY);
+	int e = n >= TOKEN_KEYS_MAX ? E_LIMIT : key_generate(KEY_RSA, 2048, &k);
+
+	if (e < 0 || (e = key_kid(k, kid)) < 0 || (e = key_export_private(k, &der)) < 0)
+		goto out;
+	key_name(n, name);
+	if ((e = keystore_put(&s->ks, KS_TOKEN_KEY, name, secret_slice(&der))) < 0)
+		goto out;
+	journal_begin(&s->jn, signer_now(), s->ks.seq, "token_key");
+	journal_str(&s->jn, "kid", kid);
+	if ((e = journal_end(&s->jn)) < 0)
+		goto out;
+	e = jwks_add(&s->tokens, NULL, k);
+	k = NULL;
+out:
+	key_free(k);
+	secret_release(&der);
+	return e < 0 ? reason_set(r, e, SP_INTERNAL, "token key: %s", err_str(e)) : 0;
+}
+
+int
+tokens_mint(struct signer *s, const struct token *t, struct buf *out, struct reason *r)
+{
+	if (s->tokens.n == 0)
+		return reason_set(r, E_STATE, SP_INTERNAL, "there is no token key");
+	struct jwk *k = &s->tokens.v[s->tokens.n - 1];
+	int e = token_mint(k->key, k->kid, t, out);
+	return e < 0 ? reason_set(r, e, SP_INTERNAL, "token: %s", err_str(e)) : 0;
+}
+
+bool
+tokens_session_ok(const char *session)
+{
+	size_t n = strlen(session);
+
+	return n >= 1 && n <= 64 &&
+	       strspn(session, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-") == n;
+}
+
+int
+tokens_ttl_check(int64_t ttl, struct reason *r)
+{
+	if (ttl < SIGNER_TTL_MIN || ttl > SIGNER_TTL_MAX)
+		return reason_set(r, E_RANGE, SP_BAD_REQUEST, "a token lives %d s to 31 days", SIGNER_TTL_MIN);
+	return 0;
+}
+
+static bool
+scope_known(const char *scope)
+{
+	for (size_t i = 0; scopes_known[i]; i++)
+		if (strcmp(scope, scopes_known[i]) == 0)
+			return true;
+	return false;
+}
+
+/* The name becomes part of sub and of journal and audit lines. */
+static bool
+api_name_ok(const char *name)
+{
+	size_t n = strlen(name);
+
+	for (size_t i = 0; i < n; i++)
+		if (name[i] < 0x20 || name[i] > 0x7e)
+			return false;
+	return n >= 1 && n <= 128;
+}
+
+int
+tokens_mint_api(struct signer *s, const char *name, const char *const *scopes, size_t n, int64_t ttl, struct buf *out,
+                struct reason *r)
+{
+	uint8_t id[16];
+	char jti[37], sub[160], aud[320];
+	int64_t now = signer_now();
+	struct token t = {.type = TOKEN_API,
+	                  .iss = s->issuer,
+	                  .aud = aud,
+	                  .sub = sub,
+	                  .jti = jti,
+	                  .iat = now,
+	                  .nbf = now,
+	                  .exp = now + ttl};
+	int e;
+
+	if (!api_name_ok(name) || n == 0 || n > 8 || ttl < SIGNER_TTL_MIN || ttl > TOKEN_TTL_MAX)
+		return reason_set(r, E_RANGE, SP_BAD_REQUEST,
+		                  "an API token needs a printable name, scopes and a life of at most a year");
+	for (size_t i = 0; i < n; i++) {
+		if (!scope_known(scopes[i]))
+			return reason_set(r, E_FORMAT, SP_BAD_REQUEST,
+			                  "unknown scope \"%.40s\"; known: read write idp:write principals:write",
+			                  scopes[i]);
+		t.scopes.v[t.scopes.n++] = scopes[i];
+	}
+	random_bytes(id, sizeof id);
+	uuid_v4_bits(id);
+	uuid_format(id, jti);
+	snprintf(sub, sizeof sub, "api:%s", name);
+	snprintf(aud, sizeof aud, "%s/api", s->issuer);
+	if ((e = tokens_mint(s, &t, out, r)) < 0)
+		return e;
+	if ((e = keystore_put(&s->ks, KS_API, jti, slice_str(name))) < 0)
+		return reason_set(r, e, SP_INTERNAL, "keystore: %s", err_str(e));
+	journal_begin(&s->jn, now, s->ks.seq, "api_token");
+	journal_str(&s->jn, "jti", jti);
+	journal_str(&s->jn, "name", name);
+	for (size_t i = 0; i < n; i++)
+		journal_bool(&s->jn, scopes[i], true);
+	journal_num(&s->jn, "exp", t.exp);
+	e = journal_end(&s->jn);
+	return e < 0 ? reason_set(r, e, SP_BUSY, "the journal is full") : 0;
+}
+
+/* --- requests ---------------------------------------------------------------------------------------------------- */
+
+static void
+reply_text(struct signer *s, uint32_t id, int e, const struct reason *r, struct buf *text)
+{
+	struct js_text a = {0};
+
+	signer_result(e, r, &a.code, &a.why);
+	a.text = e < 0 ? "" : buf_cstr(text);
+	signer_reply(s, s->judge_gen, id, &js_text_def, &a);
+}
+
+void
+on_js_jwks(struct ipc *c, uint32_t id, const void *m, int fd, void *arg)
+{
+	struct signer *s = arg;
+	struct reason r = {0};
+	struct buf out;
+	json_t *j = jwks_to_json(&s->tokens);
+
+	buf_init(&out, 262144);
+	int e = j ? json_dump(j, &out) : E_NOMEM;
+	reply_text(s, id, e, &r, &out);
+	json_decref(j);
+	buf_release(&out);
+}
+
+static int
+app_token(struct signer *s, const struct js_app_token *m, struct buf *out, struct reason *r)
+{
+	struct token org = {0};
+	int64_t now = signer_now();
+	int e = evidence_org(s, m->org_token, &org, r);
+
+	if (e < 0)
+		return e;
+	struct token t = {
+	    .type = TOKEN_APP,
+	    .iss = s->issuer,
+	    .aud = m->aud,
+	    .sub = org.sub,
+	    .email = org.email,
+	    .idp_id = org.idp_id,
+	    .idp_type = org.idp_type,
+	    .idp_iss = org.idp_iss,
+	    .idp_sub = org.idp_sub,
+	    .session = org.session,
+	    .country = m->country[0] ? m->country : NULL,
+	    .policy_id = m->policy_id[0] ? m->policy_id : NULL,
+	    .cnf = m->cnf[0] ? m->cnf : NULL,
+	    .iat = now,
+	    .nbf = now,
+	    .exp = now + m->ttl,
+	};
+	if (!aud_ok(m->aud))
+		e = reason_set(r, E_FORMAT, SP_BAD_REQUEST, "aud is not 64 hex digits");
+	else if (m->cnf[0] && strlen(m->cnf) != PKCE_TEXT - 1)
+		e = reason_set(r, E_FORMAT, SP_BAD_REQUEST, "cnf is not a SHA-256");
+	else if ((e = tokens_ttl_check(m->ttl, r)) == 0 && (e = signer_clock_check(s, now, r)) == 0)
+		e = tokens_mint(s, &t, out, r);
+	token_release(&org);
+	return e;
+}
+
+void
+on_js_app_token(struct ipc *c, uint32_t id, const void *mv, int fd, void *arg)
+{
+	const struct js_app_token *m = mv;
+	struct reason r = {0};
+	struct buf out;
+
+	buf_init_secret(&out, JS_TOKEN_MAX + 1);
+	int e = app_token(arg, m, &out, &r);
+	signer_log("app_token", &r, e, "aud", m->aud);
+	reply_text(arg, id, e, &r, &out);
+	buf_release(&out);
+}
+
+static int
+api_mint(struct signer *s, const struct js_api_mint *m, struct buf *out, struct reason *r)
+{
+	struct token admin = {0};
+	int e = evidence_admin(s, m->admin_token, "write", &admin, r);
+
+	if (e < 0)
+		return e;
+	for (size_t i = 0; e == 0 && i < m->scopes.n; i++)
+		if (!token_has_scope(&admin, m->scopes.v[i]))
+			e = reason_set(r, E_DENIED, SP_API_TOKEN, "%s has no scope %.40s to give", admin.sub,
+			               m->scopes.v[i]);
+	int64_t left = admin.exp - signer_now();
+	if (e == 0)
+		e = tokens_mint_api(s, m->name, m->scopes.v, m->scopes.n, m->ttl < left ? m->ttl : left, out, r);
+	token_release(&admin);
+	return e;
+}
+
+void
+on_js_api_mint(struct ipc *c, uint32_t id, const void *mv, int fd, void *arg)
+{
+	const struct js_api_mint *m = mv;
+	struct reason r = {0};
+	struct buf out;
+
+	buf_init_secret(&out, JS_TOKEN_MAX + 1);
+	int e = api_mint(arg, m, &out, &r);
+	signer_log("api_mint", &r, e, "name", m->name);
+	reply_text(arg, id, e, &r, &out);
+	buf_release(&out);
+}
