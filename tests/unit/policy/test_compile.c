@@ -1,0 +1,310 @@
+/* What compile refuses and how it says so; finding applications. */
+#include "unit/policy/fixture.h"
+
+#define APP(policies) "{\"id\":\"" ID(41) "\",\"name\":\"a\",\"domain\":\"a.test\",\"policies\":[" policies "]}"
+#define ALLOW(rule) "{\"name\":\"p\",\"decision\":\"allow\",\"include\":[" rule "]}"
+
+static void
+has(const char *text, const char *part)
+{
+	if (!strstr(text, part))
+		fail_msg("\"%s\" not in \"%s\"", part, text);
+}
+
+static void
+cycle_is_named(void **state)
+{
+	struct fixture f;
+	struct model_error err;
+
+	fx_init(&f);
+	fx_group(&f, "{\"id\":\"" ID(01) "\",\"name\":\"one\",\"include\":[{\"group\":{\"name\":\"two\"}}]}");
+	fx_group(&f, "{\"id\":\"" ID(02) "\",\"name\":\"two\",\"include\":[{\"everyone\":{}}],\"exclude\":[{\"group\":{"
+	                                 "\"id\":\"" ID(03) "\"}}]}");
+	fx_group(&f, "{\"id\":\"" ID(03) "\",\"name\":\"three\",\"include\":[{\"group\":{\"name\":\"two\"}}]}");
+	err = fx_refused(&f);
+	has(err.text, "two -> three -> two");
+	has(err.pointer, "/groups/");
+	fx_free(&f);
+}
+
+static void
+self_cycle(void **state)
+{
+	struct fixture f;
+
+	fx_init(&f);
+	fx_group(&f, "{\"name\":\"one\",\"include\":[{\"group\":{\"name\":\"one\"}}]}");
+	has(fx_refused(&f).text, "one -> one");
+	fx_free(&f);
+}
+
+static void
+unknown_group_names_the_nearest(void **state)
+{
+	struct fixture f;
+	struct model_error err;
+
+	fx_init(&f);
+	fx_group(&f, "{\"id\":\"" ID(01) "\",\"name\":\"staff\",\"include\":[{\"everyone\":{}}]}");
+	fx_app(&f, APP(ALLOW("{\"everyone\":{}},{\"group\":{\"name\":\"staf\"}}")));
+	err = fx_refused(&f);
+	assert_string_equal(err.pointer, "/apps/0/policies/0/include/1/group");
+	has(err.text, "did you mean \"staff\"");
+	fx_free(&f);
+}
+
+static void
+ambiguous_name(void **state)
+{
+	struct fixture f;
+
+	fx_init(&f);
+	fx_group(&f, "{\"id\":\"" ID(01) "\",\"name\":\"staff\",\"include\":[{\"everyone\":{}}]}");
+	fx_group(&f, "{\"id\":\"" ID(02) "\",\"name\":\"staff\",\"include\":[{\"everyone\":{}}]}");
+	fx_app(&f, APP(ALLOW("{\"group\":{\"name\":\"staff\"}}")));
+	has(fx_refused(&f).text, "several groups");
+	app_free(f.apps[--f.src.napps]);
+	fx_app(&f, APP(ALLOW("{\"group\":{\"id\":\"" ID(02) "\"}}")));
+	policy_set_free(fx_compile(&f));
+	fx_free(&f);
+}
+
+/* The pointer names the policy where the document has it, not where precedence puts it. */
+static void
+pointer_follows_the_document(void **state)
+{
+	struct fixture f;
+
+	fx_init(&f);
+	fx_app(&f, APP("{\"name\":\"late\",\"precedence\":9,\"decision\":\"allow\",\"include\":[{\"group\":{\"name\":"
+	               "\"x\"}}]},"
+	               "{\"name\":\"early\",\"precedence\":1,\"decision\":\"allow\",\"include\":[{\"everyone\":{}}]}"));
+	assert_string_equal(f.apps[0]->policies[0]->name, "early");
+	assert_string_equal(fx_refused(&f).pointer, "/apps/0/policies/0/include/0/group");
+	fx_free(&f);
+}
+
+static void
+identity_rules_need_a_sign_in(void **state)
+{
+	struct fixture f;
+
+	fx_init(&f);
+	fx_group(
+	    &f,
+	    "{\"name\":\"who\",\"include\":[{\"everyone\":{}}],\"require\":[{\"email\":{\"email\":\"a@b.test\"}}]}");
+	fx_app(&f, APP("{\"name\":\"p\",\"decision\":\"bypass\",\"include\":[{\"everyone\":{}}],\"exclude\":[{"
+	               "\"group\":{\"name\":\"who\"}}]}"));
+	has(fx_refused(&f).text, "before anybody signs in");
+	app_free(f.apps[--f.src.napps]);
+	fx_app(&f, APP("{\"name\":\"p\",\"decision\":\"non_identity\",\"include\":[{\"email_domain\":{\"domain\":\"b."
+	               "test\"}}]}"));
+	assert_string_equal(fx_refused(&f).pointer, "/apps/0/policies/0/include/0");
+	fx_free(&f);
+}
+
+static void
+nesting_is_bounded(void **state)
+{
+	struct fixture f;
+	char text[256];
+
+	fx_init(&f);
+	fx_group(&f, "{\"name\":\"g0\",\"include\":[{\"everyone\":{}}]}");
+	for (int i = 1; i < POLICY_GROUP_DEPTH_MAX; i++) {
+		snprintf(text, sizeof text, "{\"name\":\"g%d\",\"include\":[{\"group\":{\"name\":\"g%d\"}}]}", i,
+		         i - 1);
+		fx_group(&f, text);
+	}
+	policy_set_free(fx_compile(&f));
+	snprintf(text, sizeof text, "{\"name\":\"last\",\"include\":[{\"group\":{\"name\":\"g%d\"}}]}",
+	         POLICY_GROUP_DEPTH_MAX - 1);
+	fx_group(&f, text);
+	has(fx_refused(&f).text, "nested more than");
+	/* and when the walk begins at the top */
+	struct group *top = f.groups[f.src.ngroups - 1];
+	memmove(f.groups + 1, f.groups, (f.src.ngroups - 1) * sizeof *f.groups);
+	f.groups[0] = top;
+	has(fx_refused(&f).text, "nested more than");
+	fx_free(&f);
+}
+
+/* Groups of ten groups of ten ...: few records, 10^8 rules. */
+static void
+steps_are_bounded(void **state)
+{
+	struct fixture f;
+	char text[1024];
+
+	fx_init(&f);
+	fx_group(&f, "{\"name\":\"g0\",\"include\":[{\"everyone\":{}}]}");
+	for (int i = 1; i <= 8; i++) {
+		size_t w = (size_t)snprintf(text, sizeof text, "{\"name\":\"g%d\",\"include\":[", i);
+		for (int k = 0; k < 10; k++)
+			w += (size_t)snprintf(text + w, sizeof text - w, "%s{\"group\":{\"name\":\"g%d\"}}",
+			                      k ? "," : "", i - 1);
+		snprintf(text + w, sizeof text - w, "]}");
+		fx_group(&f, text);
+	}
+	has(fx_refused(&f).text, "more than 100000 rules");
+	fx_free(&f);
+}
+
+static void
+broken_application_denies(void **state)
+{
+	struct policy_input in = {.have_identity = true, .email = "a@b.test"};
+	const struct policy_app *a;
+	struct policy_verdict v;
+	struct policy_set *set;
+	struct fixture f;
+	struct reason why;
+
+	fx_init(&f);
+	fx_group(&f, "{\"name\":\"loop\",\"include\":[{\"group\":{\"name\":\"loop\"}}]}");
+	fx_group(&f, "{\"name\":\"outer\",\"include\":[{\"everyone\":{}},{\"group\":{\"name\":\"loop\"}}]}");
+	fx_app(&f, APP(ALLOW("{\"group\":{\"name\":\"outer\"}}")));
+	fx_app(&f, "{\"name\":\"b\",\"domain\":\"b.test\",\"policies\":[" ALLOW("{\"everyone\":{}}") "]}");
+	f.src.keep_broken = true;
+	set = fx_compile(&f);
+	a = policy_set_by_host(set, "a.test");
+	assert_non_null(policy_app_broken(a));
+	policy_eval(set, a, &in, &v, NULL);
+	assert_int_equal(v.outcome, POLICY_DENIED);
+	policy_verdict_reason(a, &v, &why);
+	has(why.text, "cannot be evaluated");
+	a = policy_set_by_host(set, "b.test");
+	assert_null(policy_app_broken(a));
+	policy_eval(set, a, &in, &v, NULL);
+	assert_int_equal(v.outcome, POLICY_ALLOWED);
+	policy_set_free(set);
+	fx_free(&f);
+}
+
+static const char *
+host_of(const struct policy_set *set, const char *host)
+{
+	const struct policy_app *a = policy_set_by_host(set, host);
+
+	return a ? policy_app_name(a) : "-";
+}
+
+static void
+most_specific_host_wins(void **state)
+{
+	struct policy_set *set;
+	struct fixture f;
+
+	fx_init(&f);
+	fx_app(&f, "{\"name\":\"any\",\"domain\":\"*.example.test\"}");
+	fx_app(&f, "{\"name\":\"one\",\"domain\":\"one.example.test\",\"id\":\"" ID(51) "\"}");
+	fx_app(&f, "{\"name\":\"part\",\"domain\":\"*dev.example.test\"}");
+	fx_app(&f, "{\"name\":\"deep\",\"domain\":\"*.x.example.test\"}");
+	set = fx_compile(&f);
+	assert_string_equal(host_of(set, "one.example.test"), "one");
+	assert_string_equal(host_of(set, "two.example.test"), "any");
+	assert_string_equal(host_of(set, "dev.example.test"), "part");
+	assert_string_equal(host_of(set, "mydev.example.test"), "part");
+	assert_string_equal(host_of(set, "a.x.example.test"), "deep");
+	assert_string_equal(host_of(set, "x.example.test"), "any");
+	assert_string_equal(host_of(set, "a.b.example.test"), "-"); /* one label, no more */
+	assert_string_equal(host_of(set, "example.test"), "-");
+	assert_string_equal(host_of(set, "*.example.test"), "-");
+	assert_string_equal(host_of(set, ""), "-");
+	assert_string_equal(policy_app_name(policy_set_by_id(set, ID(51))), "one");
+	assert_string_equal(policy_app_domain(policy_set_by_name(set, "deep")), "*.x.example.test");
+	assert_null(policy_set_by_aud(set, ""));
+	policy_set_free(set);
+	fx_app(&f, "{\"name\":\"twin\",\"domain\":\"ONE.example.test\"}");
+	assert_string_equal(fx_refused(&f).pointer, "/apps/4/domain");
+	fx_free(&f);
+}
+
+static void
+explain_json(void **state)
+{
+	struct policy_input in = {.have_identity = true, .email = "a@b.test"};
+	struct policy_trace *t = policy_trace_new();
+	struct policy_verdict v;
+	struct policy_set *set;
+	struct fixture f;
+	json_t *j;
+
+	fx_init(&f);
+	fx_group(&f, "{\"name\":\"staff\",\"include\":[{\"email_domain\":{\"domain\":\"b.test\"}}]}");
+	fx_app(&f, APP("{\"id\":\"" ID(
+	               61) "\",\"name\":\"p\",\"decision\":\"deny\",\"include\":[{\"group\":{\"name\":\"staff\"}}]}"));
+	set = fx_compile(&f);
+	policy_eval(set, policy_set_at(set, 0), &in, &v, t);
+	j = policy_explain_json(policy_set_at(set, 0), &v, t);
+	assert_non_null(j);
+	assert_string_equal(json_str_or(j, "decision", ""), "deny");
+	assert_string_equal(json_str_or(j, "code", ""), "SP-1203");
+	assert_string_equal(json_str_or(json_object_get(j, "policy"), "id", ""), ID(61));
+	assert_int_equal(json_array_size(json_object_get(j, "trace")), 3);
+	assert_string_equal(json_str_or(json_array_get(json_object_get(j, "trace"), 2), "why", ""),
+	                    "e-mail is a@b.test");
+	json_decref(j);
+	policy_trace_free(t);
+	policy_set_free(set);
+	fx_free(&f);
+}
+
+static void
+refused(const char *text, const char *pointer, const char *part)
+{
+	struct model_error err = {{0}};
+	struct arena mem;
+	struct rule r;
+	json_t *j = fx_json(text);
+
+	arena_init(&mem, 1 << 20);
+	assert_int_equal(rule_parse(j, &mem, &r, &err), E_FORMAT);
+	assert_string_equal(err.pointer, pointer);
+	has(err.text, part);
+	arena_release(&mem);
+	json_decref(j);
+}
+
+static void
+rules_that_are_refused(void **state)
+{
+	refused("{}", "", "one rule");
+	refused("[]", "", "one rule");
+	refused("{\"email\":{\"email\":\"a@b\"},\"everyone\":{}}", "", "one rule");
+	refused("{\"emaul\":{\"email\":\"a@b.test\"}}", "", "did you mean email");
+	refused("{\"email\":\"a@b.test\"}", "/email", "expected a map");
+	refused("{\"email\":{\"mail\":\"a@b.test\"}}", "/email", "expected email");
+	refused("{\"email\":{\"email\":\"a b\"}}", "/email/email", "e-mail address");
+	refused("{\"email\":{}}", "/email", "lacks");
+	refused("{\"email_domain\":{\"domain\":\"@b.test\"}}", "/email_domain/domain", "without @");
+	refused("{\"ip\":{\"ip\":\"10.0.0.1/8\"}}", "/ip/ip", "no bits set");
+	refused("{\"ip\":{\"ip\":\"10.0.0.0/33\"}}", "/ip/ip", "network");
+	refused("{\"geo\":{\"country_code\":\"PRT\"}}", "/geo/country_code", "two letters");
+	refused("{\"group\":{\"id\":\"a\",\"name\":\"b\"}}", "/group", "either");
+	refused("{\"group\":{}}", "/group", "either");
+	refused("{\"everyone\":{\"x\":1}}", "/everyone", "unknown field");
+	refused("{\"oidc\":{\"claim_name\":\"a\"}}", "/oidc", "claim_value");
+	refused("{\"okta\":{\"name\":7}}", "/okta/name", "expected a text");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(cycle_is_named),
+	    cmocka_unit_test(self_cycle),
+	    cmocka_unit_test(unknown_group_names_the_nearest),
+	    cmocka_unit_test(ambiguous_name),
+	    cmocka_unit_test(pointer_follows_the_document),
+	    cmocka_unit_test(identity_rules_need_a_sign_in),
+	    cmocka_unit_test(nesting_is_bounded),
+	    cmocka_unit_test(steps_are_bounded),
+	    cmocka_unit_test(broken_application_denies),
+	    cmocka_unit_test(most_specific_host_wins),
+	    cmocka_unit_test(explain_json),
+	    cmocka_unit_test(rules_that_are_refused),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
