@@ -68,7 +68,7 @@ int buf_get_le32(struct buf *b, uint32_t *ret_v);
 int buf_get_le64(struct buf *b, uint64_t *ret_v);
 
 /* Terminates the content with a NUL that is not counted and gives it as text; NULL when out of memory.
-   Borrowed until the next put. Embedded NULs are the caller's to check. */
+   Borrowed until the next put. A view has no room for it: NULL. Embedded NULs are the caller's to check. */
 const char *buf_cstr(struct buf *b);
 /* Content as a fresh malloc'ed NUL-terminated string; the buf is released. NULL when out of memory. */
 char *buf_take_str(struct buf *b);

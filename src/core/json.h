@@ -2,6 +2,7 @@
  * json: jansson, loaded strictly. The only place that includes <jansson.h>.
  *
  * json_load_strict refuses duplicate keys, trailing bytes, NUL in strings, depth over 64 and more than max bytes.
+ * A process that confines itself calls json_object_seed(0) first: jansson reads /dev/urandom for its hash seed, once.
  * Getters never coerce types. The json_t API itself may be used by callers; ownership is jansson's reference counting.
  */
 #ifndef CORE_JSON_H
@@ -11,7 +12,7 @@
 
 #include "core/buf.h"
 
-int json_load_strict(const void *p, size_t n, size_t max, json_t **ret_j); /* E_FORMAT, E_LIMIT */
+int json_load_strict(const void *p, size_t n, size_t max, json_t **ret_j); /* E_FORMAT; E_LIMIT: bytes or depth */
 int json_dump(const json_t *j, struct buf *out);                           /* compact, sorted keys */
 char *json_dump_str(const json_t *j);                                      /* malloc'ed */
 

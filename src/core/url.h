@@ -26,7 +26,7 @@ void hostport_format(const struct hostport *hp, char *out, size_t n); /* with br
 
 struct url {
 	char scheme[16];
-	struct hostport at;
+	struct hostport at; /* port: the scheme's own when none is given (http ws https wss ssh), else 0 */
 	const char *path;  /* from '/', without query; "/" when absent */
 	const char *query; /* without '?', "" when absent; the fragment is dropped */
 	char *store;       /* owned */

@@ -5,7 +5,7 @@
  *   MSG_DECLARE(js_cert_sign, JS_CERT_SIGN)         in the pair's header: struct + extern table
  *   MSG_DEFINE(js_cert_sign, 0x0301, JS_CERT_SIGN)  in the pair's .c
  *
- * The last argument of a field is a maximum: bytes for STR, DATA and every element of STRS, value for U32/U64/I64.
+ * The last argument of a field is a maximum: bytes for STR, DATA and every element of STRS, value for U32/U64, magnitude for I64.
  * A maximum exceeded, a byte left over, a NUL inside STR, a bool that is not 0 or 1: E_FORMAT, and the peer that sent it is
  * closed. Wire: fields in order; STR/DATA = u32 length + bytes (STR with its NUL); STRS = u32 count + STRs;
  * SECRET is DATA that is wiped after the handler. Decoded pointers borrow from the message and its arena: valid during the
