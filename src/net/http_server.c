@@ -141,7 +141,7 @@ ours(const char *name)
 }
 
 static int
-put_head(struct buf *out, const struct http_answer *a, bool close)
+put_head(struct buf *out, const struct http_reply *a, bool close)
 {
 	char date[32], len[24];
 	bool bodyless = a->status == 204 || a->status == 304;
@@ -190,9 +190,9 @@ answered(struct http_server *s)
 }
 
 int
-http_server_respond(struct http_server *s, const struct http_answer *a)
+http_server_respond(struct http_server *s, const struct http_reply *a)
 {
-	static const struct http_answer broken = {.status = 500, .close = true};
+	static const struct http_reply broken = {.status = 500, .close = true};
 	bool head_only, close;
 	struct buf head;
 	int e;
@@ -234,12 +234,12 @@ http_server_text(struct http_server *s, unsigned status, const char *text, bool 
 	int n = snprintf(line, sizeof line, "%s\n", text);
 
 	return http_server_respond(
-	    s, &(struct http_answer){
-	           .status = status,
-	           .headers = h,
-	           .nheaders = 2,
-	           .body = {(const uint8_t *)line, (size_t)n < sizeof line ? (size_t)n : sizeof line - 1},
-	           .close = close});
+	    s,
+	    &(struct http_reply){.status = status,
+	                         .headers = h,
+	                         .nheaders = 2,
+	                         .body = {(const uint8_t *)line, (size_t)n < sizeof line ? (size_t)n : sizeof line - 1},
+	                         .close = close});
 }
 
 /* The peer broke the rules: one answer, then the end. */

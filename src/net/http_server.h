@@ -36,7 +36,7 @@ struct http_request { /* borrowed until the answer */
 	bool upgrade; /* Upgrade was asked for: http_server_take may be used */
 };
 
-struct http_answer {
+struct http_reply {
 	unsigned status;
 	const struct http1_header
 	    *headers; /* content-length, date, connection and transfer-encoding in here are ignored: they are ours */
@@ -59,7 +59,7 @@ int http_server_new(struct loop *l, int fd, struct tls_ctx *tls, const struct ht
                     const struct http_server_ops *ops, void *arg, struct http_server **ret_s);
 /* Answers the request in hand. A header that cannot be written turns the answer into a bare 500. E_STATE without a
  * request. */
-int http_server_respond(struct http_server *s, const struct http_answer *a);
+int http_server_respond(struct http_server *s, const struct http_reply *a);
 /* One line of text/plain. */
 int http_server_text(struct http_server *s, unsigned status, const char *text, bool close);
 /* First value of a request header, or NULL. *ret_n (may be NULL) counts its occurrences. */

@@ -71,7 +71,7 @@ answer(struct http_server *s, unsigned status, const char *type, struct slice bo
 {
 	const struct http1_header h[] = {{"content-type", type}, {"cache-control", "no-store"}};
 
-	http_server_respond(s, &(struct http_answer){.status = status, .headers = h, .nheaders = 2, .body = body});
+	http_server_respond(s, &(struct http_reply){.status = status, .headers = h, .nheaders = 2, .body = body});
 }
 
 static void

@@ -178,9 +178,9 @@ answer_respond(struct user *u, const struct fj_answer *a)
 	for (size_t i = 0; i < n; i++)
 		h[i] = (struct http1_header){a->headers.v[2 * i], a->headers.v[2 * i + 1]};
 	count_answer(u->t->f, a->status);
-	http_server_respond(u->s,
-	                    &(struct http_answer){
-	                        .status = a->status, .headers = h, .nheaders = n, .body = a->body, .close = a->close});
+	http_server_respond(
+	    u->s,
+	    &(struct http_reply){.status = a->status, .headers = h, .nheaders = n, .body = a->body, .close = a->close});
 }
 
 static void

@@ -88,11 +88,11 @@ on_request(struct http_server *s, const struct http_request *r, void *arg)
 	} else if (strcmp(r->target, "/split") == 0) {
 		const struct http1_header h[] = {{"x-bad", "a\r\nx-injected: 1"}};
 
-		http_server_respond(s, &(struct http_answer){.status = 200, .headers = h, .nheaders = 1});
+		http_server_respond(s, &(struct http_reply){.status = 200, .headers = h, .nheaders = 1});
 	} else if (strcmp(r->target, "/big") == 0) {
 		static uint8_t big[1u << 20];
 
-		http_server_respond(s, &(struct http_answer){.status = 200, .body = {big, sizeof big}});
+		http_server_respond(s, &(struct http_reply){.status = 200, .body = {big, sizeof big}});
 	} else {
 		snprintf(text, sizeof text, "%s %s %s:%u %zu%s", r->method, r->target, r->host, r->port, r->body.n,
 		         r->upgrade ? " upgrade" : "");
