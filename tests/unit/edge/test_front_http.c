@@ -1,0 +1,239 @@
+/* front towards users and operators: what judge gets of a request, what a user gets of judge's answer, and when judge
+ * is away. */
+#include "frontkit.h"
+
+static void
+respond(uint32_t status, const char *body)
+{
+	static const char *h[] = {"content-type", "text/html", "set-cookie", "a=1", "set-cookie", "b=2"};
+
+	kit.answer = (struct fj_answer){.action = ANSWER_RESPOND,
+	                                .status = status,
+	                                .headers = {h, 6},
+	                                .body = {(const uint8_t *)body, strlen(body)}};
+}
+
+static void
+request_and_answer(void **state)
+{
+	struct user u;
+
+	(void)state;
+	respond(200, "<p>hello");
+	user_dial(&u, LISTEN_USERS);
+	user_say(&u, "POST /path?q=1 HTTP/1.1\r\nHost: App.localhost:8443\r\nCookie: c=d\r\nX-Thing: v\r\nX-Thing: "
+	             "w\r\nConnection: keep-alive, x-thing\r\n"
+	             "TE: trailers\r\nProxy-Authorization: secret\r\nContent-Length: 4\r\n\r\nbody");
+	user_hear(&u, "<p>hello");
+	assert_string_equal(kit.seen.method, "POST");
+	assert_string_equal(kit.seen.host, "app.localhost");
+	assert_string_equal(kit.seen.target, "/path?q=1");
+	assert_string_equal(kit.seen.ip, "127.0.0.1");
+	assert_string_equal(kit.seen.body, "body");
+	assert_string_equal(kit.seen.headers, "cookie|c=d|x-thing|v|x-thing|w|");
+	assert_false(kit.seen.websocket);
+	user_hear(&u, "set-cookie: b=2\r\n");
+	user_hear(&u, "content-length: 8\r\n");
+	/* the same connection again */
+	respond(404, "none");
+	buf_clear(&u.in);
+	user_say(&u, "GET /again HTTP/1.1\r\nHost: app.localhost\r\n\r\n");
+	user_hear(&u, "\r\n\r\nnone");
+	user_hear(&u, "HTTP/1.1 404 ");
+	assert_string_equal(kit.seen.target, "/again");
+	user_end(&u);
+}
+
+static void
+websocket_requests_are_checked(void **state)
+{
+	static const char *const bad[] = {
+	    "GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: "
+	    "12\r\nSec-WebSocket-Key: " KIT_KEY "\r\n\r\n",
+	    "GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: "
+	    "13\r\n\r\n",
+	    "GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: "
+	    "13\r\nSec-WebSocket-Key: short\r\n\r\n",
+	    "GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: "
+	    "13\r\nSec-WebSocket-Key: " KIT_KEY "\r\nSec-WebSocket-Key: " KIT_KEY "\r\n\r\n",
+	    "POST / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: "
+	    "13\r\nSec-WebSocket-Key: " KIT_KEY "\r\n\r\n",
+	    "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nSec-WebSocket-Version: "
+	    "13\r\nSec-WebSocket-Key: " KIT_KEY "\r\n\r\n",
+	};
+	unsigned before = kit.seen.requests;
+	struct user u;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		user_dial(&u, LISTEN_USERS);
+		user_say(&u, bad[i]);
+		user_hear(&u, "HTTP/1.1 400 ");
+		user_end(&u);
+	}
+	assert_int_equal(kit.seen.requests, before);
+	respond(302, "");
+	user_dial(&u, LISTEN_USERS);
+	user_say(&u, KIT_UPGRADE);
+	user_hear(&u, "HTTP/1.1 302 ");
+	assert_true(kit.seen.websocket);
+	WAIT_FLAG(u.eof); /* nothing after a refused upgrade is HTTP for sure */
+	user_end(&u);
+}
+
+static void
+no_live_connector(void **state)
+{
+	struct user u;
+
+	(void)state;
+	kit_relay(4711);
+	kit.seen.endeds = 0;
+	user_dial(&u, LISTEN_USERS);
+	user_say(&u, KIT_UPGRADE);
+	user_hear(&u, "HTTP/1.1 503 ");
+	user_hear(&u, "SP-1005");
+	WAIT_SOME(kit.seen.endeds);
+	assert_int_equal(kit.seen.ended, 4711);
+	assert_string_equal(kit.seen.ended_why, "no-tunnel");
+	WAIT_FLAG(u.eof);
+	user_end(&u);
+}
+
+static void
+user_leaves_before_the_answer(void **state)
+{
+	struct user u;
+
+	(void)state;
+	kit.silent = true;
+	kit.seen.requests = 0;
+	user_dial(&u, LISTEN_USERS);
+	user_say(&u, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+	WAIT_SOME(kit.seen.requests);
+	user_end(&u);
+	kit.silent = false;
+}
+
+static bool
+no_judge(void *arg)
+{
+	(void)arg;
+	return !kit.judge[0] && !kit.judge[1];
+}
+
+static void
+judge_goes_and_comes(void **state)
+{
+	struct user waiting, u;
+
+	(void)state;
+	kit.silent = true;
+	kit.seen.requests = 0;
+	user_dial(&waiting, LISTEN_USERS);
+	user_say(&waiting, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+	WAIT_SOME(kit.seen.requests);
+	for (int i = 0; i < KIT_THREADS; i++) {
+		ipc_close(kit.judge[i]);
+		kit.judge[i] = NULL;
+	}
+	assert_true(no_judge(NULL));
+	user_hear(&waiting, "HTTP/1.1 503 ");
+	user_hear(&waiting, "SP-1008");
+	user_end(&waiting);
+	user_dial(&u, LISTEN_USERS);
+	user_say(&u, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+	user_hear(&u, "SP-1008");
+	kit.silent = false;
+	respond(200, "back");
+	for (uint32_t i = 0; i < KIT_THREADS; i++)
+		kit_new_judge(i);
+	kit.seen.requests = 0;
+	buf_clear(&u.in);
+	/* the new channel is there once front answers the parent's question behind it; requests until then get 503 */
+	while (kit.seen.requests == 0) {
+		buf_clear(&u.in);
+		user_say(&u, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+		user_hear(&u, "\r\n\r\n");
+	}
+	user_hear(&u, "back");
+	user_end(&u);
+}
+
+static void
+operators_listener(void **state)
+{
+	struct user u;
+
+	(void)state;
+	user_dial(&u, LISTEN_METRICS);
+	user_say(&u, "GET /healthz HTTP/1.1\r\nHost: m\r\n\r\n");
+	user_hear(&u, "\r\n\r\nok\n");
+	buf_clear(&u.in);
+	user_say(&u, "GET /readyz HTTP/1.1\r\nHost: m\r\n\r\n");
+	user_hear(&u, "roles: judge=up");
+	assert_non_null(strstr(buf_cstr(&u.in), "HTTP/1.1 200 "));
+	kit.ready_says = false;
+	buf_clear(&u.in);
+	user_say(&u, "GET /readyz HTTP/1.1\r\nHost: m\r\n\r\n");
+	user_hear(&u, "HTTP/1.1 503 ");
+	kit.ready_says = true;
+	buf_clear(&u.in);
+	user_say(&u, "GET /metrics HTTP/1.1\r\nHost: m\r\n\r\n");
+	user_hear(&u, "sallyport_judge_test 1\n");
+	assert_non_null(strstr(buf_cstr(&u.in), "\nsallyport_front_requests_total "));
+	assert_non_null(strstr(buf_cstr(&u.in), "\nsallyport_judge_up 1\n"));
+	buf_clear(&u.in);
+	user_say(&u, "GET /other HTTP/1.1\r\nHost: m\r\n\r\n");
+	user_hear(&u, "HTTP/1.1 404 ");
+	user_end(&u);
+}
+
+static void
+broken_answers_do_not_get_out(void **state)
+{
+	static const char *h[] = {"x-a", "b\r\nx-injected: 1"};
+	struct user u;
+
+	(void)state;
+	kit.answer = (struct fj_answer){.action = ANSWER_RESPOND, .status = 200, .headers = {h, 2}};
+	user_dial(&u, LISTEN_USERS);
+	user_say(&u, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+	user_hear(&u, "HTTP/1.1 500 ");
+	assert_null(strstr(buf_cstr(&u.in), "injected"));
+	user_end(&u);
+	kit.answer = (struct fj_answer){.action = ANSWER_RELAY, .tunnel = "not a uuid", .ticket = 5};
+	user_dial(&u, LISTEN_USERS);
+	user_say(&u, KIT_UPGRADE);
+	user_hear(&u, "HTTP/1.1 500 ");
+	user_end(&u);
+}
+
+static int
+setup(void **state)
+{
+	(void)state;
+	kit_start();
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	kit_stop();
+	return 0;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(request_and_answer),   cmocka_unit_test(websocket_requests_are_checked),
+	    cmocka_unit_test(no_live_connector),    cmocka_unit_test(user_leaves_before_the_answer),
+	    cmocka_unit_test(operators_listener),   cmocka_unit_test(broken_answers_do_not_get_out),
+	    cmocka_unit_test(judge_goes_and_comes),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
