@@ -1,0 +1,451 @@
+#include "cli/access/login.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "core/str.h"
+#include "crypto/hash.h"
+#include "crypto/password.h"
+#include "crypto/random.h"
+#include "crypto/seal.h"
+#include "io/file.h"
+#include "ssh/sshkey.h"
+
+#define LOGIN_TIMEOUT_MS 300000
+#define TRANSFER_POLL_MS 70000 /* the edge holds a request for up to 55 s */
+#define NET_RETRY_MS 1000      /* after a failed poll: the network may come back */
+
+struct login {
+	const struct cli *c;
+	struct app *a;
+	struct box_key box;
+	char pub64[48];  /* of the box key, URL-safe with padding: also its name at the edge */
+	struct key *key; /* the SSH key this login is for */
+	struct sshkey sshpub;
+	char cnf[44];
+	int64_t deadline;
+	int lock;
+};
+
+/* --- who signs in: one at a time
+ * --------------------------------------------------------------------------------------- */
+
+static void
+on_alarm(int signo)
+{
+}
+
+/* Waits for the lock at most `ms`: a person may need minutes at the provider. */
+static int
+lock_wait(int fd, int64_t ms)
+{
+	struct sigaction sa = {.sa_handler = on_alarm}, old; /* no SA_RESTART: flock returns */
+	int64_t end = clock_mono_ms() + ms;
+	int r;
+
+	sigemptyset(&sa.sa_mask);
+	sigaction(SIGALRM, &sa, &old);
+	do {
+		int64_t left = end - clock_mono_ms();
+		alarm(left > 0 ? (unsigned)(left / 1000 + 1) : 1);
+		r = flock(fd, LOCK_EX);
+	} while (r < 0 && errno == EINTR && clock_mono_ms() < end);
+	alarm(0);
+	sigaction(SIGALRM, &old, NULL);
+	return r < 0 ? E_TIMEOUT : 0;
+}
+
+static int
+lock_open(struct login *l)
+{
+	char path[4400];
+
+	if (app_file(l->c, l->a, ".lock", path, sizeof path) < 0 || file_mkdirs(l->c->home, 0700) < 0)
+		return cli_fail(SP_CLIENT_FILE, "cannot make the folder %s: %s", l->c->home, strerror(errno)), E_IO;
+	l->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (l->lock < 0)
+		return cli_fail(SP_CLIENT_FILE, "%s: %s", path, strerror(errno)), E_IO;
+	return 0;
+}
+
+/* The lock file tells those who waited how the last login ended: its text is empty after a success. */
+static void
+lock_note(int fd, const char *text)
+{
+	if (ftruncate(fd, 0) == 0 && pwrite(fd, text, strlen(text), 0) < 0)
+		return; /* they will sign in themselves */
+}
+
+static bool
+lock_failed_since(int fd, int64_t since_ms, char *text, size_t n)
+{
+	char note[400];
+	ssize_t k = pread(fd, note, sizeof note - 1, 0);
+	uint64_t at;
+
+	if (k <= 0)
+		return false;
+	note[k] = 0;
+	char *sp = strchr(note, ' ');
+	if (!sp)
+		return false;
+	*sp = 0;
+	if (str_u64(note, INT64_MAX, &at) < 0 || (int64_t)at < since_ms)
+		return false;
+	return str_copy(text, n, sp + 1) == 0;
+}
+
+/* --- the link and the browser
+ * --------------------------------------------------------------------------------------------- */
+
+static bool
+have_browser(void)
+{
+	return getenv("DISPLAY") || getenv("WAYLAND_DISPLAY") || getenv("BROWSER");
+}
+
+static bool
+have_terminal(void)
+{
+	int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+static void
+open_browser(const char *url)
+{
+	const char *own = getenv("BROWSER"), *prog = own && *own ? own : "xdg-open";
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		int nul = open("/dev/null", O_RDWR);
+		if (nul >= 0) {
+			dup2(nul, 0);
+			dup2(nul, 1);
+			dup2(nul, 2);
+		}
+		if (fork() == 0) { /* not ours to wait for */
+			execlp(prog, prog, url, (char *)NULL);
+			_exit(127);
+		}
+		_exit(0);
+	}
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
+}
+
+/* XXXX-XXXX: what the confirmation page shows too, so that nobody confirms somebody else's login (security.md 36). */
+static void
+show_code(const struct login *l, char out[static 10])
+{
+	uint8_t h[SHA256_LEN];
+	struct buf b;
+
+	sha256(l->box.pub, sizeof l->box.pub, h);
+	buf_init(&b, 128);
+	if (base32_encode(&b, h, sizeof h) == 0)
+		snprintf(out, 10, "%.4s-%.4s", (const char *)buf_ptr(&b), (const char *)buf_ptr(&b) + 4);
+	buf_release(&b);
+}
+
+static char *
+login_url(const struct login *l)
+{
+	struct buf b;
+
+	buf_init(&b, 16384);
+	buf_putf(&b,
+	         "https://%s/cdn-cgi/access/cli?edge_token_transfer=true&send_org_token=true&aud=%s&token=", l->a->name,
+	         l->a->aud);
+	url_escape(&b, l->pub64);
+	buf_put_str(&b, "&cnf=");
+	url_escape(&b, l->cnf);
+	buf_put_str(&b, "&redirect_url=");
+	char *back = str_fmt("https://%s/", l->a->name);
+	if (back)
+		url_escape(&b, back);
+	free(back);
+	return buf_take_str(&b);
+}
+
+/* --- the transfer
+ * ----------------------------------------------------------------------------------------------------------- */
+
+static int
+unbox(const struct login *l, const struct cli_response *resp, struct buf *plain)
+{
+	const char *spk = cli_response_header(resp, "service-public-key");
+	struct buf pub, boxed;
+	int r = spk ? 0 : E_FORMAT;
+
+	buf_init(&pub, 64);
+	buf_init(&boxed, CLI_BODY_MAX);
+	if (r == 0)
+		r = b64_decode(&pub, B64_URL_PAD, spk, strlen(spk));
+	if (r == 0 && buf_len(&pub) != 32)
+		r = E_FORMAT;
+	if (r == 0)
+		r = b64_decode(&boxed, B64_STD, (const char *)buf_ptr(&resp->body), buf_len(&resp->body));
+	if (r == 0)
+		r = box_open(&l->box, buf_ptr(&pub), buf_slice(&boxed), plain);
+	buf_release(&pub);
+	buf_release(&boxed);
+	return r;
+}
+
+static int
+refused(struct login *l, const json_t *error)
+{
+	const char *code = json_str_or(error, "code", "SP-1202"),
+	           *text = json_str_or(error, "message", "access denied");
+	char note[400];
+
+	fprintf(stderr, "sallyport: %s refused by %s: %s\n", code, l->a->team.host, text);
+	snprintf(note, sizeof note, "%lld %s refused by %s: %.200s", (long long)clock_wall_ms(), code, l->a->team.host,
+	         text);
+	lock_note(l->lock, note);
+	return E_DENIED;
+}
+
+static int
+store_key(struct login *l)
+{
+	char path[4400], cert[4400];
+	struct buf b;
+	uint32_t check;
+	int r;
+
+	random_bytes(&check, sizeof check);
+	buf_init_secret(&b, 16384);
+	r = sshkey_format_private(l->key, l->a->at.host, check, &b);
+	if (r == 0)
+		r = app_file(l->c, l->a, "-cf_key", path, sizeof path);
+	if (r == 0)
+		r = app_store(l->c, path, 0600, buf_slice(&b));
+	buf_clear(&b);
+	if (r == 0)
+		r = sshkey_format_line(&l->sshpub, &b);
+	if (r == 0)
+		r = buf_put_u8(&b, '\n');
+	if (r == 0)
+		r = app_file(l->c, l->a, "-cf_key.pub", path, sizeof path);
+	if (r == 0)
+		r = app_store(l->c, path, 0600, buf_slice(&b));
+	buf_release(&b);
+	if (r == 0 && app_file(l->c, l->a, "-cf_key-cert.pub", cert, sizeof cert) == 0)
+		unlink(cert); /* it certified the key before */
+	return r;
+}
+
+static int
+store_tokens(struct login *l, const json_t *o, struct secret *ret_token)
+{
+	const char *app = json_str_or(o, "app_token", ""), *org = json_str_or(o, "org_token", "");
+	char path[4400];
+	int r = *app ? store_key(l) : E_FORMAT; /* key first: a token without its key would be useless */
+
+	if (r == 0)
+		r = app_token_file(l->c, l->a, path, sizeof path);
+	if (r == 0)
+		r = app_store(l->c, path, 0600, slice_str(app));
+	if (r == 0 && *org) {
+		snprintf(path, sizeof path, "%s/%s-org-token", l->c->home, l->a->team.host);
+		r = app_store(l->c, path, 0600, slice_str(org));
+	}
+	if (r == 0)
+		r = secret_set_str(ret_token, app);
+	return r;
+}
+
+static int
+take_answer(struct login *l, const struct cli_response *resp, struct secret *ret_token)
+{
+	json_t *o = NULL, *error;
+	struct buf plain;
+
+	buf_init_secret(&plain, CLI_BODY_MAX);
+	int r = unbox(l, resp, &plain);
+	if (r == 0)
+		r = json_load_strict(buf_ptr(&plain), buf_len(&plain), CLI_BODY_MAX, &o);
+	if (r < 0)
+		cli_fail(SP_CLIENT_PROTOCOL, "%s sent a login that this client cannot open", l->a->team.host);
+	else if (json_get_object(o, "error", &error) == 0)
+		r = refused(l, error);
+	else
+		r = store_tokens(l, o, ret_token);
+	json_decref(o);
+	buf_release(&plain);
+	return r;
+}
+
+static int
+poll_transfer(struct login *l, struct secret *ret_token)
+{
+	static const char *const headers[] = {"User-Agent: sallyport/" SALLYPORT_VERSION, NULL};
+	char team[300], *url;
+	int r = E_TIMEOUT;
+
+	hostport_format(&l->a->team, team, sizeof team);
+	url = str_fmt("https://%s/cdn-cgi/access/transfer/%s", team, l->pub64);
+	while (url && clock_mono_ms() < l->deadline) {
+		struct cli_response resp = {0};
+		int64_t left = l->deadline - clock_mono_ms();
+		int e = cli_http(l->c, "GET", url, headers, NULL, 0, left < TRANSFER_POLL_MS ? left : TRANSFER_POLL_MS,
+		                 &resp);
+		if (e == 0 && resp.status == 200) {
+			r = take_answer(l, &resp, ret_token);
+			cli_response_release(&resp);
+			break;
+		}
+		if (e < 0 || resp.status != 404)
+			poll(NULL, 0, NET_RETRY_MS);
+		cli_response_release(&resp);
+	}
+	free(url);
+	if (r == E_TIMEOUT)
+		cli_fail(
+		    SP_LOGIN_TIMEOUT,
+		    "nobody finished the sign-in for %s in time; run 'sallyport access login https://%s' to try again",
+		    l->a->name, l->a->name);
+	return r;
+}
+
+/* --- the whole
+ * ------------------------------------------------------------------------------------------------------------- */
+
+static int
+make_keys(struct login *l)
+{
+	int r = key_generate(KEY_ED25519, 0, &l->key);
+
+	if (r == 0)
+		r = sshkey_from_key(l->key, NULL, &l->sshpub);
+	if (r < 0)
+		return r;
+	sshkey_cnf(sshkey_blob(&l->sshpub), l->cnf);
+	box_key_generate(&l->box);
+	return b64_encode_str(l->pub64, sizeof l->pub64, B64_URL_PAD, l->box.pub, sizeof l->box.pub);
+}
+
+static int64_t
+login_timeout(void)
+{
+	const char *s = getenv("SALLYPORT_LOGIN_TIMEOUT");
+	int64_t ms;
+
+	return s && duration_parse(s, &ms) == 0 && ms > 0 ? ms : LOGIN_TIMEOUT_MS;
+}
+
+static int
+sign_in(struct login *l, const struct login_options *o, struct secret *ret_token)
+{
+	char code[10] = "";
+	int r = make_keys(l);
+	char *url = r == 0 ? login_url(l) : NULL;
+
+	if (!url)
+		return cli_fail(0, "out of memory"), E_NOMEM;
+	bool browser = !o->no_browser && have_browser();
+	show_code(l, code);
+	fprintf(stderr, "%s\n\n%s\n\nThe page will show the code %s; confirm only if it is the same. Waiting...\n",
+	        browser ? "A browser window should have opened at the following URL:"
+	                : "Please open the following URL and sign in:",
+	        url, code);
+	if (browser)
+		open_browser(url);
+	free(url);
+	l->deadline = clock_mono_ms() + login_timeout();
+	r = poll_transfer(l, ret_token);
+	if (r == 0)
+		lock_note(l->lock, "");
+	return r;
+}
+
+static bool
+may_ask(const struct login_options *o)
+{
+	const char *no = getenv("SALLYPORT_NO_LOGIN");
+
+	return o->explicit_ || (!(no && !strcmp(no, "1")) && (have_terminal() || have_browser()));
+}
+
+static int
+not_signed_in(const struct app *a)
+{
+	fprintf(stderr, "SP-%d not signed in to %s: run 'sallyport access login https://%s'\n", SP_NOT_SIGNED_IN,
+	        a->name, a->name);
+	return E_DENIED;
+}
+
+/* What is on disk, unless it is the very token that the edge refused. */
+static int
+stored_token(const struct cli *c, const struct app *a, const struct login_options *o, struct secret *ret_token)
+{
+	int r = app_token_load(c, a, ret_token);
+
+	if (r == 0 && o->refused && secret_eq(secret_slice(ret_token), secret_slice(o->refused))) {
+		secret_release(ret_token);
+		app_token_drop(c, a);
+		r = E_NOENT;
+	}
+	return r;
+}
+
+static int
+locked_login(struct login *l, const struct login_options *o, struct secret *ret_token)
+{
+	char text[400];
+	int64_t since = clock_wall_ms();
+	int r = lock_open(l);
+
+	if (r < 0)
+		return r;
+	if (flock(l->lock, LOCK_EX | LOCK_NB) == 0) {
+		/* free: but it may have been freed this very moment, by somebody whose login we then use */
+		if (stored_token(l->c, l->a, o, ret_token) == 0)
+			return 0;
+		return sign_in(l, o, ret_token);
+	}
+	fprintf(stderr, "Another sallyport is signing in to %s; waiting for it.\n", l->a->name);
+	if (lock_wait(l->lock, login_timeout()) < 0)
+		return cli_fail(SP_LOGIN_TIMEOUT, "the other sign-in to %s did not end in time", l->a->name), E_TIMEOUT;
+	if (stored_token(l->c, l->a, o, ret_token) == 0)
+		return 0;
+	if (lock_failed_since(l->lock, since, text, sizeof text))
+		return cli_fail(0, "%s", text), E_DENIED;
+	return sign_in(l, o, ret_token);
+}
+
+int
+login_token(const struct cli *c, struct app *a, const struct login_options *o, struct secret *ret_token)
+{
+	struct login l = {.c = c, .a = a, .lock = -1};
+	int r;
+
+	/* What is stored answers without any network. */
+	if (app_cached(c, a) == 0 && stored_token(c, a, o, ret_token) == 0)
+		return 0;
+	if (!may_ask(o))
+		return not_signed_in(a);
+	r = app_discover(c, a);
+	if (r < 0)
+		return r;
+	r = locked_login(&l, o, ret_token);
+	if (l.lock >= 0)
+		close(l.lock);
+	key_free(l.key);
+	sshkey_release(&l.sshpub);
+	box_key_release(&l.box);
+	return r;
+}
