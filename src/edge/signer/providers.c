@@ -240,6 +240,18 @@ provider_check_new(struct signer *s, const struct provider *p, json_t *rec, stru
 	return 0;
 }
 
+/* The same issuer has the same keys. */
+static void
+keys_keep(struct signer *s, struct provider *p)
+{
+	struct provider *old = map_get(&s->providers, p->id);
+
+	if (!old || strcmp(old->issuer, p->issuer) != 0)
+		return;
+	p->jwks = old->jwks;
+	old->jwks = (struct jwks){0};
+}
+
 int
 provider_store(struct signer *s, const char *id, struct slice record, const char *actor, struct reason *r)
 {
@@ -265,6 +277,7 @@ provider_store(struct signer *s, const char *id, struct slice record, const char
 	journal_str(&s->jn, "provider", id);
 	journal_str(&s->jn, "issuer", p->issuer);
 	journal_str(&s->jn, "by", actor);
+	keys_keep(s, p);
 	if ((e = journal_end(&s->jn)) < 0 || (e = map_set(&s->providers, id, p)) < 0)
 		goto out;
 	if (p->kind != PROVIDER_LOCAL)

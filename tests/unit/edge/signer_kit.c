@@ -282,6 +282,20 @@ peer(struct kit *k, enum role role, const struct ipc_ops *ops, struct ipc **ret)
 		assert_int_equal(ipc_new(k->loop, sv[0], "signer", ops, k, ret), 0);
 }
 
+void
+kit_judge(struct kit *k, bool raw)
+{
+	if (k->judge)
+		ipc_close(k->judge);
+	if (k->raw)
+		close(k->judge_raw);
+	k->judge = NULL;
+	k->raw = raw;
+	k->judge_gone = false;
+	peer(k, ROLE_JUDGE, &judge_ops, &k->judge);
+	assert_int_equal(ipc_flush(k->parent), 0);
+}
+
 bool
 kit_start(struct kit *k)
 {

@@ -41,11 +41,12 @@ struct kit {
 	bool done;
 };
 
-void kit_new(struct kit *k);   /* files and --init; fails the test when that fails */
-bool kit_start(struct kit *k); /* false: it said why in fatal */
-void kit_stop(struct kit *k);  /* drains and reaps */
-void kit_kill(struct kit *k);  /* SIGKILL and reaps */
-void kit_free(struct kit *k);  /* stops it and removes the folder */
+void kit_new(struct kit *k);             /* files and --init; fails the test when that fails */
+bool kit_start(struct kit *k);           /* false: it said why in fatal */
+void kit_stop(struct kit *k);            /* drains and reaps */
+void kit_kill(struct kit *k);            /* SIGKILL and reaps */
+void kit_free(struct kit *k);            /* stops it and removes the folder */
+void kit_judge(struct kit *k, bool raw); /* a new channel for judge; raw: judge_raw is a descriptor of the test's */
 bool kit_alive(struct kit *k);
 int kit_ask(struct kit *k, const struct msg_def *d, const void *m, const struct msg_def *reply, void *ret);
 void kit_path(const struct kit *k, const char *name, char out[static 128]);

@@ -1,0 +1,212 @@
+/* Sign-in on the evidence of an ID token, and what an authoritative provider may do. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/clock.h"
+#include "core/err.h"
+#include "core/json.h"
+#include "core/str.h"
+#include "identity/jwt.h"
+#include "identity/pkce.h"
+#include "signer_kit.h"
+
+#define IDP "99999999-2222-4333-8444-555555555555"
+#define ISS "https://idp.example.test"
+
+struct idp {
+	struct key *key;
+	char *jwks;
+};
+
+static int
+setup(void **state)
+{
+	struct kit *k = calloc(1, sizeof *k);
+
+	kit_new(k);
+	assert_true(kit_start(k));
+	*state = k;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	kit_free(*state);
+	free(*state);
+	return 0;
+}
+
+static void
+provider(struct kit *k, const char *domains)
+{
+	char *rec = str_fmt("{\"id\":\"" IDP "\",\"type\":\"oidc\",\"name\":\"corp\",\"issuer\":\"" ISS
+	                    "\",\"client_id\":\"cl\",\"client_secret\":\"s\",\"domains\":%s}",
+	                    domains);
+	struct js_provider_put m = {.admin_token = k->admin_token, .id = IDP, .record = slice_str(rec)};
+	struct js_done a;
+
+	assert_int_equal(kit_ask(k, &js_provider_put_def, &m, &js_done_def, &a), 0);
+	assert_string_equal(a.why, "");
+	free(rec);
+}
+
+static void
+idp_make(struct idp *p)
+{
+	struct jwks set = {0};
+	struct buf spki;
+	struct key *pub = NULL;
+
+	assert_int_equal(key_generate(KEY_P256, 0, &p->key), 0);
+	buf_init(&spki, 1024);
+	assert_int_equal(key_spki(p->key, &spki), 0);
+	assert_int_equal(key_from_spki(buf_slice(&spki), &pub), 0);
+	assert_int_equal(jwks_add(&set, "k1", pub), 0);
+	json_t *j = jwks_to_json(&set);
+	p->jwks = json_dump_str(j);
+	json_decref(j);
+	jwks_release(&set);
+	buf_release(&spki);
+}
+
+static char *
+id_token(struct idp *p, const char *sub, const char *email, const char *salt, const char *cnf, const char *aud)
+{
+	char nonce[PKCE_TEXT];
+	int64_t now = clock_wall();
+	struct buf b;
+
+	login_nonce(salt, cnf, nonce);
+	json_t *c = json_pack("{s:s,s:s,s:s,s:s,s:b,s:s,s:I,s:I,s:[s,s]}", "iss", ISS, "aud", aud, "sub", sub, "email",
+	                      email, "email_verified", 1, "nonce", nonce, "iat", (json_int_t)now, "exp",
+	                      (json_int_t)now + 300, "groups", "ops", "dev");
+	assert_non_null(c);
+	buf_init(&b, 16384);
+	assert_int_equal(jwt_sign(p->key, "k1", c, &b), 0);
+	json_decref(c);
+	return buf_take_str(&b);
+}
+
+static int
+give_keys(struct kit *k, const char *issuer, const char *jwks)
+{
+	struct sf_jwks m = {.provider = IDP, .issuer = issuer, .jwks = jwks};
+	struct sf_jwks_taken a;
+	struct ipc *judge = k->judge;
+
+	k->judge = k->fetch;
+	assert_int_equal(kit_ask(k, &sf_jwks_def, &m, &sf_jwks_taken_def, &a), 0);
+	k->judge = judge;
+	return (int)a.keys;
+}
+
+static int
+login(struct kit *k, const char *token, const char *salt, const char *cnf, struct js_login_done *a)
+{
+	struct js_login_oidc m = {
+	    .idp = IDP, .id_token = token, .salt = salt, .cnf = cnf, .session = "s-9", .ttl = 3600};
+
+	assert_int_equal(kit_ask(k, &js_login_oidc_def, &m, &js_login_done_def, a), 0);
+	return (int)a->code;
+}
+
+static void
+test_login(void **state)
+{
+	struct kit *k = *state;
+	struct js_login_done a;
+	struct idp p = {0}, other = {0};
+
+	idp_make(&p);
+	idp_make(&other);
+	provider(k, "[]");
+	char *t = id_token(&p, "u1", "Jdoe@corp.test", "salt", "CNF", "cl");
+	assert_int_not_equal(login(k, t, "salt", "CNF", &a), 0);
+	assert_true(a.need_keys);
+	assert_int_equal(give_keys(k, "https://evil.test", p.jwks), 0);
+	assert_int_equal(give_keys(k, ISS, "{}"), 0);
+	assert_int_equal(give_keys(k, ISS, p.jwks), 1);
+	assert_int_equal(login(k, t, "salt", "CNF", &a), 0);
+	assert_string_equal(a.email, "jdoe@corp.test");
+	assert_string_equal(a.subject, "u1");
+	assert_string_equal(a.iss, ISS);
+	assert_int_equal(a.groups.n, 2);
+	assert_true(a.org_token[0]);
+	/* the nonce commits to the key */
+	assert_int_equal(login(k, t, "salt", "other", &a), SP_ID_TOKEN);
+	assert_int_equal(login(k, t, "tlas", "CNF", &a), SP_ID_TOKEN);
+	assert_string_equal(a.org_token, "");
+	char *foreign = id_token(&other, "u1", "jdoe@corp.test", "salt", "CNF", "cl");
+	assert_int_equal(login(k, foreign, "salt", "CNF", &a), SP_ID_TOKEN);
+	char *aud = id_token(&p, "u1", "jdoe@corp.test", "salt", "CNF", "another client");
+	assert_int_equal(login(k, aud, "salt", "CNF", &a), SP_ID_TOKEN);
+	assert_int_not_equal(login(k, "", "salt", "CNF", &a), 0);
+	/* judge cannot bring keys: the message is not in its table */
+	struct sf_jwks m = {.provider = IDP, .issuer = ISS, .jwks = other.jwks};
+	struct sf_jwks_taken taken;
+	assert_int_not_equal(kit_ask(k, &sf_jwks_def, &m, &sf_jwks_taken_def, &taken), 0);
+	kit_judge(k, false);
+	assert_int_equal(login(k, foreign, "salt", "CNF", &a), SP_ID_TOKEN);
+	free(t);
+	free(foreign);
+	free(aud);
+	free(p.jwks);
+	free(other.jwks);
+	key_free(p.key);
+	key_free(other.key);
+}
+
+/* jdoe signs in locally and owns the name; the same address at a provider joins only where that provider rules the
+ * domain. */
+static void
+test_authority(void **state)
+{
+	struct kit *k = *state;
+	struct js_ca_create mk = {.aud = KIT_AUD, .kind = "ed25519"};
+	struct js_ca_is ca;
+	struct js_cert_is cert;
+	struct js_login_done a;
+	struct kit_key key, key2;
+	struct idp p = {0};
+
+	idp_make(&p);
+	kit_key(&key);
+	kit_key(&key2);
+	provider(k, "[\"elsewhere.test\"]");
+	assert_int_equal(give_keys(k, ISS, p.jwks), 1);
+	assert_int_equal(kit_ask(k, &js_ca_create_def, &mk, &js_ca_is_def, &ca), 0);
+	assert_int_equal(kit_account(k, "jdoe@corp.test", "correct horse", ""), 0);
+	char *org = kit_org(k, "jdoe@corp.test", "correct horse"), *app = kit_app(k, org, KIT_AUD, key.cnf);
+	assert_int_equal(kit_sign(k, app, KIT_AUD, key.line, "", &cert), 0);
+	char *t = id_token(&p, "u1", "jdoe@corp.test", "salt", "", "cl");
+	assert_int_equal(login(k, t, "salt", "", &a), 0);
+	char *org2 = str_dup(a.org_token), *app2 = kit_app(k, org2, KIT_AUD, key2.cnf);
+	assert_int_equal(kit_sign(k, app2, KIT_AUD, key2.line, "", &cert), SP_PRINCIPAL_OWNED);
+	provider(k, "[\"corp.test\"]");
+	assert_int_equal(kit_sign(k, app2, KIT_AUD, key2.line, "", &cert), 0);
+	assert_string_equal(cert.principal, "jdoe");
+	free(org);
+	free(app);
+	free(org2);
+	free(app2);
+	free(t);
+	free(p.jwks);
+	key_free(p.key);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(test_login, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_authority, setup, teardown),
+	};
+	return cmocka_run_group_tests_name("signer_oidc", tests, NULL, NULL);
+}
