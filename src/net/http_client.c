@@ -229,7 +229,10 @@ put_request(struct http_client *c, const struct http_ask *q, const struct url *u
 	char host[HOST_MAX + 16], len[24], *target = str_fmt("%s%s%s", u->path, *u->query ? "?" : "", u->query);
 	int r = target ? 0 : E_NOMEM;
 
-	hostport_format(&u->at, host, sizeof host);
+	struct hostport at = u->at;
+	if (at.port == 443)
+		at.port = 0; /* the scheme's own port is not named */
+	hostport_format(&at, host, sizeof host);
 	if (r == 0)
 		r = http1_put_request(b, q->method, target, host);
 	for (const char *const *h = q->headers; r == 0 && h && *h; h++)

@@ -24,8 +24,11 @@ app_parse(const char *text, struct app *a)
 		r = url_parse(text, &u);
 		if (r == 0 && strcmp(u.scheme, "https"))
 			r = E_DENIED;
-		if (r == 0)
+		if (r == 0) {
 			a->at = u.at;
+			if (a->at.port == 443)
+				a->at.port = 0;
+		}
 		url_release(&u);
 	} else {
 		r = hostport_parse(text, 0, &a->at);

@@ -209,9 +209,8 @@ sign(const struct cli *c, const struct app *a, const struct secret *token, struc
 	                                  (const char *)token->d, token->n, "issuer", issuer)
 	                      : NULL;
 	if (!body || !(text = json_dump_str(body))) {
-		r = cli_fail(SP_CLIENT_PROTOCOL,
-		             "the stored token is not usable; run 'sallyport access login https://%s'", a->name),
-		E_FORMAT;
+		cli_fail(SP_CLIENT_PROTOCOL, "the stored token is not usable; run 'sallyport access login https://%s'", a->name);
+		r = E_FORMAT;
 		goto out;
 	}
 	r = cli_http(c, "POST", url, headers, text, strlen(text), SIGN_MS, &resp);

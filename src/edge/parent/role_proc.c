@@ -68,7 +68,8 @@ child_exec(const char *path, const char *arg, int fd, const struct role_ids *ids
 {
 	char argv0[32];
 	char *argv[] = {argv0, NULL, NULL};
-	char *envp[] = {"PATH=/usr/bin:/bin", "LANG=C.UTF-8", NULL};
+	static char path_env[] = "PATH=/usr/bin:/bin", lang_env[] = "LANG=C.UTF-8";
+	char *envp[] = {path_env, lang_env, NULL};
 	const char *base = strrchr(path, '/');
 	int nul = open("/dev/null", O_RDWR);
 	sigset_t none;
