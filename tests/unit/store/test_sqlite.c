@@ -1,0 +1,168 @@
+/* The SQLite backend: conformance, and files that are not ours, cut, damaged or newer. */
+#include "conformance.h"
+
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+
+static char dir[] = "/tmp/sallyport-store-XXXXXX";
+static char file[64];
+
+static struct store *
+another(void)
+{
+	struct store *s = NULL;
+	struct reason r = {0};
+
+	if (store_open(dir, &s, &r) != 0) {
+		fprintf(stderr, "%s\n", r.text);
+		abort();
+	}
+	return s;
+}
+
+static void
+make_empty(void)
+{
+	static const char *const suffix[] = {"", "-wal", "-shm"};
+	char path[96];
+
+	for (size_t i = 0; i < 3; i++) {
+		snprintf(path, sizeof path, "%s%s", file, suffix[i]);
+		unlink(path);
+	}
+}
+
+static void
+refused(const char *part)
+{
+	struct store *s = NULL;
+	struct reason r = {0};
+
+	assert_int_equal(store_open(dir, &s, &r), E_IO);
+	assert_null(s);
+	if (!strstr(r.text, part))
+		fail_msg("\"%s\" not in \"%s\"", part, r.text);
+}
+
+static void
+overwrite(off_t at, const void *p, size_t n)
+{
+	int fd = open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, p, n, at), (ssize_t)n);
+	close(fd);
+}
+
+static void
+foreign_files(void **state)
+{
+	sqlite3 *db;
+
+	make_empty();
+	overwrite(
+	    0,
+	    "this is no database at all, and longer than a header is, to be sure of it: a hundred bytes at least, yes.",
+	    104);
+	refused("not a store of ours; move it away");
+	make_empty();
+	assert_int_equal(sqlite3_open(file, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "CREATE TABLE theirs(x)", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	refused("another program's database");
+}
+
+static void
+newer_schema(void **state)
+{
+	struct store *s = fresh();
+	sqlite3 *db;
+
+	store_close(s);
+	assert_int_equal(sqlite3_open(file, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "PRAGMA user_version=99", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	refused("newer release");
+}
+
+static void
+cut_and_damaged(void **state)
+{
+	struct store *s = fresh();
+	struct reason r = {0};
+	struct stat st;
+
+	for (int i = 0; i < 50; i++) {
+		char id[16], json[2000];
+
+		snprintf(id, sizeof id, "%d", i);
+		memset(json, 'x', sizeof json - 1);
+		json[sizeof json - 1] = '\0';
+		put(s, id, json);
+	}
+	store_close(s);
+	assert_int_equal(stat(file, &st), 0);
+	assert_int_equal(truncate(file, st.st_size / 2), 0);
+	refused("restore a backup");
+	assert_int_equal(truncate(file, 700), 0);
+	refused("restore a backup");
+	s = fresh();
+	for (int i = 0; i < 50; i++) {
+		char id[16];
+
+		snprintf(id, sizeof id, "%d", i);
+		put(s, id, "{\"some\":\"text that fills pages\"}");
+	}
+	store_close(s);
+	char junk[4096];
+	memset(junk, 0x5a, sizeof junk);
+	overwrite(4096, junk, sizeof junk);
+	s = NULL;
+	int ret = store_open(dir, &s, &r);
+	if (ret == 0)
+		ret = store_check(s, &r);
+	store_close(s);
+	assert_int_equal(ret, E_IO);
+	assert_non_null(strstr(r.text, "restore a backup"));
+}
+
+static void
+other_backends(void **state)
+{
+	struct store *s = NULL;
+	struct reason r = {0};
+
+	assert_int_equal(store_open("postgres://x/y", &s, &r), E_IO);
+	assert_non_null(strstr(r.text, "PostgreSQL"));
+	assert_int_equal(store_open("/nonexistent/dir", &s, &r), E_IO);
+}
+
+static int
+setup(void **state)
+{
+	if (!mkdtemp(dir))
+		return -1;
+	snprintf(file, sizeof file, "%s/sallyport.db", dir);
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	make_empty();
+	return rmdir(dir);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    STORE_CONFORMANCE,
+	    cmocka_unit_test(foreign_files),
+	    cmocka_unit_test(newer_schema),
+	    cmocka_unit_test(cut_and_damaged),
+	    cmocka_unit_test(other_backends),
+	};
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
