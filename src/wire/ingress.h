@@ -2,7 +2,15 @@
  * ingress: the rules that say which service a request of the tunnel reaches (facts/cloudflared-wire.md e.3, e.4).
  * Engine.
  *
- * From a config.yml (conf tree, errors with file:line) or from pushed JSON. Immutable once made; reference counted.
+ * From a config.yml (conf tree, errors with file:line) or from pushed JSON. Immutable once made; reference counted (by
+ * one thread at a time).
+ *
+ * Hostnames: exact and case-sensitive; "*.x.y" matches any name that ends in ".x.y"; "" and "*" match all.
+ * Paths: POSIX extended regular expressions, unanchored, at most 256 bytes, one {n,m} at most. What RE2 has and this
+ * has not is refused with a text: (?...) groups, \d and other letter classes but \w \s, non-greedy *?, \pN, back
+ * references (RE2 has none either). originRequest: every key of the original is known; connectTimeout, tcpKeepAlive,
+ * bastionMode and ours (defaultDestination, destinations) are used; access.required and proxyType socks are refused
+ * rather than silently not done.
  */
 #ifndef WIRE_INGRESS_H
 #define WIRE_INGRESS_H
@@ -36,6 +44,9 @@ struct ingress_rule {
 
 struct ingress;
 int ingress_from_conf(const char *file, const struct conf_node *list, struct ingress **ret_i, struct conf_error *err);
+/* The same with the defaults of the file's top-level originRequest (NULL = none). */
+int ingress_from_conf2(const char *file, const struct conf_node *list, const struct conf_node *origin,
+                       struct ingress **ret_i, struct conf_error *err);
 int ingress_from_json(const json_t *config, struct ingress **ret_i, struct conf_error *err); /* {"ingress":[...]} */
 struct ingress *ingress_ref(struct ingress *i);
 void ingress_unref(struct ingress *i);
@@ -46,7 +57,7 @@ const struct ingress_rule *ingress_match(const struct ingress *i, const char *ho
                                          size_t *ret_index);
 json_t *ingress_to_json(const struct ingress *i); /* for updateLocalConfiguration (a.9) */
 
-/* Parses a service text alone. */
+/* Parses a service text alone: fills kind, target and status. */
 int service_parse(const char *s, struct ingress_rule *ret_r, char *err, size_t nerr);
 
 /* Bastion: may this destination be reached under the rule's allow-list, after resolution to ip? Loopback, link-local,

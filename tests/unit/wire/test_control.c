@@ -328,10 +328,10 @@ capnp_tool(const char *verb, const char *extra, const void *in, size_t n, struct
 	int to[2], from[2], status;
 	pid_t pid;
 	posix_spawn_file_actions_t fa;
-	char *argv[6] = {"capnp", (char *)(uintptr_t)verb};
+	const char *argv[6] = {"capnp", verb};
 	int k = 2;
 	if (extra)
-		argv[k++] = (char *)(uintptr_t)extra;
+		argv[k++] = extra;
 	argv[k++] = VECTORS "/control.capnp";
 	argv[k++] = "Message";
 	assert_int_equal(pipe(to) + pipe(from), 0);
@@ -340,7 +340,7 @@ capnp_tool(const char *verb, const char *extra, const void *in, size_t n, struct
 	posix_spawn_file_actions_adddup2(&fa, from[1], 1);
 	posix_spawn_file_actions_addclose(&fa, to[1]);
 	posix_spawn_file_actions_addclose(&fa, from[0]);
-	int r = posix_spawnp(&pid, "capnp", &fa, NULL, argv, environ);
+	int r = posix_spawnp(&pid, "capnp", &fa, NULL, (char **)(uintptr_t)argv, environ);
 	posix_spawn_file_actions_destroy(&fa);
 	close(to[0]);
 	close(from[1]);

@@ -1,0 +1,572 @@
+#include "wire/ingress.h"
+
+#include <regex.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/str.h"
+#include "wire/destination.h"
+
+#define PATH_MAX_PATTERN 256u /* bytes; glibc's compiler grows with nested repeats */
+#define DESTINATIONS_MAX 1000u
+#define TIMEOUT_DEFAULT_MS 30000
+#define TIMEOUT_MAX_MS (24 * 3600 * 1000ll)
+
+struct rule {
+	struct ingress_rule r;
+	regex_t re;
+	bool has_re;
+};
+
+struct ingress {
+	unsigned refs;
+	size_t n;
+	struct rule v[];
+};
+
+/* Where a value stands, for messages: the YAML's line, or the pushed JSON's place. */
+struct place {
+	const char *file; /* NULL: pushed */
+	const struct conf_node *list;
+	size_t rule;
+	const char *key;
+	struct conf_error *err;
+};
+
+__attribute__((format(printf, 2, 3))) static int
+fail(const struct place *p, const char *fmt, ...)
+{
+	char pointer[128], where[256];
+	va_list ap;
+	snprintf(pointer, sizeof pointer, "/%zu%s%s", p->rule, p->key ? "/" : "", p->key ? p->key : "");
+	if (p->file)
+		snprintf(where, sizeof where, "%s:%u", p->file, conf_line_at(p->list, pointer));
+	else
+		snprintf(where, sizeof where, "pushed configuration, ingress%s", pointer);
+	int n = snprintf(p->err->text, sizeof p->err->text, "%s: ", where);
+	if (n < 0 || (size_t)n >= sizeof p->err->text)
+		return E_FORMAT;
+	va_start(ap, fmt);
+	vsnprintf(p->err->text + n, sizeof p->err->text - (size_t)n, fmt, ap);
+	va_end(ap);
+	for (char *c = p->err->text; *c; c++)
+		if ((unsigned char)*c < 0x20 || *c == 0x7f)
+			*c = '?';
+	return E_FORMAT;
+}
+
+/* --- values: YAML gives text for every scalar, pushed JSON its own types */
+
+static int
+get_text(const struct place *p, const json_t *v, char **ret_s)
+{
+	if (!json_is_string(v))
+		return fail(p, "found no text under \"%s\", expected text", p->key);
+	char *s = str_dup(json_string_value(v));
+	if (!s)
+		return E_NOMEM;
+	free(*ret_s);
+	*ret_s = s;
+	return 0;
+}
+
+static int
+get_duration(const struct place *p, const json_t *v, int64_t *ret_ms)
+{
+	int64_t ms;
+	if (json_is_integer(v) && json_integer_value(v) >= 0 && json_integer_value(v) <= TIMEOUT_MAX_MS / 1000)
+		ms = json_integer_value(v) * 1000; /* the original pushes seconds */
+	else if (!json_is_string(v) || duration_parse(json_string_value(v), &ms) < 0 || ms > TIMEOUT_MAX_MS)
+		return fail(p, "found a bad duration under \"%s\", expected up to 24h; example 30s", p->key);
+	*ret_ms = ms;
+	return 0;
+}
+
+static int
+get_bool(const struct place *p, const json_t *v, bool *ret_b)
+{
+	const char *s = json_is_string(v) ? json_string_value(v) : "";
+	if (json_is_true(v) || strcmp(s, "true") == 0)
+		*ret_b = true;
+	else if (json_is_false(v) || strcmp(s, "false") == 0)
+		*ret_b = false;
+	else
+		return fail(p, "found something else under \"%s\", expected true or false", p->key);
+	return 0;
+}
+
+/* --- originRequest */
+
+static int
+set_connect_timeout(const struct place *p, const json_t *v, struct ingress_rule *r)
+{
+	return get_duration(p, v, &r->connect_timeout_ms);
+}
+
+static int
+set_keepalive(const struct place *p, const json_t *v, struct ingress_rule *r)
+{
+	return get_duration(p, v, &r->keepalive_ms);
+}
+
+static int
+set_bastion(const struct place *p, const json_t *v, struct ingress_rule *r)
+{
+	bool on;
+	int e = get_bool(p, v, &on);
+	if (e == 0 && on)
+		r->kind = SERVICE_BASTION;
+	return e;
+}
+
+static int
+set_default(const struct place *p, const json_t *v, struct ingress_rule *r)
+{
+	struct hostport hp;
+	int e = get_text(p, v, &r->default_destination);
+	if (e < 0)
+		return e;
+	if (*r->default_destination && destination_parse(r->default_destination, 0, &hp) < 0)
+		return fail(p, "found defaultDestination \"%s\", expected host:port; example localhost:22",
+		            r->default_destination);
+	return 0;
+}
+
+static void
+free_texts(char **v)
+{
+	for (char **s = v; s && *s; s++)
+		free(*s);
+	free(v);
+}
+
+static int
+set_destinations(const struct place *p, const json_t *v, struct ingress_rule *r)
+{
+	size_t n = json_array_size(v);
+	struct entry e;
+	if (!json_is_array(v) || n > DESTINATIONS_MAX)
+		return fail(p, "found something else under \"destinations\", expected a list of at most %u",
+		            DESTINATIONS_MAX);
+	free_texts(r->destinations);
+	r->destinations = calloc(n + 1, sizeof *r->destinations);
+	if (!r->destinations)
+		return E_NOMEM;
+	for (size_t i = 0; i < n; i++) {
+		const char *s = json_string_value(json_array_get(v, i));
+		if (!s || entry_parse(s, &e) < 0)
+			return fail(p,
+			            "found destination \"%s\", expected host:port or CIDR:port; example 10.0.0.0/8:22",
+			            s ? s : "");
+		if (!(r->destinations[i] = str_dup(s)))
+			return E_NOMEM;
+	}
+	return 0;
+}
+
+static int
+set_proxy_type(const struct place *p, const json_t *v, struct ingress_rule *r)
+{
+	const char *s = json_string_value(v);
+	return s && !*s ? 0 : fail(p, "found a proxyType, expected none: SOCKS inside a stream is not supported");
+}
+
+static int
+set_access(const struct place *p, const json_t *v, struct ingress_rule *r)
+{
+	const json_t *required = json_object_get(v, "required");
+	bool on = false;
+	int e = required ? get_bool(p, required, &on) : 0;
+	return e < 0 || !on
+	           ? e
+	           : fail(p, "found access.required, expected none: tokens are checked for every rule already");
+}
+
+static int
+set_nothing(const struct place *p, const json_t *v, struct ingress_rule *r)
+{
+	return 0; /* known, and of no meaning for streams */
+}
+
+typedef int setter(const struct place *p, const json_t *v, struct ingress_rule *r);
+struct keyword {
+	const char *name;
+	setter *set;
+};
+
+static const struct keyword origin_keys[] = {
+    {"connectTimeout", set_connect_timeout},
+    {"tcpKeepAlive", set_keepalive},
+    {"bastionMode", set_bastion},
+    {"defaultDestination", set_default},
+    {"destinations", set_destinations},
+    {"proxyType", set_proxy_type},
+    {"access", set_access},
+    {"tlsTimeout", set_nothing},
+    {"noHappyEyeballs", set_nothing},
+    {"keepAliveConnections", set_nothing},
+    {"keepAliveTimeout", set_nothing},
+    {"httpHostHeader", set_nothing},
+    {"originServerName", set_nothing},
+    {"matchSNItoHost", set_nothing},
+    {"caPool", set_nothing},
+    {"noTLSVerify", set_nothing},
+    {"disableChunkedEncoding", set_nothing},
+    {"proxyAddress", set_nothing},
+    {"proxyPort", set_nothing},
+    {"ipRules", set_nothing},
+    {"http2Origin", set_nothing},
+};
+
+/* Runs the setters of a table over an object; an unknown key is an error that names the nearest. */
+static int
+apply(const struct place *at, const json_t *o, const struct keyword *keys, size_t n, struct ingress_rule *r,
+      const char *what)
+{
+	const char *names[32] = {0}, *key;
+	json_t *v;
+	struct place p = *at;
+	if (!json_is_object(o))
+		return fail(at, "found something else for %s, expected a map", what);
+	for (size_t i = 0; i < n; i++)
+		names[i] = keys[i].name;
+	json_object_foreach((json_t *)(uintptr_t)o, key, v)
+	{
+		size_t i = 0;
+		while (i < n && strcmp(keys[i].name, key) != 0)
+			i++;
+		p.key = key;
+		if (i == n) {
+			const char *near = str_nearest(key, names);
+			return fail(&p, "found unknown key \"%s\" in %s; %s \"%s\"", key, what,
+			            near ? "did you mean" : "one is", near ? near : names[0]);
+		}
+		int e = keys[i].set(&p, v, r);
+		if (e < 0)
+			return e;
+	}
+	return 0;
+}
+
+static int
+apply_origin(const struct place *p, const json_t *v, struct ingress_rule *r)
+{
+	return apply(p, v, origin_keys, sizeof origin_keys / sizeof origin_keys[0], r, "originRequest");
+}
+
+/* --- rules */
+
+static int
+set_hostname(const struct place *p, const json_t *v, struct ingress_rule *r)
+{
+	char host[HOST_MAX + 1];
+	int e = get_text(p, v, &r->hostname);
+	if (e < 0)
+		return e;
+	const char *s = r->hostname;
+	if (!*s || strcmp(s, "*") == 0)
+		return 0;
+	if (strchr(s, ':'))
+		return fail(p, "found hostname \"%s\", expected one without a port", s);
+	if (strchr(s + 1, '*') || (s[0] == '*' && s[1] != '.'))
+		return fail(
+		    p,
+		    "found hostname \"%s\", expected at most one wildcard, as its first label; example *.example.com",
+		    s);
+	if (host_parse(s[0] == '*' ? s + 2 : s, strlen(s) - (s[0] == '*' ? 2 : 0), host) < 0)
+		return fail(p, "found hostname \"%s\", expected a DNS name (punycode for others)", s);
+	return 0;
+}
+
+/* What RE2 understands and POSIX does not, or compiles without bound. NULL: fine. */
+static const char *
+pattern_fault(const char *s)
+{
+	unsigned braces = 0;
+	if (strlen(s) > PATH_MAX_PATTERN)
+		return "it is longer than 256 bytes";
+	for (; *s; s++) {
+		if (s[0] == '\\' && s[1]) {
+			s++;
+			if ((*s >= '0' && *s <= '9') ||
+			    (strchr("ws", *s) == NULL && ((*s | 32) >= 'a' && (*s | 32) <= 'z')))
+				return "of the backslash classes only \\w and \\s are known; write [0-9] for \\d";
+		} else if (s[0] == '(' && s[1] == '?') {
+			return "(?...) groups are not known";
+		} else if (strchr("*+?}", s[0]) && s[1] == '?') {
+			return "non-greedy repeats are not known";
+		} else if (s[0] == '{' && ++braces > 1) {
+			return "more than one {n,m} is not accepted";
+		}
+	}
+	return NULL;
+}
+
+static int
+set_path(const struct place *p, const json_t *v, struct ingress_rule *r)
+{
+	struct rule *full = (struct rule *)r; /* r is its first member */
+	int e = get_text(p, v, &r->path);
+	if (e < 0 || !*r->path)
+		return e;
+	const char *fault = pattern_fault(r->path);
+	if (!fault && !full->has_re) {
+		if (regcomp(&full->re, r->path, REG_EXTENDED | REG_NOSUB) == 0)
+			full->has_re = true;
+		else
+			fault = "it does not compile";
+	}
+	return fault ? fail(p, "found path \"%s\", expected an extended regular expression: %s", r->path, fault) : 0;
+}
+
+static int
+set_service(const struct place *p, const json_t *v, struct ingress_rule *r)
+{
+	char text[384];
+	int e = get_text(p, v, &r->service);
+	if (e < 0)
+		return e;
+	return service_parse(r->service, r, text, sizeof text) < 0 ? fail(p, "%s", text) : 0;
+}
+
+static const struct keyword rule_keys[] = {
+    {"hostname", set_hostname},
+    {"path", set_path},
+    {"service", set_service},
+    {"originRequest", set_nothing}, /* after the service, over the defaults */
+};
+
+static bool
+is_catch_all(const struct ingress_rule *r)
+{
+	return (!*r->hostname || strcmp(r->hostname, "*") == 0) && !*r->path;
+}
+
+static int
+parse_rule(struct place *p, const json_t *o, const json_t *defaults, struct rule *full)
+{
+	struct ingress_rule *r = &full->r;
+	const json_t *origin;
+	int e;
+	r->connect_timeout_ms = r->keepalive_ms = TIMEOUT_DEFAULT_MS;
+	if (!(r->hostname = str_dup("")) || !(r->path = str_dup("")) || !(r->default_destination = str_dup("")))
+		return E_NOMEM;
+	if ((e = apply(p, o, rule_keys, sizeof rule_keys / sizeof rule_keys[0], r, "an ingress rule")) < 0)
+		return e;
+	if (!r->service)
+		return fail(p, "found no service, expected one; example service: ssh://localhost:22");
+	if (defaults && (e = apply_origin(p, defaults, r)) < 0)
+		return e;
+	if ((origin = json_object_get(o, "originRequest")) && !json_is_null(origin)) {
+		p->key = "originRequest";
+		e = apply_origin(p, origin, r);
+		p->key = NULL;
+	}
+	return e;
+}
+
+static int
+check_order(const struct place *p, const struct ingress *i)
+{
+	struct place q = *p;
+	for (size_t k = 0; k + 1 < i->n; k++)
+		if (is_catch_all(&i->v[k].r)) {
+			q.rule = k;
+			return fail(&q, "rule #%zu matches every request, so the rules after it would never be reached",
+			            k + 1);
+		}
+	q.rule = i->n - 1;
+	if (i->n > 0 && is_catch_all(&i->v[i->n - 1].r))
+		return 0;
+	if (i->n == 0)
+		q.rule = 0;
+	return fail(&q, "ingress has no catch-all: the last rule must have neither hostname nor path; add '- service: "
+	                "http_status:404'");
+}
+
+static int
+build(struct place *p, const json_t *list, const json_t *defaults, struct ingress **ret_i)
+{
+	size_t n = json_array_size(list);
+	int e = 0;
+	if (!json_is_array(list) || n > INGRESS_RULES_MAX)
+		return fail(p, "found something else under \"ingress\", expected a list of at most %u rules",
+		            INGRESS_RULES_MAX);
+	struct ingress *i = calloc(1, sizeof *i + n * sizeof i->v[0]);
+	if (!i)
+		return E_NOMEM;
+	i->refs = 1;
+	for (; i->n < n && e == 0; i->n++) {
+		char pointer[24];
+		p->rule = i->n;
+		p->key = NULL;
+		e = parse_rule(p, json_array_get(list, i->n), defaults, &i->v[i->n]);
+		snprintf(pointer, sizeof pointer, "/%zu", i->n);
+		i->v[i->n].r.line = p->file ? conf_line_at(p->list, pointer) : 0;
+	}
+	if (e == 0)
+		e = check_order(p, i);
+	if (e < 0)
+		ingress_unref(i);
+	else
+		*ret_i = i;
+	return e;
+}
+
+int
+ingress_from_conf2(const char *file, const struct conf_node *list, const struct conf_node *origin,
+                   struct ingress **ret_i, struct conf_error *err)
+{
+	struct place p = {.file = file, .list = list, .err = err};
+	json_t *l = conf_to_json(list), *o = origin ? conf_to_json(origin) : NULL;
+	int r = l && (o || !origin) ? build(&p, l, o, ret_i) : E_NOMEM;
+	if (r == E_NOMEM)
+		str_copy(err->text, sizeof err->text, "out of memory");
+	json_decref(l);
+	json_decref(o);
+	return r;
+}
+
+int
+ingress_from_conf(const char *file, const struct conf_node *list, struct ingress **ret_i, struct conf_error *err)
+{
+	return ingress_from_conf2(file, list, NULL, ret_i, err);
+}
+
+int
+ingress_from_json(const json_t *config, struct ingress **ret_i, struct conf_error *err)
+{
+	struct place p = {.err = err};
+	const json_t *origin = json_object_get(config, "originRequest");
+	int r = build(&p, json_object_get(config, "ingress"), json_is_object(origin) ? origin : NULL, ret_i);
+	if (r == E_NOMEM)
+		str_copy(err->text, sizeof err->text, "out of memory");
+	return r;
+}
+
+/* --- use */
+
+struct ingress *
+ingress_ref(struct ingress *i)
+{
+	i->refs++;
+	return i;
+}
+
+void
+ingress_unref(struct ingress *i)
+{
+	if (!i || --i->refs > 0)
+		return;
+	for (size_t k = 0; k < i->n; k++) {
+		struct rule *v = &i->v[k];
+		free(v->r.hostname);
+		free(v->r.path);
+		free(v->r.service);
+		free(v->r.default_destination);
+		free_texts(v->r.destinations);
+		if (v->has_re)
+			regfree(&v->re);
+	}
+	free(i);
+}
+
+size_t
+ingress_count(const struct ingress *i)
+{
+	return i->n;
+}
+
+const struct ingress_rule *
+ingress_at(const struct ingress *i, size_t k)
+{
+	return k < i->n ? &i->v[k].r : NULL;
+}
+
+static bool
+host_matches(const char *pattern, const char *host, size_t n)
+{
+	if (!*pattern || strcmp(pattern, "*") == 0)
+		return true;
+	if (pattern[0] != '*')
+		return strlen(pattern) == n && memcmp(pattern, host, n) == 0;
+	size_t k = strlen(pattern + 1);
+	return n > k && memcmp(host + n - k, pattern + 1, k) == 0;
+}
+
+/* Length of host without its port. */
+static size_t
+bare_length(const char *host)
+{
+	const char *colon = strrchr(host, ':');
+	if (!colon || strchr(colon, ']') || strspn(colon + 1, "0123456789") != strlen(colon + 1))
+		return strlen(host);
+	return (size_t)(colon - host);
+}
+
+const struct ingress_rule *
+ingress_match(const struct ingress *i, const char *host, const char *path, size_t *ret_index)
+{
+	size_t n = bare_length(host), k = 0;
+	for (; k + 1 < i->n; k++) { /* the last one takes all */
+		const struct rule *v = &i->v[k];
+		if (host_matches(v->r.hostname, host, n) && (!v->has_re || regexec(&v->re, path, 0, NULL, 0) == 0))
+			break;
+	}
+	if (ret_index)
+		*ret_index = k;
+	return &i->v[k].r;
+}
+
+/* --- back to JSON */
+
+static int
+put_text(json_t *o, const char *key, const char *s)
+{
+	return s && *s ? json_object_set_new(o, key, json_string(s)) : 0;
+}
+
+static json_t *
+origin_to_json(const struct ingress_rule *r)
+{
+	json_t *o = json_object(), *list;
+	int bad = !o;
+	if (r->connect_timeout_ms != TIMEOUT_DEFAULT_MS)
+		bad |= json_object_set_new(o, "connectTimeout", json_integer(r->connect_timeout_ms / 1000));
+	if (r->keepalive_ms != TIMEOUT_DEFAULT_MS)
+		bad |= json_object_set_new(o, "tcpKeepAlive", json_integer(r->keepalive_ms / 1000));
+	if (r->kind == SERVICE_BASTION && strcmp(r->service, "bastion") != 0)
+		bad |= json_object_set_new(o, "bastionMode", json_true());
+	bad |= put_text(o, "defaultDestination", r->default_destination);
+	if (r->destinations && r->destinations[0]) {
+		list = json_array();
+		for (char **s = r->destinations; *s; s++)
+			bad |= json_array_append_new(list, json_string(*s));
+		bad |= json_object_set_new(o, "destinations", list);
+	}
+	if (!bad)
+		return o;
+	json_decref(o);
+	return NULL;
+}
+
+json_t *
+ingress_to_json(const struct ingress *i)
+{
+	json_t *list = json_array();
+	int bad = !list;
+	for (size_t k = 0; k < i->n && !bad; k++) {
+		const struct ingress_rule *r = &i->v[k].r;
+		json_t *o = json_object();
+		bad |= put_text(o, "hostname", r->hostname) | put_text(o, "path", r->path) |
+		       put_text(o, "service", r->service);
+		bad |= json_object_set_new(o, "originRequest", origin_to_json(r));
+		bad |= json_array_append_new(list, o);
+	}
+	json_t *out = bad ? NULL : json_pack("{s:O}", "ingress", list);
+	json_decref(list);
+	return out;
+}

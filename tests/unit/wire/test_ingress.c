@@ -1,0 +1,308 @@
+/* Ingress rules from a file and pushed; services; where a bastion may go (security.md 3.5, 57-60). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <arpa/inet.h>
+#include <cmocka.h>
+
+#include "wire/ingress.h"
+
+static int
+from_yaml(const char *text, struct ingress **ret_i, struct conf_error *err)
+{
+	struct conf_node *root = NULL;
+	err->text[0] = 0;
+	assert_int_equal(conf_parse("config.yml", text, strlen(text), &root, err), 0);
+	int r =
+	    ingress_from_conf2("config.yml", conf_get(root, "ingress"), conf_get(root, "originRequest"), ret_i, err);
+	conf_free(root);
+	return r;
+}
+
+static struct ingress *
+good(const char *text)
+{
+	struct ingress *i = NULL;
+	struct conf_error err;
+	if (from_yaml(text, &i, &err) < 0)
+		fail_msg("%s", err.text);
+	return i;
+}
+
+static void
+bad(const char *text, const char *want)
+{
+	struct ingress *i = NULL;
+	struct conf_error err;
+	assert_true(from_yaml(text, &i, &err) < 0);
+	if (!strstr(err.text, want))
+		fail_msg("got  %s\nwant %s", err.text, want);
+}
+
+static void
+test_seed(void **st)
+{
+	struct ingress *i = good("tunnel: t\n"
+	                         "logDirectory: /var/log/cloudflared\n"
+	                         "ingress:\n"
+	                         "- hostname: ssh-bastion.widgetcorp.tech\n"
+	                         "  service: bastion\n"
+	                         "- service: http_status:404\n");
+	size_t k;
+	assert_int_equal(ingress_count(i), 2);
+	const struct ingress_rule *r = ingress_match(i, "ssh-bastion.widgetcorp.tech", "/", &k);
+	assert_int_equal(k, 0);
+	assert_int_equal(r->kind, SERVICE_BASTION);
+	assert_int_equal(r->line, 4);
+	assert_int_equal(r->connect_timeout_ms, 30000);
+	r = ingress_match(i, "other.widgetcorp.tech", "/", NULL);
+	assert_int_equal(r->kind, SERVICE_STATUS);
+	assert_int_equal(r->status, 404);
+	ingress_unref(i);
+}
+
+static void
+test_matching(void **st)
+{
+	struct ingress *i = good("ingress:\n"
+	                         "- {hostname: a.example.com, path: '^/x[0-9]+$', service: 'tcp://h:1'}\n"
+	                         "- {hostname: a.example.com, service: 'tcp://h:2'}\n"
+	                         "- {hostname: '*.example.com', service: 'tcp://h:3'}\n"
+	                         "- {path: /any, service: 'tcp://h:4'}\n"
+	                         "- {hostname: '*', service: 'tcp://h:5'}\n");
+	static const struct {
+		const char *host, *path;
+		uint16_t port;
+	} t[] = {
+	    {"a.example.com", "/x12", 1},
+	    {"a.example.com:8443", "/x12", 1},
+	    {"a.example.com", "/x", 2},
+	    {"A.example.com", "/", 3},
+	    {"b.c.example.com", "/", 3},
+	    {"example.com", "/", 5},
+	    {"example.com", "/many", 5},
+	    {"example.com", "/z/any", 4},
+	    {"xexample.com", "/", 5},
+	    {"[::1]:80", "/", 5},
+	    {"", "", 5},
+	};
+	for (size_t k = 0; k < sizeof t / sizeof t[0]; k++)
+		assert_int_equal(ingress_match(i, t[k].host, t[k].path, NULL)->target.port, t[k].port);
+	ingress_unref(ingress_ref(i));
+	ingress_unref(i);
+}
+
+static void
+test_errors_teach(void **st)
+{
+	bad("ingress:\n- hostname: a.b\n  service: bastion\n",
+	    "config.yml:2: ingress has no catch-all: the last rule must have neither hostname nor path; add '- "
+	    "service: http_status:404'");
+	bad("ingress: []\n", "ingress has no catch-all");
+	bad("ingress:\n- service: bastion\n- service: http_status:404\n",
+	    "config.yml:2: rule #1 matches every request");
+	bad("ingress:\n- hostnam: a.b\n  service: bastion\n- service: http_status:404\n",
+	    "config.yml:2: found unknown key \"hostnam\" in an ingress rule; did you mean \"hostname\"");
+	bad("ingress:\n- hostname: a.b\n  service: bastoin\n- service: http_status:404\n",
+	    "config.yml:3: found service \"bastoin\"");
+	bad("ingress:\n- hostname: a.b\n  service: bastion\n  originRequest:\n    conectTimeout: 3s\n- service: "
+	    "http_status:404\n",
+	    "did you mean \"connectTimeout\"");
+	bad("ingress:\n- hostname: a.b:22\n  service: bastion\n- service: http_status:404\n", "without a port");
+	bad("ingress:\n- hostname: 'a.*.b'\n  service: bastion\n- service: http_status:404\n", "at most one wildcard");
+	bad("ingress:\n- hostname: '*.*.b'\n  service: bastion\n- service: http_status:404\n", "at most one wildcard");
+	bad("ingress:\n- path: '(?i)x'\n  service: bastion\n- service: http_status:404\n", "(?...)");
+	bad("ingress:\n- path: '(a)\\1'\n  service: bastion\n- service: http_status:404\n", "backslash");
+	bad("ingress:\n- path: '((a{2}){3}'\n  service: bastion\n- service: http_status:404\n", "more than one");
+	bad("ingress:\n- path: '(a'\n  service: bastion\n- service: http_status:404\n", "does not compile");
+	bad("ingress:\n- hostname: a.b\n- service: http_status:404\n", "config.yml:2: found no service");
+	bad("ingress: text\n", "expected a list");
+}
+
+static void
+test_services(void **st)
+{
+	static const struct {
+		const char *s, *host;
+		uint16_t port;
+	} t[] = {
+	    {"ssh://h", "h", 22},
+	    {"tcp://h", "h", 7864},
+	    {"rdp://h", "h", 3389},
+	    {"smb://h", "h", 445},
+	    {"ssh://10.0.0.1:2222", "10.0.0.1", 2222},
+	    {"ssh://[::1]", "::1", 22},
+	    {"foo+bar://h:9", "h", 9},
+	    {"ssh://LocalHost:22", "localhost", 22},
+	};
+	struct ingress_rule r;
+	char err[200];
+	for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
+		assert_int_equal(service_parse(t[i].s, &r, err, sizeof err), 0);
+		assert_int_equal(r.kind, SERVICE_TCP);
+		assert_string_equal(r.target.host, t[i].host);
+		assert_int_equal(r.target.port, t[i].port);
+	}
+	static const char *const http[] = {"http://localhost:8080", "https://h",   "unix:/run/x",
+	                                   "unix+tls:/x",           "hello_world", "socks-proxy"};
+	for (size_t i = 0; i < 6; i++) {
+		assert_int_equal(service_parse(http[i], &r, err, sizeof err), 0);
+		assert_int_equal(r.kind, SERVICE_HTTP);
+	}
+	static const char *const no[] = {
+	    "",        "ssh:/h",        "ssh://",         "ssh://h/",         "ssh://h:0",       "ssh://h:22:23",
+	    "foo://h", "ssh://u@h",     "http_status:99", "http_status:1000", "http_status:40x", "SSH://h",
+	    "unix:",   "ssh://h:70000", "://h:1"};
+	for (size_t i = 0; i < sizeof no / sizeof no[0]; i++) {
+		err[0] = 0;
+		if (service_parse(no[i], &r, err, sizeof err) == 0)
+			fail_msg("%s passes", no[i]);
+		assert_true(err[0] != 0);
+	}
+}
+
+static void
+test_pushed(void **st)
+{
+	static const char text[] =
+	    "{\"ingress\":[{\"hostname\":\"a.b\",\"service\":\"bastion\",\"originRequest\":{\"defaultDestination\":"
+	    "\"localhost:22\","
+	    "\"destinations\":[\"10.0.0.0/"
+	    "8:22\"],\"connectTimeout\":5,\"tcpKeepAlive\":\"1m\"}},{\"service\":\"http_status:404\"}],"
+	    "\"originRequest\":{\"connectTimeout\":7},\"warp-routing\":{\"enabled\":false}}";
+	json_t *j = NULL, *back;
+	struct ingress *i = NULL, *again = NULL;
+	struct conf_error err;
+	assert_int_equal(json_load_strict(text, sizeof text - 1, 65536, &j), 0);
+	if (ingress_from_json(j, &i, &err) < 0)
+		fail_msg("%s", err.text);
+	const struct ingress_rule *r = ingress_at(i, 0);
+	assert_int_equal(r->connect_timeout_ms, 5000);
+	assert_int_equal(r->keepalive_ms, 60000);
+	assert_int_equal(ingress_at(i, 1)->connect_timeout_ms, 7000);
+	assert_string_equal(r->default_destination, "localhost:22");
+	assert_string_equal(r->destinations[0], "10.0.0.0/8:22");
+	assert_null(r->destinations[1]);
+	back = ingress_to_json(i);
+	char *s = json_dump_str(back);
+	assert_string_equal(s, "{\"ingress\":[{\"hostname\":\"a.b\",\"originRequest\":{\"connectTimeout\":5,"
+	                       "\"defaultDestination\":\"localhost:22\","
+	                       "\"destinations\":[\"10.0.0.0/8:22\"],\"tcpKeepAlive\":60},\"service\":\"bastion\"},"
+	                       "{\"originRequest\":{\"connectTimeout\":7},\"service\":\"http_status:404\"}]}");
+	free(s);
+	assert_int_equal(ingress_from_json(back, &again, &err), 0);
+	ingress_unref(again);
+	json_decref(back);
+	json_decref(j);
+	ingress_unref(i);
+	static const char *const no[] = {
+	    "{}",
+	    "[]",
+	    "{\"ingress\":{}}",
+	    "{\"ingress\":[1]}",
+	    "{\"ingress\":[{\"service\":1}]}",
+	    "{\"ingress\":[{\"service\":\"bastion\",\"originRequest\":{\"destinations\":[\"x\"]}}]}",
+	    "{\"ingress\":[{\"service\":\"bastion\",\"originRequest\":{\"access\":{\"required\":true}}}]}",
+	    "{\"ingress\":[{\"service\":\"bastion\",\"originRequest\":[]}]}"};
+	for (size_t k = 0; k < sizeof no / sizeof no[0]; k++) {
+		assert_int_equal(json_load_strict(no[k], strlen(no[k]), 65536, &j), 0);
+		err.text[0] = 0;
+		assert_true(ingress_from_json(j, &i, &err) < 0);
+		assert_true(strlen(err.text) > 10);
+		json_decref(j);
+	}
+}
+
+static int
+check(const struct ingress_rule *r, const char *host, uint16_t port, const char *ip)
+{
+	uint8_t b[16];
+	struct reason why = {0};
+	unsigned n = strchr(ip, ':') ? 16 : 4;
+	assert_int_equal(inet_pton(n == 4 ? AF_INET : AF_INET6, ip, b), 1);
+	int e = destination_check(r, host, port, b, n, &why);
+	assert_true(why.text[0] != 0);
+	return e;
+}
+
+static void
+test_destinations(void **st)
+{
+	char range[] = "10.0.0.0/8:22", name[] = "db.corp:5432", v6[] = "[fd00::]/8:*", local[] = "127.0.0.9:22";
+	char standard[] = "localhost:2222", none[] = "";
+	char *list[] = {range, name, v6, local, NULL};
+	struct ingress_rule r = {.kind = SERVICE_BASTION, .default_destination = standard, .destinations = list};
+	assert_int_equal(check(&r, "x", 22, "10.1.2.3"), 0);
+	assert_int_equal(check(&r, "x", 22, "::ffff:10.1.2.3"), 0);
+	assert_int_equal(check(&r, "x", 23, "10.1.2.3"), -8);
+	assert_int_equal(check(&r, "x", 22, "11.1.2.3"), -8);
+	assert_int_equal(check(&r, "DB.corp", 5432, "192.0.2.1"), 0);
+	assert_int_equal(check(&r, "db.corp", 5432, "127.0.0.1"), -8); /* the name was made to point inwards */
+	assert_int_equal(check(&r, "db.corp", 5432, "169.254.169.254"), -8);
+	assert_int_equal(check(&r, "db.corp", 5432, "::ffff:169.254.169.254"), -8);
+	assert_int_equal(check(&r, "x", 9, "fd12::1"), 0);
+	assert_int_equal(check(&r, "x", 22, "127.0.0.9"), 0);
+	assert_int_equal(check(&r, "x", 22, "127.0.0.1"), -8);
+	assert_int_equal(check(&r, "localhost", 2222, "127.0.0.1"), 0);
+	assert_int_equal(check(&r, "localhost", 2222, "::1"), 0);
+	assert_int_equal(check(&r, "localhost", 22, "127.0.0.1"), -8);
+	assert_int_equal(check(&r, "localhost", 2222, "169.254.169.254"), -8);
+	/* without any list: everything but what no name may lead to */
+	struct ingress_rule open = {.kind = SERVICE_BASTION, .default_destination = none};
+	assert_int_equal(check(&open, "x", 22, "192.0.2.1"), 0);
+	static const char *const never[] = {"127.0.0.1",
+	                                    "127.8.8.8",
+	                                    "0.0.0.0",
+	                                    "169.254.169.254",
+	                                    "224.0.0.1",
+	                                    "255.255.255.255",
+	                                    "::",
+	                                    "::1",
+	                                    "fe80::1",
+	                                    "ff02::1",
+	                                    "::ffff:127.0.0.1",
+	                                    "::ffff:0.0.0.0",
+	                                    "::127.0.0.1",
+	                                    "64:ff9b::7f00:1",
+	                                    "fd00:ec2::254",
+	                                    "100.100.100.200"};
+	for (size_t i = 0; i < sizeof never / sizeof never[0]; i++)
+		assert_int_equal(check(&open, "x", 22, never[i]), -8);
+	struct ingress_rule tcp = {.kind = SERVICE_TCP};
+	assert_int_equal(check(&tcp, "x", 22, "192.0.2.1"), -8);
+}
+
+static void
+test_jump_header(void **st)
+{
+	struct hostport hp;
+	assert_int_equal(destination_parse("ssh://127.0.0.1:7702/x", 0, &hp), 0);
+	assert_string_equal(hp.host, "127.0.0.1");
+	assert_int_equal(hp.port, 7702);
+	assert_int_equal(destination_parse("[::1]:22", 0, &hp), 0);
+	assert_string_equal(hp.host, "::1");
+	assert_int_equal(destination_parse("host", 22, &hp), 0);
+	assert_int_equal(hp.port, 22);
+	static const char *const no[] = {
+	    "",          "host",        "host:0",        "host:65536",    "host:22abc", "host:22:23",    "::1:22",
+	    "u@host:22", "u:p@host:22", "0x7f000001:22", "2130706433:22", "127.1:22",   "localhost.:22", "h\tx:22",
+	    "h x:22",    "/host:22",    "ssh://:22",     "*:22"};
+	for (size_t i = 0; i < sizeof no / sizeof no[0]; i++)
+		if (destination_parse(no[i], 0, &hp) == 0)
+			fail_msg("%s passes", no[i]);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest t[] = {
+	    cmocka_unit_test(test_seed),        cmocka_unit_test(test_matching), cmocka_unit_test(test_errors_teach),
+	    cmocka_unit_test(test_services),    cmocka_unit_test(test_pushed),   cmocka_unit_test(test_destinations),
+	    cmocka_unit_test(test_jump_header),
+	};
+	return cmocka_run_group_tests(t, NULL, NULL);
+}
