@@ -1,0 +1,57 @@
+#include "edge/judge/admin_auth.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "core/log.h"
+#include "core/str.h"
+#include "edge/judge/judge.h"
+#include "identity/token.h"
+
+static bool
+refuse(struct req *r, int code, const char *why)
+{
+	log_warn("api_refused", "ip", r->client_ip, "path", r->path, "why", why, NULL);
+	judge_audit(r->j, r,
+	            &(struct audit_note){.kind = EVENT_ACCESS_DENIED, .subject = r->path, .code = code, .why = why});
+	reply_refuse_text(r, code, why);
+	return false;
+}
+
+static bool
+account_fits(const struct req *r)
+{
+	if (str_starts(r->path, "/client/v4/accounts/"))
+		return !strcmp(r->seg[0], r->j->account);
+	if (str_starts(r->path, "/client/v4/zones/"))
+		return !strcmp(r->seg[0], r->j->zone);
+	return true;
+}
+
+bool
+admin_auth(struct req *r, const char *scope)
+{
+	struct token t = {0};
+	struct reason why = {0};
+	const char *h = req_header(r, "authorization");
+
+	if (!r->j->jwks.n)
+		return refuse(r, SP_SIGNER_DOWN, "the signer's keys are not here yet");
+	if (!h || strncasecmp(h, "bearer ", 7))
+		return refuse(r, SP_API_TOKEN, "no bearer token");
+	h += 7;
+	h += strspn(h, " ");
+	if (token_open(TOKEN_API, h, &r->j->jwks, r->j->issuer, NULL, judge_now(), &t, &why) < 0)
+		return refuse(r, why.code ? why.code : SP_API_TOKEN, why.text);
+	bool may = token_has_scope(&t, scope);
+	r->api_name = req_fmt(r, "%s", t.sub);
+	r->api_token = h;
+	token_release(&t);
+	if (!may)
+		return refuse(r, SP_API_TOKEN, req_fmt(r, "the token lacks the scope %s", scope));
+	if (!account_fits(r)) {
+		reply_refuse_text(r, SP_NOT_FOUND, "no such account");
+		return false;
+	}
+	return true;
+}

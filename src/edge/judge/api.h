@@ -1,0 +1,94 @@
+/*
+ * api: the handlers under /client/v4, one file an object. Who asks was checked by admin_auth before any of them runs.
+ *
+ * Objects are read from the request's snapshot; changes go through change.h. May block: those that change something, on
+ * the store.
+ */
+#ifndef JUDGE_API_H
+#define JUDGE_API_H
+
+#include "edge/judge/change.h"
+#include "edge/judge/http.h"
+#include "edge/judge/judge.h"
+#include "edge/judge/snapshot.h"
+
+/* --- api_common.c */
+const struct app_view *api_app(struct req *r); /* of the path's :id; NULL: the refusal has been sent */
+/* Body of the request as an object; new reference; NULL: the refusal has been sent. */
+json_t *api_body(struct req *r);
+void api_invalid(struct req *r, const struct model_error *err);
+/* Writes an application whole: gives policies their ids, checks, stores. Takes doc. Errors in c->err. */
+int app_write(struct change *c, json_t *doc, int64_t expected);
+json_t *app_json(const struct app_view *a); /* API form */
+/* The stored form with id, aud and times; new reference. */
+json_t *now_json(void);
+bool list_filter(struct req *r, const char *name, const char *id); /* ?name= and ?uuid= */
+
+void api_token_verify(struct req *r);
+void api_apps_list(struct req *r);
+void api_apps_create(struct req *r);
+void api_apps_get(struct req *r);
+void api_apps_update(struct req *r);
+void api_apps_delete(struct req *r);
+void api_apps_revoke(struct req *r);
+void api_policies_list(struct req *r);
+void api_policies_create(struct req *r);
+void api_policies_get(struct req *r);
+void api_policies_update(struct req *r);
+void api_policies_delete(struct req *r);
+void api_ca_list(struct req *r);
+void api_ca_get(struct req *r);
+void api_ca_create(struct req *r);
+void api_ca_delete(struct req *r);
+void api_groups_list(struct req *r);
+void api_groups_create(struct req *r);
+void api_groups_get(struct req *r);
+void api_groups_update(struct req *r);
+void api_groups_delete(struct req *r);
+void api_idps_list(struct req *r);
+void api_idps_create(struct req *r);
+void api_idps_get(struct req *r);
+void api_idps_update(struct req *r);
+void api_idps_delete(struct req *r);
+void api_users_list(struct req *r);
+void api_users_revoke(struct req *r);
+void api_users_disable(struct req *r);
+void api_users_enable(struct req *r);
+void api_access_log(struct req *r);
+void api_tunnels_list(struct req *r);
+void api_tunnels_create(struct req *r);
+void api_tunnels_get(struct req *r);
+void api_tunnels_update(struct req *r);
+void api_tunnels_delete(struct req *r);
+void api_tunnels_connections(struct req *r);
+void api_tunnels_cleanup(struct req *r);
+void api_tunnels_token(struct req *r);
+void api_tunnels_config_get(struct req *r);
+void api_tunnels_config_put(struct req *r);
+void api_routes_put(struct req *r);
+void api_routes_list(struct req *r);
+void api_apply(struct req *r);
+void api_explain(struct req *r);
+void api_principals_list(struct req *r);
+void api_principals_bind(struct req *r);
+void api_principals_release(struct req *r);
+void api_sessions_list(struct req *r);
+void api_sessions_revoke(struct req *r);
+void api_audit(struct req *r);
+void api_status(struct req *r);
+
+/* Requests that follow the audit log are answered when there is something new, or after their wait. */
+void audit_followers_wake(struct judge *j);
+
+/* --- api_idps.c: what a provider's record and its accounts need of the signer, one after the other, after the commit.
+ */
+struct signer_work;
+struct signer_work *signer_work_new(void);
+/* Takes idp: its id, record, secrets and users. users false: the record alone. */
+int signer_work_add(struct signer_work *w, struct idp *idp, bool record, bool users);
+bool signer_work_empty(const struct signer_work *w);
+/* then(r, code, why): 0, or the first refusal. Takes w. */
+void signer_work_run(struct req *r, struct signer_work *w, void (*then)(struct req *r, int code, const char *why));
+void signer_work_free(struct signer_work *w);
+
+#endif

@@ -1,0 +1,97 @@
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/str.h"
+#include "edge/judge/api.h"
+
+const struct app_view *
+api_app(struct req *r)
+{
+	const struct app_view *a = snapshot_app_by_id(r->snap, r->seg[1]);
+
+	if (!a)
+		reply_refuse_text(r, SP_NOT_FOUND, "no such application");
+	return a;
+}
+
+json_t *
+api_body(struct req *r)
+{
+	json_t *j = NULL;
+
+	if (req_json(r, &j) < 0 || !json_is_object(j)) {
+		json_decref(j);
+		reply_refuse_text(r, SP_BAD_REQUEST, "The body must be one JSON object.");
+		return NULL;
+	}
+	return j;
+}
+
+void
+api_invalid(struct req *r, const struct model_error *err)
+{
+	reply_refuse_at(r, SP_BAD_REQUEST, err->text, err->pointer);
+}
+
+json_t *
+now_json(void)
+{
+	char at[24];
+	time_format(judge_now(), at);
+	return json_string(at);
+}
+
+bool
+list_filter(struct req *r, const char *name, const char *id)
+{
+	const char *n = req_param(r, "name"), *u = req_param(r, "uuid");
+	return (!*n || !strcmp(n, name)) && (!*u || !strcmp(u, id));
+}
+
+json_t *
+app_json(const struct app_view *a)
+{
+	json_t *j = app_to_json(a->app, MODEL_API);
+
+	json_object_set_new(j, "uid", json_string(a->app->id));
+	json_object_set_new(j, "self_hosted_domains", json_pack("[s]", a->app->domain));
+	return j;
+}
+
+static void
+policies_named(json_t *doc)
+{
+	size_t i;
+	json_t *p, *list = json_object_get(doc, "policies");
+
+	json_array_foreach(list, i, p)
+	{
+		char id[37];
+		if (!json_is_object(p) || json_is_string(json_object_get(p, "id")))
+			continue;
+		uuid_new(id);
+		json_object_set_new(p, "id", json_string(id));
+		json_object_set_new(p, "created_at", now_json());
+	}
+}
+
+int
+app_write(struct change *c, json_t *doc, int64_t expected)
+{
+	struct app *a = NULL;
+
+	policies_named(doc);
+	int e = app_from_json(doc, false, &a, &c->err);
+	json_decref(doc);
+	if (e < 0)
+		return e;
+	e = change_put(c, "app", a->id, expected, app_to_json(a, MODEL_STORE));
+	app_free(a);
+	return e;
+}
+
+void
+api_token_verify(struct req *r)
+{
+	reply_result(r, json_pack("{s:s, s:s}", "id", r->api_name, "status", "active"));
+}

@@ -1,0 +1,184 @@
+/* explain, principals, status: what the original has no route for. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/str.h"
+#include "edge/judge/api.h"
+#include "edge/judge/status.h"
+#include "edge/judge/ticket.h"
+#include "msg/judge_signer.h"
+
+#define AMR_MAX 32
+
+/* --- explain ---------------------------------------------------------------------------------------------------------
+ */
+
+/* "pwd,otp" -> {"pwd", "otp"}; in the request's arena. */
+static size_t
+split(struct req *r, const char *s, const char *v[AMR_MAX])
+{
+	size_t n = 0;
+
+	while (*s && n < AMR_MAX) {
+		size_t len = strcspn(s, ",");
+		const char *one = arena_strn(&r->arena, s, len);
+		if (len && one)
+			v[n++] = one;
+		s += len + (s[len] == ',');
+	}
+	return n;
+}
+
+void
+api_explain(struct req *r)
+{
+	const struct app_view *a = snapshot_app_by_ref(r->snap, req_param(r, "app"));
+	const char *idp_name = req_param(r, "idp"), *amr[AMR_MAX], *groups[AMR_MAX], *email = req_param(r, "email");
+	const struct idp *idp = *idp_name ? snapshot_idp(r->snap, idp_name) : NULL;
+	struct policy_verdict v = {0};
+	struct policy_trace *t;
+
+	if (!a || (*idp_name && !idp)) {
+		reply_refuse_text(r, SP_NOT_FOUND,
+		                  a ? "no identity provider of that name" : "no application of that host name");
+		return;
+	}
+	struct policy_input in = {.have_identity = *email != '\0',
+	                          .email = email,
+	                          .ip = *req_param(r, "ip") ? req_param(r, "ip") : NULL,
+	                          .country = req_param(r, "country")};
+	if (!idp)
+		for (size_t i = 0; !idp && i < r->snap->nidps; i++)
+			if (policy_app_idp_allowed(a->policy, r->snap->idps[i]->id))
+				idp = r->snap->idps[i];
+	in.idp_id = idp ? idp->id : "";
+	in.idp_type = idp ? idp_type_str(idp->type) : "";
+	in.namr = split(r, req_param(r, "amr"), amr);
+	in.amr = amr;
+	in.ngroups = split(r, req_param(r, "group"), groups);
+	in.groups = groups;
+	if (!(t = policy_trace_new())) {
+		reply_refuse(r, SP_INTERNAL);
+		return;
+	}
+	policy_eval(r->snap->set, a->policy, &in, &v, t);
+	json_t *o = policy_explain_json(a->policy, &v, t);
+	struct buf text;
+	buf_init(&text, 1u << 20);
+	if (o && policy_explain_text(a->policy, &v, t, &text) == 0 && buf_cstr(&text))
+		json_object_set_new(o, "text", json_string(buf_cstr(&text)));
+	buf_release(&text);
+	policy_trace_free(t);
+	reply_result(r, o);
+}
+
+/* --- principals
+ * -------------------------------------------------------------------------------------------------------- */
+
+static void
+listed(int err, const void *msg, void *arg)
+{
+	struct req *r = arg;
+	const struct js_text *m = msg;
+	int code = signer_code(err, m ? m->code : 0);
+	json_t *j = NULL;
+
+	if (!code && json_load_strict(m->text, strlen(m->text), 262144, &j) < 0)
+		code = SP_INTERNAL;
+	if (code)
+		reply_refuse_text(r, code, m ? m->why : "");
+	else
+		reply_list(r, j);
+}
+
+void
+api_principals_list(struct req *r)
+{
+	struct js_principals m = {0};
+	signer_ask(r->j, &js_principals_def, &m, &js_text_def, listed, r);
+}
+
+static void
+changed(int err, const void *msg, void *arg)
+{
+	struct req *r = arg;
+	const struct js_done *m = msg;
+	int code = signer_code(err, m ? m->code : 0);
+	const struct audit_note *n = r->dest;
+
+	if (code) {
+		reply_refuse_text(r, code, m ? m->why : "");
+		return;
+	}
+	judge_audit(r->j, r, n);
+	reply_result(r, json_pack("{s:s}", "name", n->subject));
+}
+
+static void
+ask(struct req *r, const struct msg_def *d, const void *m, struct audit_note note)
+{
+	struct audit_note *n = arena_alloc(&r->arena, sizeof *n);
+
+	if (!n) {
+		reply_refuse(r, SP_INTERNAL);
+		return;
+	}
+	*n = note;
+	r->dest = n;
+	signer_ask(r->j, d, m, &js_done_def, changed, r);
+}
+
+void
+api_principals_bind(struct req *r)
+{
+	json_t *j = api_body(r);
+	char email[255];
+
+	if (!j)
+		return;
+	const char *name = req_fmt(r, "%s", json_str_or(j, "name", "")),
+	           *idp_name = req_fmt(r, "%s", json_str_or(j, "idp", ""));
+	int bad = model_email(json_str_or(j, "email", ""), email);
+	json_decref(j);
+	const struct idp *idp = snapshot_idp(r->snap, idp_name);
+	if (bad < 0 || !*name || strlen(name) > 64 || !idp) {
+		reply_refuse_at(r, SP_BAD_REQUEST,
+		                idp ? "name and email are needed." : "idp must name an identity provider.",
+		                idp ? "/email" : "/idp");
+		return;
+	}
+	struct js_principal_bind m = {.admin_token = r->api_token, .name = name, .email = email, .idp = idp->id};
+	ask(r, &js_principal_bind_def, &m,
+	    (struct audit_note){
+	        .kind = EVENT_PRINCIPAL_BOUND, .subject = name, .why = req_fmt(r, "%s of %s", email, idp->name)});
+}
+
+void
+api_principals_release(struct req *r)
+{
+	struct js_principal_release m = {.admin_token = r->api_token, .name = r->seg[1]};
+
+	if (strlen(r->seg[1]) > 64)
+		reply_refuse(r, SP_NOT_FOUND);
+	else
+		ask(r, &js_principal_release_def, &m,
+		    (struct audit_note){.kind = EVENT_PRINCIPAL_RELEASED, .subject = r->seg[1]});
+}
+
+/* --- status
+ * -------------------------------------------------------------------------------------------------------------- */
+
+void
+api_status(struct req *r)
+{
+	struct judge *j = r->j;
+	json_t *names = json_pack("[s, s]", j->team_host, "h2.cftunnel.com");
+
+	for (size_t i = 0; i < r->snap->napps; i++)
+		json_array_append_new(names, json_string(r->snap->apps[i]->domain));
+	reply_result(r, json_pack("{s:s, s:s, s:s, s:o, s:o, s:I, s:I, s:I, s:I}", "version", SALLYPORT_VERSION,
+	                          "team_host", j->team_host, "issuer", j->issuer, "roles", status_roles(j), "tls_names",
+	                          names, "sessions", (json_int_t)map_len(&j->sessions), "relays",
+	                          (json_int_t)map_len(&j->tickets), "tunnel_links", (json_int_t)map_len(&j->links),
+	                          "policy_epoch", (json_int_t)j->epoch));
+}

@@ -1,0 +1,111 @@
+/* Everything on an application's host that is not ours: a token, a verdict, and then what stands behind it. */
+#include <string.h>
+
+#include "core/log.h"
+#include "core/str.h"
+#include "edge/judge/login.h"
+#include "edge/judge/page.h"
+
+/* Cf-Access-Token is the client's way, the cookie the browser's. Cf-Access-Jwt-Assertion is what the edge says to
+   connectors, and is not believed from anybody. */
+static int
+token_of(struct req *r, const char **ret_text, bool *ret_cookie)
+{
+	const char *h = req_header(r, "cf-access-token");
+
+	*ret_cookie = false;
+	if (h) {
+		*ret_text = h;
+		return *h ? 0 : E_FORMAT; /* twice */
+	}
+	*ret_cookie = true;
+	return req_cookie(r, "CF_Authorization", ret_text);
+}
+
+/* A page of another site can open a WebSocket with this browser's cookie; its Origin gives it away (security.md 3.3,
+ * 45). */
+static bool
+origin_fits(struct req *r, bool by_cookie)
+{
+	const char *o = req_header(r, "origin");
+	return !by_cookie || !r->websocket || (o && !strcmp(o, req_origin_of(r, r->host)));
+}
+
+static void
+turn_away(struct req *r, int code, const char *why)
+{
+	if (code) {
+		reply_header(r, "cf-access-error", req_fmt(r, "SP-%d", code));
+		r->j->n.denied++;
+		judge_audit(
+		    r->j, r,
+		    &(struct audit_note){.kind = EVENT_ACCESS_DENIED, .subject = r->host, .code = code, .why = why});
+		log_info("token_refused", "app", r->host, "ip", r->client_ip, "code", log_num(code), "why", why, NULL);
+	}
+	if ((req_is(r, "GET") || r->head) && !req_header(r, "x-requested-with"))
+		login_redirect(r);
+	else
+		reply_refuse(r, code ? code : SP_LOGIN_NEEDED);
+}
+
+static void
+admitted(struct req *r, struct session *s, const char *token)
+{
+	if (r->websocket)
+		ws_admit(r, s, token);
+	else if (r->app->app->type == APP_SSH || (r->app->app->service && !str_starts(r->app->app->service, "http")))
+		page_ssh(r);
+	else
+		reply_refuse(r, SP_NOT_WEBSOCKET);
+}
+
+/* Nobody is signed in: perhaps nobody needs to be. */
+static void
+anonymous(struct req *r)
+{
+	struct policy_verdict v = {0};
+
+	snapshot_verdict(r->snap, r->app, NULL, r->client_ip, &v);
+	if (v.outcome == POLICY_BYPASSED)
+		admitted(r, NULL, "");
+	else if (v.outcome == POLICY_DENIED && v.code == SP_NO_POLICY)
+		judge_deny(r, NULL, v.code, "the application has no policy");
+	else
+		turn_away(r, 0, NULL);
+}
+
+void
+app_request(struct req *r)
+{
+	struct token t = {0};
+	struct session *s = NULL;
+	struct reason why = {0};
+	struct policy_verdict v = {0};
+	const char *text = NULL;
+	bool by_cookie;
+	int e = token_of(r, &text, &by_cookie);
+
+	if (e == E_NOENT) {
+		anonymous(r);
+		return;
+	}
+	if (e < 0 || !origin_fits(r, by_cookie)) {
+		judge_deny(r, NULL, e < 0 ? SP_BAD_REQUEST : SP_LOGIN_STATE,
+		           e < 0 ? "two tokens" : "WebSocket from another origin");
+		return;
+	}
+	int code = session_of_app(r->j, text, r->app, &t, &s, &why);
+	if (code) {
+		turn_away(r, code, why.text);
+		return;
+	}
+	token_release(&t);
+	str_copy(r->session, sizeof r->session, s->id);
+	snapshot_verdict(r->snap, r->app, s, r->client_ip, &v);
+	if (!policy_passes(&v)) {
+		policy_verdict_reason(r->app->policy, &v, &why);
+		judge_deny(r, s->email, v.code ? v.code : SP_POLICY_DENY, why.text);
+		return;
+	}
+	admitted(r, s, text);
+}

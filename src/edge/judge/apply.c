@@ -1,0 +1,518 @@
+/*
+ * apply: POST .../sallyport/apply. One row a section; each object is read by its model (every scalar a text), overlaid
+ * on what stands, compared, and written inside one change. Passwords and client secrets go to the signer afterwards and
+ * are forgotten.
+ */
+#include "edge/judge/apply.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/log.h"
+#include "core/str.h"
+#include "crypto/random.h"
+#include "edge/judge/api.h"
+#include "edge/judge/config_check.h"
+
+struct apply {
+	struct change c;
+	struct req *r;
+	struct signer_work *work;
+	json_t *checked; /* accounts whose password was given again */
+	json_t *warnings;
+	json_t *pointers; /* id -> where in the document */
+	const char *section;
+	size_t index;
+	bool dry;
+};
+
+struct section {
+	const char *name;
+	int (*one)(struct apply *x, const json_t *given);
+};
+
+/* --- what is common to all kinds
+ * ---------------------------------------------------------------------------------------------- */
+
+/* Writes the overlaid object when it differs; notes what changed. old NULL: new. Takes merged. */
+static int
+settle(struct apply *x, const char *kind, const char *what, const char *name, const json_t *old, int64_t version,
+       json_t *merged, bool *ret_changed)
+{
+	json_t *fields = old ? apply_diff(old, merged) : NULL;
+	bool changed = !old || json_array_size(fields) > 0;
+	const char *id = req_fmt(x->r, "%s", json_str_or(merged, "id", ""));
+	char at[64];
+	int e = 0;
+
+	*ret_changed = changed;
+	snprintf(at, sizeof at, "/%s/%zu", x->section, x->index);
+	json_object_set_new(x->pointers, id, json_string(at));
+	if (changed) {
+		json_object_set_new(merged, "updated_at", now_json());
+		change_note(&x->c, what, name, old ? "update" : "create", json_incref(fields));
+		e = !strcmp(kind, "app") ? app_write(&x->c, json_incref(merged), old ? version : STORE_NEW)
+		                         : change_put(&x->c, kind, id, old ? version : STORE_NEW, json_incref(merged));
+	}
+	json_decref(fields);
+	json_decref(merged);
+	return e;
+}
+
+static json_t *
+with_identity(json_t *fresh)
+{
+	char id[37];
+
+	uuid_new(id);
+	json_object_set_new(fresh, "id", json_string(id));
+	json_object_set_new(fresh, "created_at", now_json());
+	return fresh;
+}
+
+/* --- identity providers
+ * ---------------------------------------------------------------------------------------------------------- */
+
+/* The users that the document names are added to those that stand; an account is deleted by the API alone. */
+static json_t *
+users_union(const json_t *old, const json_t *fresh)
+{
+	json_t *out = json_array(), *u, *f;
+	size_t i, k;
+
+	json_array_foreach((json_t *)(uintptr_t)old, i, u)
+	{
+		json_t *take = u;
+		json_array_foreach((json_t *)(uintptr_t)fresh, k,
+		                   f) if (!strcmp(json_str_or(f, "email", ""), json_str_or(u, "email", ""))) take = f;
+		json_array_append(out, take);
+	}
+	json_array_foreach((json_t *)(uintptr_t)fresh, k, f)
+	{
+		bool known = false;
+		json_array_foreach(out, i, u) known |=
+		    !strcmp(json_str_or(f, "email", ""), json_str_or(u, "email", ""));
+		if (!known)
+			json_array_append(out, f);
+	}
+	return out;
+}
+
+static void
+note_users(struct apply *x, const struct idp *fresh, const json_t *old)
+{
+	json_t *users = json_object_get(old, "users"), *u;
+
+	for (size_t k = 0; k < fresh->nusers; k++) {
+		size_t i;
+		bool known = false;
+		json_array_foreach(users, i, u) known |= !strcmp(json_str_or(u, "email", ""), fresh->users[k].email);
+		if (!known)
+			change_note(&x->c, "user", fresh->users[k].email, "create", NULL);
+		else if (fresh->users[k].password.n)
+			json_array_append_new(x->checked,
+			                      json_pack("{s:s, s:s, s:s}", "kind", "user", "name",
+			                                fresh->users[k].email, "action", "password checked"));
+	}
+}
+
+static int
+idp_work(struct apply *x, const json_t *merged, struct idp *fresh, bool changed)
+{
+	struct idp *i = NULL;
+	bool secret = fresh->config.client_secret.n > 0;
+	int e = idp_from_json(merged, false, &i, &x->c.err);
+
+	if (e < 0)
+		return e;
+	if (!changed && !secret && !fresh->nusers) {
+		idp_free(i);
+		return 0;
+	}
+	if (secret)
+		e = secret_set(&i->config.client_secret, fresh->config.client_secret.d, fresh->config.client_secret.n);
+	/* The accounts in question are those of the document, with what it says about them. */
+	struct idp_user *users = i->users;
+	size_t n = i->nusers;
+	i->users = fresh->users;
+	i->nusers = fresh->nusers;
+	fresh->users = users;
+	fresh->nusers = n;
+	if (e < 0) {
+		idp_free(i);
+		return e;
+	}
+	return signer_work_add(x->work, i, changed || secret, true);
+}
+
+static int
+idp_one(struct apply *x, const json_t *given)
+{
+	struct snapshot *s = x->r->j->snap;
+	struct idp *fresh = NULL;
+	json_t *old = NULL, *merged, *now, *users;
+	int64_t version = STORE_NEW;
+	bool changed;
+	int e = idp_from_json(given, true, &fresh, &x->c.err);
+
+	if (e < 0)
+		return e;
+	for (size_t i = 0; !old && i < s->nidps; i++)
+		if (!strcmp(s->idps[i]->name, fresh->name)) {
+			old = idp_to_json(s->idps[i], MODEL_STORE);
+			version = s->idp_versions[i];
+		}
+	now = idp_to_json(fresh, MODEL_STORE);
+	if (old) {
+		users = users_union(json_object_get(old, "users"), json_object_get(now, "users"));
+		if (json_object_get(now, "users") && json_object_get(given, "users"))
+			json_object_set(now, "users", users);
+		json_decref(users);
+		merged = apply_merge(old, now, given);
+	} else {
+		merged = with_identity(json_incref(now));
+	}
+	json_decref(now);
+	json_t *keep = json_incref(merged);
+	note_users(x, fresh, old);
+	e = settle(x, "idp", "identity_provider", fresh->name, old, version, merged, &changed);
+	if (e == 0)
+		e = idp_work(x, keep, fresh, changed);
+	json_decref(keep);
+	json_decref(old);
+	idp_free(fresh);
+	return e;
+}
+
+/* --- admins
+ * ------------------------------------------------------------------------------------------------------------------------
+ */
+
+static int
+admin_one(struct apply *x, const json_t *given)
+{
+	struct snapshot *s = x->r->j->snap;
+	struct admin *fresh = NULL;
+	json_t *old = NULL, *now;
+	int64_t version = STORE_NEW;
+	bool changed;
+	int e = admin_from_json(given, true, &fresh, &x->c.err);
+
+	if (e < 0)
+		return e;
+	for (size_t i = 0; !old && i < s->nadmins; i++)
+		if (!strcmp(s->admins[i]->email, fresh->email) && !strcmp(s->admins[i]->idp, fresh->idp)) {
+			old = admin_to_json(s->admins[i], MODEL_STORE);
+			version = s->admin_versions[i];
+		}
+	now = admin_to_json(fresh, MODEL_STORE);
+	if (old) {
+		json_t *m = apply_merge(old, now, given);
+		json_decref(now);
+		now = m;
+	} else {
+		char id[37];
+		uuid_new(id);
+		json_object_set_new(now, "id", json_string(id));
+	}
+	const char *name = req_fmt(x->r, "%s", fresh->email);
+	const char *id = req_fmt(x->r, "%s", json_str_or(now, "id", ""));
+	json_t *fields = old ? apply_diff(old, now) : NULL;
+	changed = !old || json_array_size(fields) > 0;
+	if (changed) {
+		change_note(&x->c, "admin", name, old ? "update" : "create", json_incref(fields));
+		e = change_put(&x->c, "admin", id, old ? version : STORE_NEW, json_incref(now));
+	}
+	json_decref(fields);
+	json_decref(now);
+	json_decref(old);
+	admin_free(fresh);
+	return e;
+}
+
+/* --- groups
+ * --------------------------------------------------------------------------------------------------------------------------
+ */
+
+static int
+group_one(struct apply *x, const json_t *given)
+{
+	struct snapshot *s = x->r->j->snap;
+	struct group *fresh = NULL;
+	json_t *old = NULL, *now, *merged;
+	int64_t version = STORE_NEW;
+	bool changed;
+	int e = group_from_json(given, true, &fresh, &x->c.err);
+
+	if (e < 0)
+		return e;
+	for (size_t i = 0; !old && i < s->ngroups; i++)
+		if (!strcmp(s->groups[i]->name, fresh->name)) {
+			old = group_to_json(s->groups[i], MODEL_STORE);
+			version = s->group_versions[i];
+		}
+	now = group_to_json(fresh, MODEL_STORE);
+	merged = old ? apply_merge(old, now, given) : with_identity(json_incref(now));
+	e = settle(x, "group", "group", fresh->name, old, version, merged, &changed);
+	json_decref(now);
+	json_decref(old);
+	group_free(fresh);
+	return e;
+}
+
+/* --- tunnels
+ * ---------------------------------------------------------------------------------------------------------------------------
+ */
+
+static int
+tunnel_one(struct apply *x, const json_t *given)
+{
+	struct tunnel *fresh = NULL;
+	const struct tunnel *old;
+	uint8_t raw[TUNNEL_SECRET_LEN];
+	json_t *now;
+	bool changed;
+	int e = tunnel_from_json(given, true, &fresh, &x->c.err);
+
+	if (e < 0)
+		return e;
+	old = snapshot_tunnel(x->r->j->snap, fresh->name);
+	if (old) /* a name is all that the document can say about it */
+		goto out;
+	free(fresh->account_tag);
+	fresh->account_tag = str_dup(x->r->j->account);
+	random_bytes(raw, sizeof raw);
+	if (!fresh->secret.n)
+		e = secret_set(&fresh->secret, raw, sizeof raw);
+	mem_wipe(raw, sizeof raw);
+	if (e < 0)
+		goto out;
+	now = with_identity(tunnel_to_json(fresh, MODEL_STORE));
+	e = settle(x, "tunnel", "tunnel", fresh->name, NULL, STORE_NEW, now, &changed);
+out:
+	tunnel_free(fresh);
+	return e;
+}
+
+/* --- applications
+ * ------------------------------------------------------------------------------------------------------------------------
+ */
+
+/* A policy is the same one while its name is. */
+static void
+policies_keep_ids(json_t *now, const json_t *old)
+{
+	static const char *const keep[] = {"id", "created_at", "updated_at"};
+	json_t *p, *o;
+	size_t i, k;
+
+	json_array_foreach(json_object_get(now, "policies"), i, p)
+	    json_array_foreach(json_object_get(old, "policies"), k, o)
+	{
+		if (strcmp(json_str_or(p, "name", ""), json_str_or(o, "name", "")) || json_object_get(p, "id"))
+			continue;
+		for (size_t n = 0; n < 3; n++)
+			if (json_object_get(o, keep[n]))
+				json_object_set(p, keep[n], json_object_get(o, keep[n]));
+	}
+}
+
+static const struct app_view *
+app_standing(const struct snapshot *s, const struct app *fresh)
+{
+	for (size_t i = 0; i < s->napps; i++)
+		if (!strcmp(s->apps[i]->domain, fresh->domain))
+			return &s->views[i];
+	for (size_t i = 0; i < s->napps; i++)
+		if (!strcmp(s->apps[i]->name, fresh->name))
+			return &s->views[i];
+	return NULL;
+}
+
+static int
+app_one(struct apply *x, const json_t *given)
+{
+	struct app *fresh = NULL;
+	const struct app_view *was;
+	json_t *old = NULL, *now, *merged;
+	bool changed;
+	char aud[65];
+	int e = app_from_json(given, true, &fresh, &x->c.err);
+
+	if (e == 0)
+		e = app_service_check(fresh, &x->c.err);
+	if (e < 0)
+		goto out;
+	was = app_standing(x->r->j->snap, fresh);
+	now = app_to_json(fresh, MODEL_STORE);
+	if (was) {
+		old = app_to_json(was->app, MODEL_STORE);
+		policies_keep_ids(now, old);
+		merged = apply_merge(old, now, given);
+	} else {
+		merged = with_identity(json_incref(now));
+		judge_random_hex(aud, 32);
+		json_object_set_new(merged, "aud", json_string(aud));
+	}
+	json_decref(now);
+	if (!json_array_size(json_object_get(merged, "policies")))
+		json_array_append_new(
+		    x->warnings,
+		    json_string(req_fmt(x->r, "application %s has no policy: nobody gets in", fresh->name)));
+	e = settle(x, "app", "app", fresh->name, old, was ? was->version : STORE_NEW, merged, &changed);
+out:
+	json_decref(old);
+	app_free(fresh);
+	return e;
+}
+
+/* In this order: applications refer to the others. */
+static const struct section sections[] = {
+    {"identity_providers", idp_one}, {"admins", admin_one}, {"groups", group_one},
+    {"tunnels", tunnel_one},         {"apps", app_one},
+};
+
+/* --- the whole
+ * ----------------------------------------------------------------------------------------------------------------------------
+ */
+
+static int
+all(struct apply *x, const json_t *doc)
+{
+	int e = 0;
+
+	for (size_t i = 0; e == 0 && i < sizeof sections / sizeof *sections; i++) {
+		json_t *list = json_object_get(doc, sections[i].name), *one;
+		x->section = sections[i].name;
+		json_array_foreach(list, x->index, one)
+		{
+			if ((e = sections[i].one(x, one)) == E_FORMAT)
+				model_error_prefix(&x->c.err, "/%s/%zu", x->section, x->index);
+			if (e < 0)
+				break;
+		}
+	}
+	return e;
+}
+
+/* A compile error names an object of the store; if the document has it, that is the place to show. */
+static void
+place_error(struct apply *x)
+{
+	const char *id = x->c.apps_of_pointer, *at = id ? json_str_or(x->pointers, id, NULL) : NULL;
+	const char *rest = x->c.err.pointer;
+	char to[256];
+
+	if (!at)
+		return;
+	for (int slashes = 0; *rest; rest++)
+		if (*rest == '/' && ++slashes == 3)
+			break;
+	snprintf(to, sizeof to, "%.100s%.150s", at, rest);
+	str_copy(x->c.err.pointer, sizeof x->c.err.pointer, to);
+}
+
+static void
+release(struct apply *x)
+{
+	change_abort(&x->c);
+	json_decref(x->checked);
+	json_decref(x->warnings);
+	json_decref(x->pointers);
+	signer_work_free(x->work);
+	x->checked = x->warnings = x->pointers = NULL;
+	x->work = NULL;
+}
+
+static json_t *
+result(const struct apply *x)
+{
+	return json_pack("{s:O, s:O, s:O}", "changes", x->c.list, "warnings", x->warnings, "checked", x->checked);
+}
+
+static void
+signed_off(struct req *r, int code, const char *why)
+{
+	json_t *out = (json_t *)(uintptr_t)r->dest;
+
+	if (code) {
+		json_decref(out);
+		reply_refuse_text(
+		    r, code,
+		    req_fmt(r, "Everything but accounts and provider secrets was applied; apply again. %s", why));
+	} else {
+		reply_result(r, out);
+	}
+}
+
+static void
+finish(struct apply *x)
+{
+	struct req *r = x->r;
+	struct signer_work *work = x->work;
+	int e = 0;
+
+	if (!signer_work_empty(work) && !r->j->signer) {
+		release(x);
+		reply_refuse(r, SP_SIGNER_DOWN);
+		return;
+	}
+	if (json_array_size(x->c.list))
+		e = change_commit(&x->c);
+	if (e < 0) {
+		place_error(x);
+		json_decref(x->checked);
+		json_decref(x->warnings);
+		json_decref(x->pointers);
+		signer_work_free(work);
+		change_refuse(&x->c, e);
+		return;
+	}
+	r->dest = result(x);
+	x->work = NULL;
+	release(x);
+	signer_work_run(r, work, signed_off);
+}
+
+void
+api_apply(struct req *r)
+{
+	struct apply x = {.r = r, .dry = *req_param(r, "dry_run") && strcmp(req_param(r, "dry_run"), "0")};
+	json_t *body = api_body(r), *doc;
+	int e;
+
+	if (!body)
+		return;
+	if (!(doc = json_object_get(body, "document")))
+		doc = body;
+	x.checked = json_array();
+	x.warnings = json_array();
+	x.pointers = json_object();
+	x.work = signer_work_new();
+	e = change_begin(&x.c, r);
+	if (e == 0)
+		e = x.work ? apply_shape(doc, &x.c.err) : E_NOMEM;
+	if (e == 0)
+		e = all(&x, doc);
+	json_decref(body);
+	if (e == 0 && x.dry) {
+		struct snapshot *s = NULL;
+		if ((e = change_check(&x.c, &s)) == 0) {
+			json_t *out = result(&x);
+			snapshot_drop(s);
+			release(&x);
+			reply_result(r, out);
+			return;
+		}
+		place_error(&x);
+	}
+	if (e < 0) {
+		signer_work_free(x.work);
+		json_decref(x.checked);
+		json_decref(x.warnings);
+		json_decref(x.pointers);
+		change_refuse(&x.c, e);
+		return;
+	}
+	finish(&x);
+}

@@ -1,0 +1,149 @@
+/* From judge's outcomes to the audit chain. */
+#include <fcntl.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "edge/judge/api.h"
+#include "edge/judge/http.h"
+#include "edge/judge/judge.h"
+#include "edge/judge/snapshot.h"
+
+static void
+sync_now(void *arg)
+{
+	struct judge *j = arg;
+	struct reason why = {0};
+
+	if (j->audit && audit_dirty(j->audit) && audit_sync(j->audit, &why) < 0)
+		log_error("audit_sync", "why", why.text, NULL);
+	audit_followers_wake(j);
+}
+
+static int
+append(struct judge *j, const struct req *r, const struct audit_note *n, uint64_t *ret_seq)
+{
+	struct reason why = {0};
+	struct event e = {.kind = n->kind,
+	                  .actor = n->actor,
+	                  .subject = n->subject,
+	                  .app = n->app,
+	                  .domain = n->domain,
+	                  .ip = n->ip,
+	                  .session = n->session,
+	                  .code = n->code,
+	                  .why = n->why,
+	                  .intent = n->intent,
+	                  .details = n->details};
+
+	if (r) {
+		e.request = r->rid;
+		e.ip = e.ip ? e.ip : r->client_ip;
+		e.session = e.session ? e.session : *r->session ? r->session : NULL;
+		e.actor = e.actor ? e.actor : r->api_name;
+		if (r->app) {
+			e.app = e.app ? e.app : r->app->app->id;
+			e.domain = e.domain ? e.domain : r->app->app->domain;
+		}
+	}
+	int err = j->audit ? audit_append(j->audit, &e, clock_wall_ms(), ret_seq, &why) : E_STATE;
+	if (err < 0)
+		log_error("audit_append", "event", event_kind_str((int)n->kind), "why", why.text, NULL);
+	return err;
+}
+
+void
+judge_audit(struct judge *j, const struct req *r, const struct audit_note *n)
+{
+	if (append(j, r, n, NULL) == 0)
+		defer_arm(j->loop, &j->audit_defer, sync_now, j);
+}
+
+int
+judge_audit_now(struct judge *j, const struct req *r, const struct audit_note *n, uint64_t *ret_seq)
+{
+	struct reason why = {0};
+	int e = append(j, r, n, ret_seq);
+
+	if (e == 0 && (e = audit_sync(j->audit, &why)) < 0)
+		log_error("audit_sync", "why", why.text, NULL);
+	defer_arm(j->loop, &j->audit_defer, sync_now, j);
+	return e < 0 ? E_IO : 0;
+}
+
+void
+judge_deny(struct req *r, const char *email, int code, const char *why)
+{
+	r->j->n.denied++;
+	log_warn("denied", "app", r->host, "email", email ? email : "", "ip", r->client_ip, "code", log_num(code),
+	         "why", why, "request", r->rid, NULL);
+	judge_audit(r->j, r,
+	            &(struct audit_note){
+	                .kind = EVENT_ACCESS_DENIED, .actor = email, .subject = r->host, .code = code, .why = why});
+	reply_refuse(r, code);
+}
+
+#define INTENTS_MAX 256 /* judge makes one change at a time: more than one open intent is already a surprise */
+
+struct intents {
+	uint64_t seq[INTENTS_MAX];
+	size_t n;
+};
+
+static int
+collect(void *arg, const struct audit_record *rec)
+{
+	struct intents *in = arg;
+
+	if (in->n < INTENTS_MAX)
+		in->seq[in->n++] = rec->seq;
+	return 0;
+}
+
+/* Intents whose outcome a crash kept from the chain: the store knows whether they were committed. */
+static void
+settle(struct judge *j, uint64_t seq)
+{
+	struct store_doc d = {0};
+	json_t *doc = NULL;
+	bool done = false;
+
+	if (store_get(j->store, "meta", "change", &d, NULL) == 0 &&
+	    json_load_strict(d.json, strlen(d.json), 65536, &doc) == 0)
+		done = json_i64_or(doc, "intent", 0) >= (int64_t)seq;
+	json_decref(doc);
+	store_doc_release(&d);
+	judge_audit(j, NULL,
+	            &(struct audit_note){.kind = done ? EVENT_CHANGE_DONE : EVENT_CHANGE_FAILED,
+	                                 .actor = "edge",
+	                                 .intent = seq,
+	                                 .why = "settled at start"});
+}
+
+int
+judge_audit_open(struct judge *j, struct reason *why)
+{
+	struct intents open = {0};
+	int e = audit_open(j->audit_fd, 0, clock_wall_ms(), &j->audit, why);
+
+	if (e == 0)
+		e = audit_open_intents(j->audit_fd, collect, &open, why);
+	for (size_t i = 0; e == 0 && i < open.n; i++)
+		settle(j, open.seq[i]);
+	if (e == 0)
+		judge_audit(j, NULL,
+		            &(struct audit_note){.kind = EVENT_EDGE_START, .actor = "edge", .why = SALLYPORT_VERSION});
+	return e;
+}
+
+void
+judge_audit_close(struct judge *j)
+{
+	if (!j->audit)
+		return;
+	defer_cancel(&j->audit_defer);
+	judge_audit_now(j, NULL, &(struct audit_note){.kind = EVENT_EDGE_STOP, .actor = "edge"}, NULL);
+	defer_cancel(&j->audit_defer);
+	audit_close(j->audit);
+	j->audit = NULL;
+}

@@ -1,0 +1,171 @@
+/*
+ * A certificate. The story: whose token is this and for which application; is the session alive; does the policy still
+ * let them in; which name may they have; then the signer checks all of the evidence again by itself, builds, journals
+ * and signs.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/json.h"
+#include "core/log.h"
+#include "core/str.h"
+#include "edge/judge/login.h"
+#include "edge/judge/tunnel_link.h"
+#include "ssh/sshcert.h"
+
+#define SOURCES_MAX 64
+
+struct cert_ctx {
+	const char *email, *app, *domain;
+};
+
+static void
+refuse(struct req *r, const char *email, int code, const char *why)
+{
+	r->j->n.certs_refused++;
+	log_warn("cert_refused", "email", email ? email : "", "ip", r->client_ip, "code", log_num(code), "why", why,
+	         NULL);
+	judge_audit(r->j, r,
+	            &(struct audit_note){.kind = EVENT_CERT_REFUSED, .actor = email, .code = code, .why = why});
+	reply_refuse(r, code);
+}
+
+static void
+signed_(int err, const void *msg, void *arg)
+{
+	struct req *r = arg;
+	const struct cert_ctx *c = r->ctx;
+	const struct js_cert_is *m = msg;
+	int code = signer_code(err, m ? m->code : 0);
+	char expires[24], serial[24];
+
+	if (!code) {
+		const struct session *s = session_get(r->j, r->session);
+		if (!s || s->revoked_at)
+			code = SP_REVOKED; /* while the signer worked: what it made never leaves */
+	}
+	if (code) {
+		refuse(r, c->email, code, m && *m->why ? m->why : "no answer from the signer");
+		return;
+	}
+	time_format(m->valid_before, expires);
+	snprintf(serial, sizeof serial, "%llu", (unsigned long long)m->serial);
+	json_t *d = json_pack("{s:s, s:s, s:s, s:s, s:s}", "serial", serial, "key_id", m->key_id, "fingerprint",
+	                      m->fingerprint, "principal", m->principal, "expires_at", expires);
+	r->j->n.certs++;
+	judge_audit(
+	    r->j, r,
+	    &(struct audit_note){.kind = EVENT_CERT_ISSUED, .actor = c->email, .subject = m->principal, .details = d});
+	json_decref(d);
+	reply_json(r, 200,
+	           json_pack("{s:s, s:s, s:s}", "id", serial, "certificate", m->certificate, "expires_at", expires));
+}
+
+/* Where the certificate may be used from: nowhere special, a list, or wherever this tunnel's connectors say they are.
+ */
+static int
+sources(struct req *r, const struct app_view *a, const char *v[SOURCES_MAX], size_t *ret_n)
+{
+	struct map_iter it = {0};
+	size_t n = 0;
+
+	if (a->app->ssh.source_mode == SOURCE_LIST)
+		for (; n < a->app->ssh.source_address.n && n < SOURCES_MAX; n++)
+			v[n] = a->app->ssh.source_address.v[n];
+	while (a->app->ssh.source_mode == SOURCE_AUTO && a->tunnel && map_next(&r->j->links, &it)) {
+		const struct tunnel_link *l = it.value;
+		bool known = strcmp(l->tunnel, a->tunnel->id) || !*l->origin_ip;
+		for (size_t i = 0; !known && i < n; i++)
+			known = !strcmp(v[i], l->origin_ip);
+		if (!known && n < SOURCES_MAX)
+			v[n++] = l->origin_ip;
+	}
+	*ret_n = n;
+	return a->app->ssh.source_mode == SOURCE_AUTO && !n ? SP_TUNNEL_DOWN : 0;
+}
+
+/* One of the application's templates: the one asked for, else the first. "" lets the signer take the e-mail's prefix.
+ */
+static int
+principal(const struct app *a, const char *asked, const char **ret_name)
+{
+	for (size_t i = 0; i < a->ssh.usernames.n; i++) {
+		const char *name = !strcmp(a->ssh.usernames.v[i], "{email_prefix}") ? "" : a->ssh.usernames.v[i];
+		if (!*asked || !strcmp(asked, name)) {
+			*ret_name = name;
+			return 0;
+		}
+	}
+	*ret_name = "";
+	return *asked ? SP_PRINCIPAL : 0;
+}
+
+static void
+sign_for(struct req *r, struct session *s, const struct app_view *a, const char *jwt, const char *key,
+         const char *asked)
+{
+	const char *from[SOURCES_MAX], *name;
+	size_t nfrom;
+	struct cert_ctx *c = arena_alloc(&r->arena, sizeof *c);
+	int code = c ? principal(a->app, asked, &name) : SP_INTERNAL;
+
+	if (!code)
+		code = sources(r, a, from, &nfrom);
+	if (code) {
+		refuse(r, s->email, code,
+		       code == SP_PRINCIPAL ? "name is not among the application's usernames"
+		                            : "no connector has said where it is");
+		return;
+	}
+	*c = (struct cert_ctx){req_fmt(r, "%s", s->email), a->app->id, a->app->domain};
+	r->ctx = c;
+	struct js_cert_sign m = {.app_token = jwt,
+	                         .aud = a->app->aud,
+	                         .public_key = key,
+	                         .principal = name,
+	                         .ttl = a->app->ssh.certificate_ttl_ms / 1000,
+	                         .extensions = {(const char **)a->app->ssh.extensions.v, a->app->ssh.extensions.n},
+	                         .source_address = {from, nfrom}};
+	signer_ask(r->j, &js_cert_sign_def, &m, &js_cert_is_def, signed_, r);
+}
+
+void
+cert_issue(struct req *r)
+{
+	struct token t = {0};
+	struct session *s = NULL;
+	struct reason why = {0};
+	struct policy_verdict v = {0};
+	json_t *body = NULL;
+	const char *jwt, *key;
+	char aud[65];
+
+	if (req_json(r, &body) < 0 || json_get_str(body, "jwt", &jwt) < 0 ||
+	    json_get_str(body, "public_key", &key) < 0) {
+		json_decref(body);
+		refuse(r, NULL, SP_BAD_REQUEST, "body is not {public_key, jwt, issuer}");
+		return;
+	}
+	jwt = req_fmt(r, "%s", jwt);
+	key = req_fmt(r, "%s", key);
+	const char *asked = req_fmt(r, "%s", json_str_or(body, "principal", ""));
+	json_decref(body);
+	token_claimed_aud(jwt, aud);
+	const struct app_view *a = *aud ? snapshot_app_by_aud(r->snap, aud) : NULL;
+	int code = a ? session_of_app(r->j, jwt, a, &t, &s, &why) : SP_TOKEN;
+	if (code) {
+		refuse(r, NULL, code, a ? why.text : "token of no application here");
+		return;
+	}
+	token_release(&t);
+	r->app = a;
+	str_copy(r->session, sizeof r->session, s->id);
+	snapshot_verdict(r->snap, a, s, r->client_ip, &v);
+	if (!policy_passes(&v)) {
+		policy_verdict_reason(a->policy, &v, &why);
+		refuse(r, s->email, v.code ? v.code : SP_POLICY_DENY, why.text);
+		return;
+	}
+	sign_for(r, s, a, jwt, key, asked);
+}

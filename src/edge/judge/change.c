@@ -1,0 +1,203 @@
+#include "edge/judge/change.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/log.h"
+#include "core/str.h"
+#include "crypto/random.h"
+
+void
+uuid_new(char out[static 37])
+{
+	uint8_t u[16];
+	random_bytes(u, sizeof u);
+	uuid_v4_bits(u);
+	uuid_format(u, out);
+}
+
+int
+change_begin(struct change *c, struct req *r)
+{
+	*c = (struct change){.j = r->j, .r = r, .list = json_array()};
+	int e = c->list ? store_begin(r->j->store, &c->why) : E_NOMEM;
+	c->open = e == 0;
+	return e;
+}
+
+/* What two documents of a kind must not share. A deleted tunnel gives its name free. */
+static size_t
+keys_of(const char *kind, const json_t *doc, struct store_key keys[4])
+{
+	size_t n = 0;
+	const char *name = json_str_or(doc, "name", NULL), *domain = json_str_or(doc, "domain", NULL);
+	bool app = !strcmp(kind, "app"), deleted = json_object_get(doc, "deleted_at") != NULL;
+
+	if (name)
+		keys[n++] = (struct store_key){deleted ? "old_name" : "name", name, !app && !deleted};
+	if (app && domain)
+		keys[n++] = (struct store_key){"domain", domain, true};
+	return n;
+}
+
+int
+change_put(struct change *c, const char *kind, const char *id, int64_t expected, json_t *doc)
+{
+	struct store_key keys[4];
+	char *text = doc ? json_dump_str(doc) : NULL;
+	size_t n = doc ? keys_of(kind, doc, keys) : 0;
+	int e = text ? store_put(c->j->store, kind, id, expected, text, keys, n, NULL, &c->why) : E_NOMEM;
+
+	free(text);
+	json_decref(doc);
+	return e;
+}
+
+int
+change_delete(struct change *c, const char *kind, const char *id)
+{
+	return store_delete(c->j->store, kind, id, STORE_ANY, &c->why);
+}
+
+void
+change_note(struct change *c, const char *kind, const char *name, const char *action, json_t *fields)
+{
+	json_t *o = json_pack("{s:s, s:s, s:s}", "kind", kind, "name", name, "action", action);
+	if (o && fields)
+		json_object_set(o, "fields", fields);
+	json_decref(fields);
+	json_array_append_new(c->list, o);
+}
+
+static int
+remember_intent(struct change *c, uint64_t seq)
+{
+	char text[64];
+	snprintf(text, sizeof text, "{\"intent\":%llu}", (unsigned long long)seq);
+	return store_put(c->j->store, "meta", "change", STORE_ANY, text, NULL, 0, NULL, &c->why);
+}
+
+/* err's pointer speaks of the candidate's arrays; apply wants to know which of its own objects that was. */
+static void
+name_culprit(struct change *c, struct snapshot *s)
+{
+	unsigned long n;
+
+	if (s && sscanf(c->err.pointer, "/apps/%lu", &n) == 1 && n < s->napps)
+		c->apps_of_pointer = str_dup(s->apps[n]->id);
+	else if (s && sscanf(c->err.pointer, "/groups/%lu", &n) == 1 && n < s->ngroups)
+		c->apps_of_pointer = str_dup(s->groups[n]->id);
+}
+
+/* A connector takes a configuration only under a higher version than its last (facts/cloudflared-wire.md a.9). */
+static int
+versions_raise(struct change *c, const struct snapshot *s, bool *ret_any)
+{
+	int e = 0;
+
+	*ret_any = false;
+	for (size_t i = 0; e == 0 && i < s->ntunnels; i++) {
+		const struct tunnel *t = s->tunnels[i], *was = snapshot_tunnel(c->j->snap, t->id);
+		if (t->deleted_at)
+			continue;
+		json_t *now = snapshot_tunnel_config(s, t),
+		       *before = was ? snapshot_tunnel_config(c->j->snap, was) : NULL;
+		if (now && (!before || !json_equal(now, before))) {
+			json_t *doc = tunnel_to_json(t, MODEL_STORE);
+			json_object_set_new(doc, "config_version", json_integer(t->config_version + 1));
+			e = change_put(c, "tunnel", t->id, s->tunnel_versions[i], doc);
+			*ret_any = true;
+		}
+		json_decref(now);
+		json_decref(before);
+	}
+	return e;
+}
+
+int
+change_check(struct change *c, struct snapshot **ret_s)
+{
+	struct snapshot *s = NULL, *loose = NULL;
+	bool raised = false;
+	int e = snapshot_build(c->j, false, &s, &c->err);
+
+	if (e == 0)
+		e = versions_raise(c, s, &raised);
+	if (e == 0 && raised) {
+		snapshot_drop(s);
+		s = NULL;
+		e = snapshot_build(c->j, false, &s, &c->err);
+	}
+	if (e == 0) {
+		*ret_s = s;
+		return 0;
+	}
+	snapshot_drop(s);
+	if (e == E_FORMAT && snapshot_build(c->j, true, &loose, &(struct model_error){0}) == 0)
+		name_culprit(c, loose);
+	snapshot_drop(loose);
+	return e;
+}
+
+int
+change_commit(struct change *c)
+{
+	struct judge *j = c->j;
+	struct snapshot *s = NULL;
+	uint64_t seq = 0;
+	json_t *details = NULL;
+	int e = change_check(c, &s);
+
+	if (e < 0)
+		return e;
+	details = json_pack("{s:O}", "changes", c->list);
+	if ((e = judge_audit_now(j, c->r, &(struct audit_note){.kind = EVENT_CHANGE_INTENT, .details = details},
+	                         &seq)) < 0)
+		goto out;
+	if ((e = remember_intent(c, seq)) == 0)
+		e = store_commit(j->store, &c->why);
+	else
+		store_rollback(j->store);
+	c->open = false;
+	judge_audit(j, c->r,
+	            &(struct audit_note){
+	                .kind = e ? EVENT_CHANGE_FAILED : EVENT_CHANGE_DONE, .intent = seq, .why = c->why.text});
+	if (e == 0) {
+		snapshot_swap(j, s);
+		s = NULL;
+	}
+out:
+	json_decref(details);
+	snapshot_drop(s);
+	return e;
+}
+
+void
+change_abort(struct change *c)
+{
+	if (c->open)
+		store_rollback(c->j->store);
+	c->open = false;
+	json_decref(c->list);
+	free(c->apps_of_pointer);
+	c->list = NULL;
+	c->apps_of_pointer = NULL;
+}
+
+void
+change_refuse(struct change *c, int e)
+{
+	struct req *r = c->r;
+	const char *why = req_fmt(r, "%s", e == E_FORMAT ? c->err.text : c->why.text),
+	           *at = req_fmt(r, "%s", c->err.pointer);
+	int code = c->code                           ? c->code
+	           : e == E_CONFLICT || e == E_EXIST ? SP_CONFLICT
+	           : e == E_NOENT                    ? SP_NOT_FOUND
+	           : e == E_FORMAT                   ? SP_APPLY
+	                                             : SP_INTERNAL;
+
+	change_abort(c);
+	if (code == SP_INTERNAL)
+		log_error("change", "why", why, "error", err_str(e), NULL);
+	reply_refuse_at(r, code, code == SP_INTERNAL ? "" : why, *at ? at : NULL);
+}

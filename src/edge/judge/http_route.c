@@ -1,0 +1,209 @@
+#include <string.h>
+#include <strings.h>
+
+#include "core/str.h"
+#include "edge/judge/admin_auth.h"
+#include "edge/judge/api.h"
+#include "edge/judge/http.h"
+#include "edge/judge/judge.h"
+#include "edge/judge/login.h"
+#include "edge/judge/page.h"
+#include "edge/judge/snapshot.h"
+
+#define A "/cdn-cgi/access/"
+#define ACCOUNT "/client/v4/accounts/:account/"
+#define APPS ACCOUNT "access/apps"
+#define TUNNELS ACCOUNT "cfd_tunnel"
+#define OURS ACCOUNT "sallyport/"
+#define BOTH (ROUTE_TEAM | ROUTE_APP)
+#define R (ROUTE_TEAM | ROUTE_READ)
+#define W (ROUTE_TEAM | ROUTE_WRITE)
+
+static const struct http_route routes[] = {
+    /* signing in */
+    {"GET", A "login/:host", ROUTE_TEAM, login_get},
+    {"POST", A "login/:host", ROUTE_TEAM | ROUTE_FORM, login_post},
+    {"GET", A "callback", ROUTE_TEAM, login_callback},
+    {"GET", A "authorized", ROUTE_APP, authorized_get},
+    {"GET", A "cli", ROUTE_APP, cli_app_get},
+    {"GET", A "cli", ROUTE_TEAM, cli_get},
+    {"POST", A "cli", ROUTE_TEAM | ROUTE_FORM, cli_post},
+    {"GET", A "transfer/:key", ROUTE_TEAM, transfer_get},
+    {"POST", A "cert_sign", ROUTE_TEAM | ROUTE_JSON, cert_issue},
+    {"GET", A "logout", BOTH, logout_get},
+    {"GET", A "get-identity", BOTH | ROUTE_JSON, identity_get},
+    {"GET", A "certs", BOTH | ROUTE_JSON, certs_get},
+    {"GET", A "style.css", BOTH, style_get},
+    {"GET", A "setup/:code", ROUTE_TEAM, setup_get},
+    {"POST", A "setup/:code", ROUTE_TEAM | ROUTE_FORM, setup_post},
+    {"GET", "/", ROUTE_TEAM, launcher_get},
+    /* API: objects */
+    {"GET", "/client/v4/user/tokens/verify", R, api_token_verify},
+    {"GET", APPS, R, api_apps_list},
+    {"POST", APPS, W, api_apps_create},
+    {"GET", APPS "/ca", R, api_ca_list},
+    {"GET", APPS "/:id", R, api_apps_get},
+    {"PUT", APPS "/:id", W, api_apps_update},
+    {"DELETE", APPS "/:id", W, api_apps_delete},
+    {"POST", APPS "/:id/revoke_tokens", W, api_apps_revoke},
+    {"GET", APPS "/:id/policies", R, api_policies_list},
+    {"POST", APPS "/:id/policies", W, api_policies_create},
+    {"GET", APPS "/:id/policies/:policy", R, api_policies_get},
+    {"PUT", APPS "/:id/policies/:policy", W, api_policies_update},
+    {"DELETE", APPS "/:id/policies/:policy", W, api_policies_delete},
+    {"GET", APPS "/:id/ca", R, api_ca_get},
+    {"POST", APPS "/:id/ca", W, api_ca_create},
+    {"DELETE", APPS "/:id/ca", W, api_ca_delete},
+    {"GET", ACCOUNT "access/groups", R, api_groups_list},
+    {"POST", ACCOUNT "access/groups", W, api_groups_create},
+    {"GET", ACCOUNT "access/groups/:id", R, api_groups_get},
+    {"PUT", ACCOUNT "access/groups/:id", W, api_groups_update},
+    {"DELETE", ACCOUNT "access/groups/:id", W, api_groups_delete},
+    {"GET", ACCOUNT "access/identity_providers", R, api_idps_list},
+    {"POST", ACCOUNT "access/identity_providers", W, api_idps_create},
+    {"GET", ACCOUNT "access/identity_providers/:id", R, api_idps_get},
+    {"PUT", ACCOUNT "access/identity_providers/:id", W, api_idps_update},
+    {"DELETE", ACCOUNT "access/identity_providers/:id", W, api_idps_delete},
+    {"GET", ACCOUNT "access/users", R, api_users_list},
+    {"POST", ACCOUNT "access/organizations/revoke_user", W, api_users_revoke},
+    {"GET", ACCOUNT "access/logs/access_requests", R, api_access_log},
+    /* API: tunnels */
+    {"GET", TUNNELS, R, api_tunnels_list},
+    {"POST", TUNNELS, W, api_tunnels_create},
+    {"GET", TUNNELS "/:id", R, api_tunnels_get},
+    {"PATCH", TUNNELS "/:id", W, api_tunnels_update},
+    {"DELETE", TUNNELS "/:id", W, api_tunnels_delete},
+    {"GET", TUNNELS "/:id/connections", R, api_tunnels_connections},
+    {"DELETE", TUNNELS "/:id/connections", W, api_tunnels_cleanup},
+    {"GET", TUNNELS "/:id/token", W, api_tunnels_token},
+    {"GET", TUNNELS "/:id/configurations", R, api_tunnels_config_get},
+    {"PUT", TUNNELS "/:id/configurations", W, api_tunnels_config_put},
+    {"PUT", "/client/v4/zones/:zone/tunnels/:id/routes", W, api_routes_put},
+    {"GET", OURS "routes", R, api_routes_list},
+    /* API: ours */
+    {"POST", OURS "apply", W, api_apply},
+    {"GET", OURS "explain", R, api_explain},
+    {"GET", OURS "principals", R, api_principals_list},
+    {"POST", OURS "principals", W, api_principals_bind},
+    {"DELETE", OURS "principals/:name", W, api_principals_release},
+    {"GET", OURS "sessions", R, api_sessions_list},
+    {"DELETE", OURS "sessions/:id", W, api_sessions_revoke},
+    {"GET", OURS "audit", R, api_audit},
+    {"POST", OURS "users/:email/disable", W, api_users_disable},
+    {"POST", OURS "users/:email/enable", W, api_users_enable},
+    {"GET", OURS "status", R, api_status},
+};
+
+bool
+route_match(const char *pattern, const char *path, struct slice seg[ROUTE_SEGS], size_t *ret_n)
+{
+	size_t n = 0;
+
+	while (*pattern && *path) {
+		if (*pattern != ':') {
+			if (*pattern++ != *path++)
+				return false;
+			continue;
+		}
+		size_t len = strcspn(path, "/");
+		if (!len || n == ROUTE_SEGS)
+			return false;
+		seg[n++] = (struct slice){(const uint8_t *)path, len};
+		path += len;
+		pattern += strcspn(pattern, "/");
+	}
+	if (*pattern || *path)
+		return false;
+	*ret_n = n;
+	return true;
+}
+
+/* Captures are percent-decoded once, here; "%2f" becomes a character of the name and never a separator. */
+static int
+take_segments(struct req *r, const struct slice seg[ROUTE_SEGS], size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct buf b;
+		buf_init(&b, 8192);
+		int e = url_unescape(&b, (const char *)seg[i].p, seg[i].n, false);
+		if (e == 0 && !(r->seg[i] = arena_strn(&r->arena, buf_ptr(&b), buf_len(&b))))
+			e = E_NOMEM;
+		buf_release(&b);
+		if (e < 0)
+			return e;
+	}
+	return 0;
+}
+
+static const struct http_route *
+find(struct req *r, unsigned host_kind, bool *ret_other_method)
+{
+	const char *method = r->head ? "GET" : r->method;
+	struct slice seg[ROUTE_SEGS];
+	size_t n;
+
+	*ret_other_method = false;
+	for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
+		const struct http_route *t = &routes[i];
+		if (!(t->flags & host_kind) || !route_match(t->path, r->path, seg, &n))
+			continue;
+		if (strcmp(t->method, method)) {
+			*ret_other_method = true;
+			continue;
+		}
+		return take_segments(r, seg, n) == 0 ? t : NULL;
+	}
+	return NULL;
+}
+
+static bool
+origin_is_ours(struct req *r)
+{
+	const char *o = req_header(r, "origin");
+	return !o || !strcmp(o, req_origin_of(r, r->host));
+}
+
+static void
+run(struct req *r, const struct http_route *t)
+{
+	r->json = (t->flags & ROUTE_JSON) != 0;
+	r->envelope = (t->flags & ROUTE_API) != 0;
+	if (query_parse(r->query_text, strlen(r->query_text), &r->query) < 0) {
+		reply_refuse(r, SP_BAD_REQUEST);
+		return;
+	}
+	if (t->flags & ROUTE_FORM) {
+		r->form_ok = query_parse((const char *)r->body.p, r->body.n, &r->form) == 0;
+		if (!r->form_ok || !origin_is_ours(r)) {
+			reply_refuse(r, r->form_ok ? SP_LOGIN_STATE : SP_BAD_REQUEST);
+			return;
+		}
+	}
+	if (r->envelope && !admin_auth(r, (t->flags & ROUTE_WRITE) ? "write" : "read"))
+		return;
+	t->handler(r);
+}
+
+void
+route_dispatch(struct req *r)
+{
+	struct judge *j = r->j;
+	bool team = !strcmp(r->host, j->team_host), other_method;
+
+	if (!team && !(r->app = snapshot_app_by_host(r->snap, r->host, r->path))) {
+		judge_deny(r, NULL, SP_UNKNOWN_HOST, "no application of that host name");
+		return;
+	}
+	const struct http_route *t = find(r, team ? ROUTE_TEAM : ROUTE_APP, &other_method);
+	if (t) {
+		run(r, t);
+		return;
+	}
+	r->envelope = str_starts(r->path, "/client/v4/");
+	if (other_method)
+		reply_refuse(r, SP_METHOD);
+	else if (team || str_starts(r->path, "/cdn-cgi/"))
+		reply_refuse(r, SP_NOT_FOUND);
+	else
+		app_request(r);
+}

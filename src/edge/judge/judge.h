@@ -1,0 +1,118 @@
+/*
+ * judge: the brain's state: who is signed in, what may be reached, what is live. One thread, one loop, no socket.
+ *
+ * Everything hangs off one struct judge, made by main. Hot paths (a page, a WebSocket, a certificate, a registration)
+ * read memory only; the store is touched by sign-ins, administration and revocation.
+ */
+#ifndef JUDGE_JUDGE_H
+#define JUDGE_JUDGE_H
+
+#include "core/map.h"
+#include "core/secret.h"
+#include "edge/judge/records.h"
+#include "identity/jwks.h"
+#include "identity/oidc.h"
+#include "io/ipc.h"
+#include "io/loop.h"
+#include "msg/front_judge.h"
+#include "msg/parent_role.h"
+
+#define JUDGE_FRONTS_MAX 64
+#define SIGNER_MS 10000 /* a request to the signer; rsa and argon2id are slow */
+#define FETCH_MS 15000
+#define CF_SESSION_TTL 14400
+
+struct req;
+struct snapshot;
+
+struct front {
+	struct judge *j;
+	struct ipc *ipc;
+	unsigned index, generation; /* of the channel: an answer for an older one goes nowhere */
+	int waiting_fd;             /* channel that opens once the signer's keys are here; -1 = none */
+	struct list reqs;
+};
+
+/* An audit record waits here for its fsync; see audit_glue.c. */
+struct judge {
+	struct loop *loop;
+	struct ipc *signer, *fetch;
+	struct front front[JUDGE_FRONTS_MAX];
+	/* pr_start */
+	char team_host[254], issuer[301], account[33], zone[33], location[33], admin_email[255], store_where[1025],
+	    local_idp[37];
+	uint32_t team_port;
+	bool running, keys_there;
+	uint64_t ticks;
+	int state_fd, audit_fd;
+	struct role_seen {
+		bool up;
+		uint32_t restarts;
+	} roles[ROLE_N];
+
+	struct store *store;
+	struct audit_chain *audit;
+	struct loop_defer audit_defer;
+	struct list followers; /* requests that wait for audit records (api_audit.c) */
+
+	struct snapshot *snap;
+	uint64_t epoch;
+	struct jwks jwks; /* the signer's token keys */
+	char *jwks_text;
+	struct loop_timer jwks_timer, tick;
+
+	struct map sessions;   /* id -> struct session */
+	struct map persons;    /* id -> struct person */
+	struct map by_email;   /* e-mail -> struct person that bars it (disabled) */
+	struct map tickets;    /* ticket, 16 hex -> struct ticket */
+	struct map links;      /* link, 16 hex -> struct tunnel_link */
+	struct map tunnels;    /* tunnel id -> struct tunnel_live */
+	struct map logins;     /* state -> struct login */
+	struct list login_age; /* oldest first */
+	struct map codes;      /* one-time code -> struct login_code_entry */
+	struct list code_age;
+	struct map transfers; /* key -> struct transfer */
+	struct list transfer_age;
+	struct map discoveries; /* provider id -> struct discovery */
+	uint8_t csrf_key[32];
+	size_t nreqs;
+	struct judge_counters {
+		uint64_t requests, logins, logins_refused, allowed, denied, certs, certs_refused, relays, cuts,
+		    bytes_up, bytes_down;
+	} n;
+};
+
+/* --- main.c */
+void judge_random_hex(char *out, size_t bytes); /* 2 * bytes + 1 */
+int64_t judge_now(void);                        /* wall seconds */
+void judge_open_fronts(struct judge *j);        /* once tokens can be verified */
+
+/* --- audit_glue.c. Fields that are NULL are taken from the request when there is one. */
+struct audit_note {
+	enum event_kind kind;
+	const char *actor, *subject, *app, *domain, *session, *ip;
+	int code;
+	const char *why;
+	uint64_t intent;
+	const json_t *details;
+};
+/* Appended at once, on disk at the end of the loop's round. */
+void judge_audit(struct judge *j, const struct req *r, const struct audit_note *n);
+/* On disk before it returns. E_IO: the chain takes no more records, so nothing may be changed either. */
+int judge_audit_now(struct judge *j, const struct req *r, const struct audit_note *n, uint64_t *ret_seq);
+/* The usual end of a refused request: audited as access_denied, then answered. */
+void judge_deny(struct req *r, const char *email, int code, const char *why);
+int judge_audit_open(struct judge *j, struct reason *why);
+void judge_audit_close(struct judge *j);
+
+/* --- signer.c */
+/* As ipc_request to the signer; when it is down fn is called with E_CLOSED before this returns. */
+void signer_ask(struct judge *j, const struct msg_def *d, const void *m, const struct msg_def *reply, ipc_reply_fn *fn,
+                void *arg);
+void fetch_ask(struct judge *j, const struct msg_def *d, const void *m, const struct msg_def *reply, ipc_reply_fn *fn,
+               void *arg);
+void signer_keys_load(struct judge *j); /* js_jwks, again until it answers */
+/* Code of a reply or of its absence: 0 = done. */
+int signer_code(int err, uint32_t code);
+
+#endif

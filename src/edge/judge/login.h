@@ -1,0 +1,95 @@
+/*
+ * login: from "who are you" to a token, in the browser and for a waiting client.
+ *
+ * Where a sign-in leads is a struct login_dest; it travels in the login URL's query, and through an OIDC provider in a
+ * one-time row that is bound to the browser's CF_Session cookie. Codes, rows and transfers are taken exactly once. May
+ * block: at sign-in, on the store.
+ */
+#ifndef JUDGE_LOGIN_H
+#define JUDGE_LOGIN_H
+
+#include "edge/judge/http.h"
+#include "edge/judge/judge.h"
+#include "edge/judge/session.h"
+
+/* Bounds against a flood of sign-ins that nobody finishes: beyond them the oldest goes. */
+#define LOGINS_MAX 10000u
+#define CODES_MAX 10000u
+#define TRANSFERS_MAX 10000u
+#define LOGIN_SEC 600
+#define CODE_SEC 60
+#define TRANSFER_SEC 900
+#define TRANSFER_HOLD_SEC 55
+#define CHOICES_MAX 50
+
+struct login_dest {
+	char host[254];      /* application, or the team host */
+	char redirect[2049]; /* a path that is safe to go to */
+	char state[65];      /* SHA-256 of the application's CF_AppSession cookie, hex; "" = none */
+	char cnf[65];        /* the client's key, when one waits */
+	bool team;           /* come back to redirect on the team host */
+};
+
+/* --- login_start.c */
+void login_get(struct req *r);
+/* 0 or an sp_code; *ret_a NULL for the team host. */
+int login_dest_parse(struct req *r, struct login_dest *ret_d, const struct app_view **ret_a);
+const char *login_link(struct req *r, const struct login_dest *d,
+                       const char *idp); /* path and query on the team host */
+size_t login_choices(struct req *r, const struct app_view *a, const struct idp *v[CHOICES_MAX]);
+/* The session of the team host's cookie, if it is alive and may still be used for a. Borrowed; token text in *ret_org.
+ */
+struct session *login_session(struct req *r, const struct app_view *a, const char **ret_org);
+/* Somebody is signed in: verdict, application token, back to where they came from. */
+void login_continue(struct req *r, struct session *s, const char *org_token, const struct login_dest *d);
+/* Asks the signer for an application token; then(r, code, token): code 0 or an sp_code. */
+void login_app_token(struct req *r, struct session *s, const char *org_token, const struct app_view *a, const char *cnf,
+                     const struct policy_verdict *v, void (*then)(struct req *r, int code, const char *token));
+/* The signer vouched for somebody: session, cookies, on to login_continue. */
+void login_vouched(struct req *r, const struct js_login_done *m, const char *session, const struct idp *idp,
+                   const struct login_dest *d);
+void login_refused(struct req *r, const char *email, const struct idp *idp, const struct login_dest *d, int code,
+                   const char *why);
+/* Application's 302 to the login page. */
+void login_redirect(struct req *r);
+
+/* --- csrf.c */
+const char *csrf_cookie(struct req *r); /* CF_Session, made and set when absent */
+const char *csrf_token(struct req *r, const char *cookie, const char *purpose); /* for a hidden field */
+bool csrf_ok(struct req *r, const char *purpose, const char *given);            /* against the cookie that came */
+
+/* --- login_local.c, login_oidc.c, login_cli.c, authorized.c, logout.c, setup.c */
+void login_post(struct req *r);
+void login_local_page(struct req *r, const struct login_dest *d, const struct idp *idp, unsigned status,
+                      const char *failed);
+void login_oidc_start(struct req *r, const struct login_dest *d, const struct idp *idp);
+void login_callback(struct req *r);
+void login_rows_release(struct judge *j);
+void discovery_drop(void *p);
+void cli_app_get(struct req *r);
+void cli_get(struct req *r);
+void cli_post(struct req *r);
+void authorized_get(struct req *r);
+int code_new(struct judge *j, const char *host, const char *token, int64_t exp, const char **ret_code);
+void logout_get(struct req *r);
+void identity_get(struct req *r);
+void certs_get(struct req *r);
+void setup_get(struct req *r);
+void setup_post(struct req *r);
+
+/* --- transfer.c */
+void transfer_get(struct req *r);
+int transfer_key_check(const char *key, uint8_t ret_pub[32]); /* b64url of 32 bytes */
+/* Seals for the waiting client; the object is read, not taken. */
+int transfer_fill(struct judge *j, const char *key, const json_t *what);
+void transfer_refuse(struct judge *j, const char *key, int code, const char *text);
+/* The waiting client of a sign-in that was meant for one; "" when there is none. */
+void login_dest_transfer(const struct login_dest *d, char ret_key[static 65]);
+void login_sweep(struct judge *j); /* every second: what is too old goes, what waited long enough is answered */
+
+/* --- app_request.c, ws_admit.c, cert_issue.c */
+void app_request(struct req *r);
+void ws_admit(struct req *r, struct session *s, const char *token);
+void cert_issue(struct req *r);
+
+#endif

@@ -1,0 +1,410 @@
+/*
+ * Signing in at an OIDC provider: code flow with PKCE. judge builds the redirect and carries the code; fetch exchanges
+ * it, the signer verifies the ID token. State is a one-time row bound to the browser's CF_Session cookie.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/log.h"
+#include "core/str.h"
+#include "crypto/hash.h"
+#include "crypto/random.h"
+#include "edge/judge/login.h"
+#include "identity/oidc.h"
+#include "msg/fetch.h"
+
+#define DISCOVERY_SEC 600
+
+struct login {
+	struct list age;
+	char state[33], salt[33], verifier[PKCE_TEXT], session[33];
+	uint8_t cookie[SHA256_LEN];
+	char idp[37];
+	struct login_dest d;
+	int64_t expires;
+};
+
+struct discovery {
+	struct oidc_provider p;
+	char *issuer;
+	int64_t until;
+};
+
+/* What one request of the flow carries from step to step; in the request's arena. */
+struct oidc_ctx {
+	struct login_dest d;
+	struct login *row; /* callback: taken from the table, owned */
+	const struct idp *idp;
+	const char *code;
+	char *id_token, *access_token;
+	struct buf userinfo;
+	bool keys_tried, userinfo_tried;
+	void (*found)(struct req *r, const struct discovery *d);
+};
+
+void
+discovery_drop(void *p)
+{
+	struct discovery *d = p;
+	oidc_provider_release(&d->p);
+	free(d->issuer);
+	free(d);
+}
+
+static void
+row_free(struct login *l)
+{
+	if (!l)
+		return;
+	mem_wipe(l, sizeof *l);
+	free(l);
+}
+
+void
+login_rows_release(struct judge *j)
+{
+	list_foreach (it, &j->login_age) {
+		struct login *l = list_entry(it, struct login, age);
+		map_take(&j->logins, l->state);
+		list_remove(&l->age);
+		row_free(l);
+	}
+}
+
+static void
+rows_expire(struct judge *j)
+{
+	int64_t now = judge_now();
+
+	while (!list_empty(&j->login_age)) {
+		struct login *l = list_entry(j->login_age.next, struct login, age);
+		if (now < l->expires && map_len(&j->logins) < LOGINS_MAX)
+			return;
+		map_take(&j->logins, l->state);
+		list_remove(&l->age);
+		row_free(l);
+	}
+}
+
+/* --- discovery --------------------------------------------------------------------------------------------------- */
+
+/* Of an okta or google provider the issuer follows from its type: the record says it. */
+static char *
+issuer_of(const struct idp *idp)
+{
+	struct buf b;
+	json_t *j = NULL;
+	char *out = NULL;
+
+	buf_init_secret(&b, 65536);
+	if (idp_provider_record(idp, &b) == 0 && json_load_strict(buf_ptr(&b), buf_len(&b), 65536, &j) == 0)
+		out = str_dup(json_str_or(j, "issuer", ""));
+	json_decref(j);
+	buf_release(&b);
+	return out;
+}
+
+static void
+discovered(int err, const void *msg, void *arg)
+{
+	struct req *r = arg;
+	struct oidc_ctx *c = r->ctx;
+	const struct jh_fetched *m = msg;
+	struct reason why = {0};
+	struct discovery *d = calloc(1, sizeof *d);
+	int e = err ? err : m->code ? E_IO : E_NOMEM;
+
+	if (d && !err && !m->code && (d->issuer = issuer_of(c->idp)))
+		e = oidc_discovery_parse(m->body, strlen(m->body), d->issuer, &d->p, &why);
+	if (e == 0) {
+		d->until = judge_now() + DISCOVERY_SEC;
+		e = map_set(&r->j->discoveries, c->idp->id, d);
+	}
+	if (e < 0) {
+		if (d)
+			discovery_drop(d);
+		login_refused(r, NULL, c->idp, &c->d, SP_LOGIN_PROVIDER,
+		              why.text[0] ? why.text
+		              : m         ? m->why
+		                          : "no discovery document");
+		return;
+	}
+	c->found(r, d);
+}
+
+static void
+discover(struct req *r, void (*found)(struct req *, const struct discovery *))
+{
+	struct oidc_ctx *c = r->ctx;
+	const struct discovery *d = map_get(&r->j->discoveries, c->idp->id);
+
+	c->found = found;
+	if (d && judge_now() < d->until) {
+		found(r, d);
+		return;
+	}
+	struct jh_fetch m = {.kind = FETCH_DISCOVERY, .provider = c->idp->id};
+	fetch_ask(r->j, &jh_fetch_def, &m, &jh_fetched_def, discovered, r);
+}
+
+/* --- to the provider ---------------------------------------------------------------------------------------------- */
+
+static const char *
+redirect_uri(struct req *r)
+{
+	return req_fmt(r, "%s/cdn-cgi/access/callback", r->j->issuer);
+}
+
+static struct login *
+row_new(struct req *r, const struct oidc_ctx *c)
+{
+	struct login *l = calloc(1, sizeof *l);
+	uint8_t seed[32];
+	const char *cookie = csrf_cookie(r);
+
+	if (!l)
+		return NULL;
+	random_bytes(seed, sizeof seed);
+	pkce_verifier(seed, l->verifier);
+	mem_wipe(seed, sizeof seed);
+	judge_random_hex(l->state, 16);
+	judge_random_hex(l->salt, 16);
+	session_new_id(l->session);
+	sha256(cookie, strlen(cookie), l->cookie);
+	str_copy(l->idp, sizeof l->idp, c->idp->id);
+	l->d = c->d;
+	l->expires = judge_now() + LOGIN_SEC;
+	rows_expire(r->j);
+	if (map_put(&r->j->logins, l->state, l) < 0) {
+		row_free(l);
+		return NULL;
+	}
+	list_push(&r->j->login_age, &l->age);
+	return l;
+}
+
+static const char *
+scopes_of(struct req *r, const struct idp *idp)
+{
+	const char *s = "openid email profile";
+
+	for (size_t i = 0; i < idp->config.scopes.n; i++)
+		s = i ? req_fmt(r, "%s %s", s, idp->config.scopes.v[i]) : idp->config.scopes.v[i];
+	return s;
+}
+
+static void
+send_there(struct req *r, const struct discovery *d)
+{
+	struct oidc_ctx *c = r->ctx;
+	struct login *l = row_new(r, c);
+	char nonce[PKCE_TEXT], challenge[PKCE_TEXT];
+	struct buf url;
+
+	if (!l) {
+		reply_refuse(r, SP_BUSY);
+		return;
+	}
+	login_nonce(l->salt, c->d.cnf, nonce);
+	pkce_challenge(l->verifier, challenge);
+	struct oidc_request q = {.authorization = d->p.authorization,
+	                         .client_id = c->idp->config.client_id,
+	                         .redirect_uri = redirect_uri(r),
+	                         .scopes = scopes_of(r, c->idp),
+	                         .state = l->state,
+	                         .nonce = nonce,
+	                         .challenge = challenge,
+	                         .prompt = c->idp->config.prompt};
+	buf_init(&url, 16384);
+	if (q.client_id && oidc_request_url(&q, &url) == 0 && buf_cstr(&url))
+		reply_redirect(r, req_fmt(r, "%s", buf_cstr(&url)));
+	else
+		reply_refuse(r, SP_LOGIN_PROVIDER);
+	buf_release(&url);
+}
+
+void
+login_oidc_start(struct req *r, const struct login_dest *d, const struct idp *idp)
+{
+	struct oidc_ctx *c = arena_alloc(&r->arena, sizeof *c);
+
+	if (!c) {
+		reply_refuse(r, SP_INTERNAL);
+		return;
+	}
+	c->d = *d;
+	c->idp = idp;
+	r->ctx = c;
+	discover(r, send_there);
+}
+
+/* --- and back ----------------------------------------------------------------------------------------------------- */
+
+static void
+callback_end(struct req *r)
+{
+	struct oidc_ctx *c = r->held;
+
+	if (!c)
+		return;
+	row_free(c->row);
+	if (c->id_token)
+		mem_wipe(c->id_token, strlen(c->id_token));
+	if (c->access_token)
+		mem_wipe(c->access_token, strlen(c->access_token));
+	free(c->id_token);
+	free(c->access_token);
+	buf_release(&c->userinfo);
+}
+
+static void verify(struct req *r);
+
+static void
+userinfo_came(int err, const void *msg, void *arg)
+{
+	struct req *r = arg;
+	struct oidc_ctx *c = r->ctx;
+	const struct jh_fetched *m = msg;
+
+	if (!err && !m->code && strlen(m->body) <= JS_CLAIMS_MAX)
+		buf_put_str(&c->userinfo, m->body);
+	verify(r);
+}
+
+static void
+keys_came(int err, const void *msg, void *arg)
+{
+	(void)err;
+	(void)msg;
+	verify(arg);
+}
+
+static void
+verified(int err, const void *msg, void *arg)
+{
+	struct req *r = arg;
+	struct oidc_ctx *c = r->ctx;
+	const struct js_login_done *m = msg;
+	int code = signer_code(err, m ? m->code : 0);
+
+	if (m && m->need_keys && !c->keys_tried) {
+		struct jh_fetch f = {.kind = FETCH_JWKS, .provider = c->idp->id};
+		c->keys_tried = true;
+		fetch_ask(r->j, &jh_fetch_def, &f, &jh_fetched_def, keys_came, r);
+	} else if (code == SP_EMAIL && !c->userinfo_tried && c->access_token) {
+		struct jh_fetch f = {
+		    .kind = FETCH_USERINFO, .provider = c->idp->id, .access_token = slice_str(c->access_token)};
+		c->userinfo_tried = true;
+		fetch_ask(r->j, &jh_fetch_def, &f, &jh_fetched_def, userinfo_came, r);
+	} else if (code || m->need_keys) {
+		login_refused(r, m ? m->email : NULL, c->idp, &c->d, code ? code : SP_ID_TOKEN,
+		              m ? m->why : "no answer from the signer");
+	} else {
+		login_vouched(r, m, c->row->session, c->idp, &c->d);
+	}
+}
+
+static void
+verify(struct req *r)
+{
+	struct oidc_ctx *c = r->ctx;
+	const char *userinfo = buf_cstr(&c->userinfo);
+	struct js_login_oidc m = {.idp = c->idp->id,
+	                          .id_token = c->id_token,
+	                          .salt = c->row->salt,
+	                          .cnf = c->d.cnf,
+	                          .userinfo = userinfo ? userinfo : "",
+	                          .session = c->row->session,
+	                          .ttl = ORG_TTL};
+	signer_ask(r->j, &js_login_oidc_def, &m, &js_login_done_def, verified, r);
+}
+
+static void
+exchanged(int err, const void *msg, void *arg)
+{
+	struct req *r = arg;
+	struct oidc_ctx *c = r->ctx;
+	const struct jh_fetched *m = msg;
+	struct oidc_tokens t = {0};
+	struct reason why = {0};
+	int e = err ? err : m->code ? E_IO : oidc_tokens_parse(m->body, strlen(m->body), &t, &why);
+
+	if (e < 0) {
+		login_refused(r, NULL, c->idp, &c->d, SP_LOGIN_PROVIDER,
+		              why.text[0] ? why.text
+		              : m         ? m->why
+		                          : "code exchange failed");
+		return;
+	}
+	c->id_token = str_dup(t.id_token);
+	c->access_token = t.access_token ? str_dup(t.access_token) : NULL;
+	oidc_tokens_release(&t);
+	verify(r);
+}
+
+static void
+exchange(struct req *r, const struct discovery *d)
+{
+	struct oidc_ctx *c = r->ctx;
+	struct reason why = {0};
+	const char *iss = req_param(r, "iss");
+
+	if (oidc_callback_check(&d->p, *iss ? iss : NULL, &why) < 0) {
+		login_refused(r, NULL, c->idp, &c->d, why.code ? why.code : SP_LOGIN_STATE, why.text);
+		return;
+	}
+	struct jh_fetch m = {.kind = FETCH_TOKEN,
+	                     .provider = c->idp->id,
+	                     .code = c->code,
+	                     .verifier = c->row->verifier,
+	                     .redirect_uri = redirect_uri(r)};
+	fetch_ask(r->j, &jh_fetch_def, &m, &jh_fetched_def, exchanged, r);
+}
+
+/* The row of this state if it began in this browser; taken either way, so that a foreign browser's try uses it up. */
+static struct login *
+row_take(struct req *r)
+{
+	const char *cookie;
+	uint8_t hash[SHA256_LEN];
+	struct login *l;
+
+	rows_expire(r->j);
+	if (!*req_param(r, "state") || !(l = map_take(&r->j->logins, req_param(r, "state"))))
+		return NULL;
+	list_remove(&l->age);
+	if (req_cookie(r, "CF_Session", &cookie) == 0) {
+		sha256(cookie, strlen(cookie), hash);
+		if (mem_eq_ct(hash, l->cookie, sizeof hash))
+			return l;
+	}
+	row_free(l);
+	return NULL;
+}
+
+void
+login_callback(struct req *r)
+{
+	struct oidc_ctx *c = arena_alloc(&r->arena, sizeof *c);
+	struct login *l = c ? row_take(r) : NULL;
+
+	if (!l) {
+		judge_deny(r, NULL, SP_LOGIN_STATE, "state unknown, used, expired or of another browser");
+		return;
+	}
+	buf_init(&c->userinfo, JS_CLAIMS_MAX + 1);
+	c->row = l;
+	c->d = l->d;
+	c->code = req_param(r, "code");
+	c->idp = snapshot_idp(r->snap, l->idp);
+	r->held = c;
+	r->ctx = c;
+	r->done = callback_end;
+	if (!c->idp || strcmp(c->idp->id, l->idp))
+		login_refused(r, NULL, NULL, &c->d, SP_LOGIN_STATE, "provider was removed meanwhile");
+	else if (*req_param(r, "error") || !*c->code || strlen(c->code) > 4096)
+		login_refused(r, NULL, c->idp, &c->d, SP_LOGIN_PROVIDER,
+		              *req_param(r, "error") ? req_param(r, "error") : "no code");
+	else
+		discover(r, exchange);
+}

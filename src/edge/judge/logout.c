@@ -1,0 +1,89 @@
+/* Signing out (a link to a confirmation, never a form), who am I, and the public keys. */
+#include <string.h>
+
+#include "core/str.h"
+#include "edge/judge/login.h"
+#include "edge/judge/page.h"
+
+/* Whose cookie this is, on the team host or an application. */
+static struct session *
+whoever(struct req *r, int *ret_code)
+{
+	struct token t = {0};
+	struct session *s = NULL;
+	struct reason why = {0};
+	const char *text = NULL;
+
+	if (req_cookie(r, "CF_Authorization", &text) < 0)
+		text = r->app ? req_header(r, "cf-access-token") : NULL;
+	if (!text || !*text) {
+		*ret_code = SP_LOGIN_NEEDED;
+		return NULL;
+	}
+	*ret_code =
+	    r->app ? session_of_app(r->j, text, r->app, &t, &s, &why) : session_of_org(r->j, text, &t, &s, &why);
+	if (*ret_code)
+		return NULL;
+	token_release(&t);
+	return s;
+}
+
+void
+logout_get(struct req *r)
+{
+	int code;
+	struct session *s = whoever(r, &code);
+
+	if (!s) {
+		reply_cookie(r, "CF_Authorization", "", 0);
+		page_note(r, 200, "Signed out", "You are not signed in.");
+		return;
+	}
+	const char *purpose = req_fmt(r, "logout %s", s->id);
+	if (strcmp(req_param(r, "confirm"), "1")) {
+		const char *cookie = csrf_cookie(r);
+		page_logout(r, req_fmt(r, "/cdn-cgi/access/logout?confirm=1&csrf=%s", csrf_token(r, cookie, purpose)));
+		return;
+	}
+	if (!csrf_ok(r, purpose, req_param(r, "csrf"))) {
+		judge_deny(r, s->email, SP_LOGIN_STATE, "confirmation of another page");
+		return;
+	}
+	str_copy(r->session, sizeof r->session, s->id);
+	int e = revoke_session(r->j, s, "signed out");
+	judge_audit(r->j, r, &(struct audit_note){.kind = EVENT_LOGOUT, .actor = s->email, .session = s->id});
+	reply_cookie(r, "CF_Authorization", "", 0);
+	if (e < 0)
+		reply_refuse(r, SP_INTERNAL);
+	else
+		page_note(r, 200, "Signed out", "Your session is over, on every application.");
+}
+
+void
+identity_get(struct req *r)
+{
+	int code;
+	struct session *s = whoever(r, &code);
+
+	if (!s) {
+		reply_refuse(r, code);
+		return;
+	}
+	const struct person *p = map_get(&r->j->persons, s->person);
+	const char *name = p && p->nidentities && p->identities[0].name ? p->identities[0].name : "";
+	json_t *o = json_pack("{s:s, s:s, s:{s:s, s:s}, s:s, s:s, s:I, s:s, s:s, s:o, s:o, s:{s:s}}", "email", s->email,
+	                      "name", name, "idp", "id", s->idp, "type", s->idp_type ? s->idp_type : "", "user_uuid",
+	                      s->sub, "account_id", r->j->account, "iat", (json_int_t)s->created_at, "ip",
+	                      s->ip ? s->ip : "", "auth_status", "NONE", "groups", strs_to_json(&s->groups), "amr",
+	                      strs_to_json(&s->amr), "geo", "country", "");
+	reply_json(r, 200, o);
+}
+
+void
+certs_get(struct req *r)
+{
+	if (!r->j->jwks_text)
+		reply_refuse(r, SP_SIGNER_DOWN);
+	else
+		reply_bytes(r, 200, "application/json", r->j->jwks_text, strlen(r->j->jwks_text));
+}

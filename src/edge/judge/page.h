@@ -1,0 +1,40 @@
+/*
+ * page: the HTML that people see while they sign in. No script anywhere; every text from outside goes through
+ * html_escape.
+ *
+ * A page is built in a buf and handed to reply_html. May block: no.
+ */
+#ifndef JUDGE_PAGE_H
+#define JUDGE_PAGE_H
+
+#include "edge/judge/http.h"
+
+#define PAGE_MAX (512u << 10)
+
+void page_begin(struct buf *b, const char *title);
+void page_end(struct buf *b);
+void page_text(struct buf *b, const char *before, const char *text, const char *after); /* text is escaped */
+/* What a refusal looks like to a person. */
+void page_refuse(struct req *r, unsigned status, int code, const char *more);
+/* "You may close this window." and the like: a title and a sentence. */
+void page_note(struct req *r, unsigned status, const char *title, const char *text);
+/* Local sign-in form. failed: what went wrong before, or NULL. */
+void page_login_form(struct req *r, unsigned status, const char *to, const char *action, const char *csrf,
+                     const char *failed);
+struct page_choice {
+	const char *name, *link;
+};
+void page_login_choose(struct req *r, const char *to, const struct page_choice *v, size_t n);
+void page_cli_confirm(struct req *r, const char *host, const char *email, const char *code, const char *action,
+                      const char *csrf);
+void page_logout(struct req *r, const char *link);
+void page_ssh(struct req *r);
+void page_launcher(struct req *r, const struct session *s);
+void page_setup(struct req *r, unsigned status, const char *email, const char *totp, const char *uri,
+                const char *failed);
+
+/* handlers */
+void style_get(struct req *r);
+void launcher_get(struct req *r);
+
+#endif

@@ -1,0 +1,510 @@
+#include "edge/judge/session.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/log.h"
+#include "core/str.h"
+#include "crypto/random.h"
+#include "edge/judge/ticket.h"
+
+void
+session_new_id(char out[static 33])
+{
+	judge_random_hex(out, 16);
+}
+
+struct session *
+session_get(const struct judge *j, const char *id)
+{
+	return map_get(&j->sessions, id);
+}
+
+static int
+doc_save(struct judge *j, const char *kind, const char *id, json_t *doc, const struct store_key *keys, size_t nkeys)
+{
+	struct reason why = {0};
+	char *text = doc ? json_dump_str(doc) : NULL;
+	int e = text ? store_put(j->store, kind, id, STORE_ANY, text, keys, nkeys, NULL, &why) : E_NOMEM;
+
+	if (e < 0)
+		log_error("store", "kind", kind, "why", why.text, NULL);
+	free(text);
+	json_decref(doc);
+	return e;
+}
+
+static int
+session_save(struct judge *j, const struct session *s)
+{
+	struct store_key keys[STORE_KEYS_MAX] = {{"email", s->email, false}, {"person", s->person, false}};
+	size_t n = 2;
+
+	for (size_t i = 0; i < s->apps.n && n < STORE_KEYS_MAX; i++)
+		keys[n++] = (struct store_key){"app", s->apps.v[i], false};
+	return doc_save(j, STORE_SESSION, s->id, session_to_json(s, MODEL_STORE), keys, n);
+}
+
+static int
+person_save(struct judge *j, const struct person *p)
+{
+	struct store_key key = {"email", p->email ? p->email : "", false};
+	return doc_save(j, "person", p->id, person_to_json(p, MODEL_STORE), &key, 1);
+}
+
+/* --- loading ------------------------------------------------------------------------------------------------- */
+
+static int
+load_session(void *arg, const struct store_doc *d)
+{
+	struct judge *j = arg;
+	json_t *doc = NULL;
+	struct session *s = NULL;
+	struct model_error err = {0};
+	int e = json_load_strict(d->json, strlen(d->json), STORE_DOC_MAX, &doc);
+
+	if (e == 0)
+		e = session_from_json(doc, false, &s, &err);
+	if (e == 0)
+		e = map_put(&j->sessions, s->id, s);
+	if (e == E_FORMAT) {
+		log_error("record_unreadable", "kind", "session", "id", d->id, "why", err.text, NULL);
+		e = 0;
+	}
+	json_decref(doc);
+	return e;
+}
+
+static void
+bar(struct judge *j, struct person *p)
+{
+	if (!p->email)
+		return;
+	if (p->disabled)
+		map_set(&j->by_email, p->email, p);
+	else
+		map_take(&j->by_email, p->email);
+}
+
+static int
+load_person(void *arg, const struct store_doc *d)
+{
+	struct judge *j = arg;
+	json_t *doc = NULL;
+	struct person *p = NULL;
+	struct model_error err = {0};
+	int e = json_load_strict(d->json, strlen(d->json), STORE_DOC_MAX, &doc);
+
+	if (e == 0)
+		e = person_from_json(doc, false, &p, &err);
+	if (e == 0 && (e = map_put(&j->persons, p->id, p)) == 0 && p->disabled)
+		bar(j, p);
+	if (e == E_FORMAT) {
+		log_error("record_unreadable", "kind", "person", "id", d->id, "why", err.text, NULL);
+		e = 0;
+	}
+	json_decref(doc);
+	return e;
+}
+
+int
+sessions_load(struct judge *j, struct reason *why)
+{
+	int e = store_list(j->store, "person", "", PERSONS_MAX, load_person, j, why);
+
+	if (e == 0)
+		e = store_list(j->store, STORE_SESSION, "", SESSIONS_MAX, load_session, j, why);
+	return e;
+}
+
+/* --- signing in ---------------------------------------------------------------------------------------------- */
+
+static int
+texts_set(struct model_strs *to, const struct strs *from)
+{
+	int e = 0;
+
+	strs_release(to);
+	for (size_t i = 0; e == 0 && i < from->n; i++)
+		e = strs_add(to, from->v[i]);
+	return e;
+}
+
+static void
+text_set(char **to, const char *v)
+{
+	free(*to);
+	*to = v && *v ? str_dup(v) : NULL;
+}
+
+static int
+identity_fill(struct identity *i, const struct js_login_done *who, const struct idp *idp, json_t *claims, int64_t now)
+{
+	text_set(&i->iss, who->iss);
+	text_set(&i->subject, who->subject);
+	text_set(&i->idp, idp->id);
+	text_set(&i->email, who->email);
+	text_set(&i->name, who->name);
+	json_decref(i->claims);
+	i->claims = json_incref(claims);
+	i->last_login = now;
+	if (!i->iss || !i->subject || !i->email)
+		return E_NOMEM;
+	int e = texts_set(&i->amr, &who->amr);
+	return e < 0 ? e : texts_set(&i->groups, &who->groups);
+}
+
+/* A person is found by identity (issuer, subject), never by e-mail: the id is the identity's UUID. */
+static int
+person_seen(struct judge *j, const struct js_login_done *who, const struct idp *idp, json_t *claims,
+            struct person **ret_p)
+{
+	int64_t now = judge_now();
+	struct person *p = map_get(&j->persons, who->sub);
+	struct identity *i;
+	int e;
+
+	if (!p) {
+		if (!(p = calloc(1, sizeof *p)) || !(p->id = str_dup(who->sub)) ||
+		    (e = map_put(&j->persons, who->sub, p)) < 0) {
+			person_free(p);
+			return E_NOMEM;
+		}
+		p->created_at = now;
+	}
+	p->updated_at = now;
+	text_set(&p->email, who->email);
+	if (!p->email || (e = person_identity_add(p, who->sub, &i)) < 0)
+		return E_NOMEM;
+	if ((e = identity_fill(i, who, idp, claims, now)) < 0)
+		return e;
+	*ret_p = p;
+	return 0;
+}
+
+static int
+session_fill(struct session *s, const char *id, const struct js_login_done *who, const struct idp *idp, json_t *claims,
+             const char *ip, const char *user_agent)
+{
+	int64_t now = judge_now();
+	int e;
+
+	text_set(&s->id, id);
+	text_set(&s->person, who->sub);
+	text_set(&s->sub, who->sub);
+	text_set(&s->iss, who->iss);
+	text_set(&s->subject, who->subject);
+	text_set(&s->email, who->email);
+	text_set(&s->idp, idp->id);
+	text_set(&s->idp_type, idp_type_str(idp->type));
+	text_set(&s->ip, ip);
+	if (user_agent) {
+		char short_ua[257] = "";
+		str_copy_n(short_ua, sizeof short_ua, user_agent, strnlen(user_agent, sizeof short_ua - 1));
+		text_set(&s->user_agent, short_ua);
+	}
+	s->claims = json_incref(claims);
+	s->created_at = s->last_seen = now;
+	s->expires_at = now + ORG_TTL;
+	if (!s->id || !s->sub || !s->person || !s->email || !s->idp)
+		return E_NOMEM;
+	e = texts_set(&s->amr, &who->amr);
+	return e < 0 ? e : texts_set(&s->groups, &who->groups);
+}
+
+bool
+person_barred(const struct judge *j, const char *sub, const char *email)
+{
+	const struct person *p = map_get(&j->persons, sub);
+	return (p && p->disabled) || map_get(&j->by_email, email);
+}
+
+int
+session_create(struct judge *j, const char *id, const struct js_login_done *who, const struct idp *idp, const char *ip,
+               const char *user_agent, struct session **ret_s)
+{
+	struct reason why = {0};
+	struct person *p = NULL;
+	json_t *claims = NULL;
+	struct session *s = NULL;
+	int code = SP_INTERNAL;
+
+	if (person_barred(j, who->sub, who->email))
+		return SP_DISABLED;
+	if (map_len(&j->sessions) >= SESSIONS_MAX)
+		return SP_BUSY;
+	if (*who->claims &&
+	    (json_load_strict(who->claims, strlen(who->claims), JS_CLAIMS_MAX, &claims) < 0 || !json_is_object(claims)))
+		goto out;
+	if (person_seen(j, who, idp, claims, &p) < 0 || !(s = calloc(1, sizeof *s)) ||
+	    session_fill(s, id, who, idp, claims, ip, user_agent) < 0)
+		goto out;
+	if (store_begin(j->store, &why) < 0)
+		goto out;
+	if (person_save(j, p) < 0 || session_save(j, s) < 0) {
+		store_rollback(j->store);
+		goto out;
+	}
+	if (store_commit(j->store, &why) < 0 || map_put(&j->sessions, s->id, s) < 0)
+		goto out;
+	*ret_s = s;
+	s = NULL;
+	code = 0;
+out:
+	if (code && why.text[0])
+		log_error("store", "why", why.text, NULL);
+	session_free(s);
+	json_decref(claims);
+	return code;
+}
+
+int
+session_entered(struct judge *j, struct session *s, const char *app, int64_t exp)
+{
+	bool known = strs_has(&s->apps, app);
+
+	s->last_seen = judge_now();
+	if (known && exp <= s->expires_at)
+		return 0;
+	if (exp > s->expires_at)
+		s->expires_at = exp;
+	if (!known && strs_add(&s->apps, app) < 0)
+		return E_NOMEM;
+	return session_save(j, s);
+}
+
+/* --- tokens -------------------------------------------------------------------------------------------------- */
+
+static int
+alive(struct judge *j, const struct token *t, struct session **ret_s, struct reason *why)
+{
+	struct session *s = session_get(j, t->session);
+
+	if (!s || s->revoked_at) {
+		reason_set(why, E_DENIED, SP_REVOKED, s ? "session was revoked" : "session is not known here any more");
+		return SP_REVOKED;
+	}
+	if (strcmp(s->sub, t->sub)) {
+		reason_set(why, E_DENIED, SP_TOKEN, "token and session name different people");
+		return SP_TOKEN;
+	}
+	if (!session_live(s, judge_now())) {
+		reason_set(why, E_DENIED, SP_TOKEN_EXPIRED, "session has expired");
+		return SP_TOKEN_EXPIRED;
+	}
+	if (person_barred(j, s->sub, s->email)) {
+		reason_set(why, E_DENIED, SP_DISABLED, "the person is disabled");
+		return SP_DISABLED;
+	}
+	*ret_s = s;
+	return 0;
+}
+
+int
+session_of_org(struct judge *j, const char *text, struct token *ret_t, struct session **ret_s, struct reason *why)
+{
+	if (token_open(TOKEN_ORG, text, &j->jwks, j->issuer, NULL, judge_now(), ret_t, why) < 0)
+		return why->code ? why->code : SP_TOKEN;
+	int code = alive(j, ret_t, ret_s, why);
+	if (code)
+		token_release(ret_t);
+	return code;
+}
+
+static int
+of_app(struct judge *j, const char *text, const struct app_view *a, int64_t now, struct token *ret_t,
+       struct session **ret_s, struct reason *why)
+{
+	if (token_open(TOKEN_APP, text, &j->jwks, j->issuer, a->app->aud, now, ret_t, why) < 0)
+		return why->code ? why->code : SP_TOKEN;
+	int code = alive(j, ret_t, ret_s, why);
+	if (!code && strs_has(&(*ret_s)->revoked_apps, a->app->id)) {
+		reason_set(why, E_DENIED, SP_REVOKED, "the application's tokens were revoked");
+		code = SP_REVOKED;
+	}
+	if (code)
+		token_release(ret_t);
+	return code;
+}
+
+int
+session_of_app(struct judge *j, const char *text, const struct app_view *a, struct token *ret_t, struct session **ret_s,
+               struct reason *why)
+{
+	return of_app(j, text, a, judge_now(), ret_t, ret_s, why);
+}
+
+int
+session_of_live(struct judge *j, const char *text, const struct app_view *a, struct token *ret_t,
+                struct session **ret_s, struct reason *why)
+{
+	json_t *claims = NULL;
+	int64_t issued = 0;
+
+	if (jwt_peek(text, strlen(text), &claims) == 0)
+		issued = json_i64_or(claims, "iat", 0);
+	json_decref(claims);
+	return of_app(j, text, a, issued, ret_t, ret_s, why);
+}
+
+void
+token_claimed_aud(const char *text, char out[static 65])
+{
+	json_t *claims = NULL, *aud;
+
+	out[0] = '\0';
+	if (jwt_peek(text, strlen(text), &claims) < 0)
+		return;
+	if (json_get_array(claims, "aud", &aud) == 0 && json_array_size(aud) == 1 &&
+	    json_is_string(json_array_get(aud, 0)) && str_copy(out, 65, json_string_value(json_array_get(aud, 0))) < 0)
+		out[0] = '\0';
+	json_decref(claims);
+}
+
+/* --- ending -------------------------------------------------------------------------------------------------- */
+
+typedef bool match_fn(const struct session *s, const void *arg);
+typedef int mark_fn(struct session *s, const void *arg, const char *why);
+
+/* Marks every matching session in one transaction. Memory is marked first, so that even a store that fails cannot let
+   one in; the caller is told of the failure and asks again. */
+static int
+revoke_where(struct judge *j, match_fn *match, mark_fn *mark, const void *arg, const char *why, size_t *ret_n)
+{
+	struct map_iter it = {0};
+	struct reason bad = {0};
+	size_t n = 0;
+	int e = store_begin(j->store, &bad), m = 0;
+
+	while (map_next(&j->sessions, &it)) {
+		struct session *s = it.value;
+		if (!match(s, arg))
+			continue;
+		n++;
+		m = mark(s, arg, why);
+		if (e == 0)
+			e = m < 0 ? m : session_save(j, s);
+	}
+	if (e == 0)
+		e = store_commit(j->store, &bad);
+	else
+		store_rollback(j->store);
+	if (e < 0)
+		log_error("revoke_not_durable", "why", bad.text, NULL);
+	*ret_n = n;
+	return e;
+}
+
+static int
+mark_session(struct session *s, const void *arg, const char *why)
+{
+	(void)arg;
+	if (!s->revoked_at) {
+		s->revoked_at = judge_now();
+		text_set(&s->revoked_why, why);
+	}
+	return 0;
+}
+
+static int
+mark_app(struct session *s, const void *arg, const char *why)
+{
+	(void)why;
+	return strs_has(&s->revoked_apps, arg) ? 0 : strs_add(&s->revoked_apps, arg);
+}
+
+static bool
+is_email(const struct session *s, const void *arg)
+{
+	return !strcmp(s->email, arg);
+}
+
+static bool
+is_id(const struct session *s, const void *arg)
+{
+	return !strcmp(s->id, arg);
+}
+
+static bool
+entered_app(const struct session *s, const void *arg)
+{
+	return strs_has(&s->apps, arg);
+}
+
+int
+revoke_session(struct judge *j, struct session *s, const char *why)
+{
+	size_t n;
+	int e = revoke_where(j, is_id, mark_session, s->id, why, &n);
+	tickets_cut(j, TICKET_SESSION, s->id, why);
+	return e;
+}
+
+int
+revoke_email(struct judge *j, const char *email, const char *why, size_t *ret_n)
+{
+	int e = revoke_where(j, is_email, mark_session, email, why, ret_n);
+	tickets_cut(j, TICKET_EMAIL, email, why);
+	return e;
+}
+
+int
+revoke_app(struct judge *j, const char *app, const char *why, size_t *ret_n)
+{
+	int e = revoke_where(j, entered_app, mark_app, app, why, ret_n);
+	tickets_cut(j, TICKET_APP, app, why);
+	return e;
+}
+
+/* Everybody of that address, and the address itself when nobody of it has signed in yet. */
+int
+person_disable(struct judge *j, const char *email, bool disabled)
+{
+	struct map_iter it = {0};
+	int e = 0;
+	size_t n = 0;
+
+	while (map_next(&j->persons, &it)) {
+		struct person *p = it.value;
+		if (!p->email || strcmp(p->email, email))
+			continue;
+		n++;
+		p->disabled = disabled;
+		p->updated_at = judge_now();
+		bar(j, p);
+		int one = person_save(j, p);
+		e = e < 0 ? e : one;
+	}
+	if (n || !disabled)
+		return n ? e : E_NOENT;
+	uint8_t u[16];
+	char id[37];
+	random_bytes(u, sizeof u);
+	uuid_v4_bits(u);
+	uuid_format(u, id);
+	struct person *p = calloc(1, sizeof *p);
+	if (!p || !(p->id = str_dup(id)) || !(p->email = str_dup(email)) || map_put(&j->persons, id, p) < 0) {
+		person_free(p);
+		return E_NOMEM;
+	}
+	p->disabled = true;
+	p->created_at = p->updated_at = judge_now();
+	bar(j, p);
+	return person_save(j, p);
+}
+
+void
+sessions_sweep(struct judge *j)
+{
+	struct map_iter it = {0};
+	int64_t now = judge_now();
+
+	while (map_next(&j->sessions, &it)) {
+		struct session *s = it.value;
+		if (now < s->expires_at + 60)
+			continue;
+		if (store_delete(j->store, STORE_SESSION, s->id, STORE_ANY, NULL) == E_IO)
+			return;
+		map_del(&j->sessions, s->id);
+	}
+}

@@ -1,0 +1,350 @@
+#include "edge/judge/snapshot.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/log.h"
+#include "core/str.h"
+#include "edge/judge/judge.h"
+#include "edge/judge/ticket.h"
+#include "edge/judge/tunnel_link.h"
+
+#define OBJECTS_MAX 10000u /* of one kind: an account's documented limits are far below */
+
+struct loader {
+	void **v;
+	int64_t *versions;
+	size_t n, cap;
+	int (*read)(const json_t *j, void **ret_x, struct model_error *err);
+	void (*drop)(void *x);
+	const char *kind;
+	bool keep_broken;
+	struct model_error *err;
+};
+
+#define READER(X)                                                                   \
+	static int read_##X(const json_t *j, void **ret_x, struct model_error *err) \
+	{                                                                           \
+		struct X *x = NULL;                                                 \
+		int e = X##_from_json(j, false, &x, err);                           \
+		if (e == 0)                                                         \
+			*ret_x = x;                                                 \
+		return e;                                                           \
+	}                                                                           \
+	static void drop_##X(void *x)                                               \
+	{                                                                           \
+		X##_free(x);                                                        \
+	}
+READER(app)
+READER(group)
+READER(idp)
+READER(tunnel)
+READER(route)
+READER(admin)
+
+static int
+load_one(void *arg, const struct store_doc *d)
+{
+	struct loader *l = arg;
+	json_t *j = NULL;
+	void *x = NULL;
+
+	if (l->n == OBJECTS_MAX)
+		return E_LIMIT;
+	if (l->n == l->cap) {
+		size_t cap = l->cap ? l->cap * 2 : 32;
+		void **v = reallocarray(l->v, cap, sizeof *v);
+		if (v)
+			l->v = v;
+		int64_t *w = reallocarray(l->versions, cap, sizeof *w);
+		if (w)
+			l->versions = w;
+		if (!v || !w)
+			return E_NOMEM;
+		l->cap = cap;
+	}
+	int e = json_load_strict(d->json, strlen(d->json), STORE_DOC_MAX, &j);
+	if (e == 0)
+		e = l->read(j, &x, l->err);
+	json_decref(j);
+	if (e == E_FORMAT && l->keep_broken) {
+		log_error("record_unreadable", "kind", l->kind, "id", d->id, "why", l->err->text, NULL);
+		return 0;
+	}
+	if (e < 0)
+		return e;
+	l->versions[l->n] = d->version;
+	l->v[l->n++] = x;
+	return 0;
+}
+
+static int
+load(struct judge *j, struct loader *l, void *ret_v, int64_t **ret_versions, size_t *ret_n)
+{
+	struct reason why = {0};
+	int e = store_list(j->store, l->kind, "", 0, load_one, l, &why);
+
+	/* Handed over even on failure: the snapshot frees what was read. */
+	memcpy(ret_v, &l->v, sizeof l->v);
+	*ret_versions = l->versions;
+	*ret_n = l->n;
+	if (e < 0 && why.text[0])
+		log_error("store", "kind", l->kind, "why", why.text, NULL);
+	return e;
+}
+
+static const struct tunnel *
+tunnel_of_host(const struct snapshot *s, const char *host)
+{
+	for (size_t i = 0; i < s->nroutes; i++)
+		if (!strcmp(s->routes[i]->hostname, host))
+			return snapshot_tunnel(s, s->routes[i]->tunnel_id);
+	return NULL;
+}
+
+static int
+compile(struct snapshot *s, bool keep_broken, struct model_error *err)
+{
+	struct policy_source src = {(const struct app *const *)s->apps,
+	                            s->napps,
+	                            (const struct group *const *)s->groups,
+	                            s->ngroups,
+	                            (const struct idp *const *)s->idps,
+	                            s->nidps,
+	                            keep_broken};
+	int e = policy_set_compile(&src, &s->set, err);
+
+	if (e < 0)
+		return e;
+	if (!(s->views = calloc(s->napps + 1, sizeof *s->views)))
+		return E_NOMEM;
+	for (size_t i = 0; i < s->napps; i++) {
+		const struct app *a = s->apps[i];
+		s->views[i] = (struct app_view){a, policy_set_at(s->set, i), NULL, s->app_versions[i]};
+		s->views[i].tunnel = a->tunnel ? snapshot_tunnel(s, a->tunnel) : tunnel_of_host(s, a->domain);
+		if (a->tunnel && !s->views[i].tunnel && !keep_broken) {
+			char at[64];
+			snprintf(at, sizeof at, "/apps/%zu/tunnel", i);
+			return model_fail(err, at, "no tunnel is named \"%s\"", a->tunnel);
+		}
+	}
+	return 0;
+}
+
+int
+snapshot_build(struct judge *j, bool keep_broken, struct snapshot **ret_s, struct model_error *err)
+{
+	int e;
+	struct snapshot *s = calloc(1, sizeof *s);
+
+	if (!s)
+		return E_NOMEM;
+	s->refs = 1;
+#define LOAD(X, member, kindname)                                                                                  \
+	do {                                                                                                       \
+		struct loader l = {                                                                                \
+		    .read = read_##X, .drop = drop_##X, .kind = kindname, .keep_broken = keep_broken, .err = err}; \
+		if ((e = load(j, &l, &s->member, &s->X##_versions, &s->n##member)) < 0)                            \
+			goto out;                                                                                  \
+	} while (0)
+	LOAD(app, apps, "app");
+	LOAD(group, groups, "group");
+	LOAD(idp, idps, "idp");
+	LOAD(tunnel, tunnels, "tunnel");
+	LOAD(route, routes, "route");
+	LOAD(admin, admins, "admin");
+#undef LOAD
+	if ((e = compile(s, keep_broken, err)) < 0)
+		goto out;
+	*ret_s = s;
+	return 0;
+out:
+	snapshot_drop(s);
+	return e;
+}
+
+struct snapshot *
+snapshot_hold(struct snapshot *s)
+{
+	if (s)
+		s->refs++;
+	return s;
+}
+
+void
+snapshot_drop(struct snapshot *s)
+{
+	if (!s || --s->refs)
+		return;
+	policy_set_free(s->set);
+#define FREE(X, member)                                   \
+	do {                                              \
+		for (size_t i = 0; i < s->n##member; i++) \
+			X##_free(s->member[i]);           \
+		free(s->member);                          \
+		free(s->X##_versions);                    \
+	} while (0)
+	FREE(app, apps);
+	FREE(group, groups);
+	FREE(idp, idps);
+	FREE(tunnel, tunnels);
+	FREE(route, routes);
+	FREE(admin, admins);
+#undef FREE
+	free(s->views);
+	free(s);
+}
+
+/* Names of applications enter the edge's own certificate, so a change of them asks for a new leaf. */
+static bool
+names_differ(const struct snapshot *a, const struct snapshot *b)
+{
+	if (!a || a->napps != b->napps)
+		return true;
+	for (size_t i = 0; i < b->napps; i++)
+		if (!policy_set_by_host(a->set, b->apps[i]->domain) || strcmp(a->apps[i]->domain, b->apps[i]->domain))
+			return true;
+	return false;
+}
+
+void
+snapshot_swap(struct judge *j, struct snapshot *s)
+{
+	struct snapshot *old = j->snap;
+	bool names = names_differ(old, s);
+
+	s->epoch = ++j->epoch;
+	j->snap = s;
+	tunnels_push_changed(j, old, s);
+	if (old)
+		tickets_judge_again(j);
+	if (names && old) {
+		struct fj_names_changed m = {0};
+		for (unsigned i = 0; i < JUDGE_FRONTS_MAX; i++)
+			if (j->front[i].ipc)
+				ipc_send(j->front[i].ipc, &fj_names_changed_def, &m);
+	}
+	snapshot_drop(old);
+}
+
+static const struct app_view *
+view_of(const struct snapshot *s, const struct policy_app *p)
+{
+	for (size_t i = 0; p && i < s->napps; i++)
+		if (s->views[i].policy == p)
+			return &s->views[i];
+	return NULL;
+}
+
+const struct app_view *
+snapshot_app_by_host(const struct snapshot *s, const char *host, const char *path)
+{
+	(void)path; /* applications are whole hosts */
+	return view_of(s, policy_set_by_host(s->set, host));
+}
+
+const struct app_view *
+snapshot_app_by_id(const struct snapshot *s, const char *id)
+{
+	return view_of(s, policy_set_by_id(s->set, id));
+}
+
+const struct app_view *
+snapshot_app_by_aud(const struct snapshot *s, const char *aud)
+{
+	return view_of(s, policy_set_by_aud(s->set, aud));
+}
+
+const struct app_view *
+snapshot_app_by_ref(const struct snapshot *s, const char *ref)
+{
+	const struct policy_app *p = policy_set_by_id(s->set, ref);
+
+	if (!p)
+		p = policy_set_by_host(s->set, ref);
+	if (!p)
+		p = policy_set_by_name(s->set, ref);
+	return view_of(s, p);
+}
+
+const struct idp *
+snapshot_idp(const struct snapshot *s, const char *ref)
+{
+	for (size_t i = 0; i < s->nidps; i++)
+		if (s->idps[i]->id && !strcmp(s->idps[i]->id, ref))
+			return s->idps[i];
+	for (size_t i = 0; i < s->nidps; i++)
+		if (!strcmp(s->idps[i]->name, ref))
+			return s->idps[i];
+	return NULL;
+}
+
+const struct tunnel *
+snapshot_tunnel(const struct snapshot *s, const char *ref)
+{
+	for (size_t i = 0; i < s->ntunnels; i++)
+		if (!s->tunnels[i]->deleted_at && !strcmp(s->tunnels[i]->id, ref))
+			return s->tunnels[i];
+	for (size_t i = 0; i < s->ntunnels; i++)
+		if (!s->tunnels[i]->deleted_at && !strcmp(s->tunnels[i]->name, ref))
+			return s->tunnels[i];
+	return NULL;
+}
+
+static json_t *
+rule_of_app(const struct app *a)
+{
+	json_t *rule = json_pack("{s:s, s:s}", "hostname", a->domain, "service", a->service);
+
+	if (!rule || strcmp(a->service, "bastion"))
+		return rule;
+	json_t *o = json_object();
+	if (a->default_destination)
+		json_object_set_new(o, "defaultDestination", json_string(a->default_destination));
+	json_object_set_new(o, "destinations", strs_to_json(&a->destinations));
+	json_object_set_new(rule, "originRequest", o);
+	return rule;
+}
+
+/* Applications' services first; then what was set by PUT configurations; last the catch-all. */
+json_t *
+snapshot_tunnel_config(const struct snapshot *s, const struct tunnel *t)
+{
+	json_t *rules = json_array(), *own = t->config ? json_object_get(t->config, "ingress") : NULL;
+	size_t n = json_array_size(own);
+
+	for (size_t i = 0; i < s->napps; i++)
+		if (s->views[i].tunnel == t && s->apps[i]->service)
+			json_array_append_new(rules, rule_of_app(s->apps[i]));
+	if (!json_array_size(rules) && !n) {
+		json_decref(rules);
+		return NULL;
+	}
+	if (n)
+		json_array_extend(rules, own);
+	else
+		json_array_append_new(rules, json_pack("{s:s}", "service", "http_status:404"));
+	json_t *out = t->config && n ? json_copy(t->config) : json_object();
+	json_object_set_new(out, "ingress", rules);
+	return out;
+}
+
+void
+snapshot_verdict(const struct snapshot *s, const struct app_view *a, const struct session *who, const char *ip,
+                 struct policy_verdict *ret_v)
+{
+	struct policy_input in = {.ip = ip, .country = ""};
+
+	if (who) {
+		in.have_identity = true;
+		in.email = who->email;
+		in.idp_id = who->idp;
+		in.idp_type = who->idp_type;
+		in.amr = (const char *const *)who->amr.v;
+		in.namr = who->amr.n;
+		in.groups = (const char *const *)who->groups.v;
+		in.ngroups = who->groups.n;
+		in.claims = who->claims;
+	}
+	policy_eval(s->set, a->policy, &in, ret_v, NULL);
+}

@@ -1,0 +1,59 @@
+/*
+ * snapshot: everything an administrator configured, immutable and compiled, so that a verdict touches no database.
+ *
+ * Built whole from the store (inside an open transaction too: that is how a change is checked before it is committed),
+ * swapped whole, reference counted: a request keeps the one it began with. May block: snapshot_build, on the store.
+ */
+#ifndef JUDGE_SNAPSHOT_H
+#define JUDGE_SNAPSHOT_H
+
+#include "edge/judge/records.h"
+
+struct judge;
+struct session;
+
+struct app_view {
+	const struct app *app;
+	const struct policy_app *policy;
+	const struct tunnel *tunnel; /* NULL = none */
+	int64_t version;             /* of the stored document */
+};
+
+struct snapshot {
+	unsigned refs;
+	uint64_t epoch;
+	struct app **apps;
+	struct group **groups;
+	struct idp **idps;
+	struct tunnel **tunnels;
+	struct route **routes;
+	struct admin **admins;
+	size_t napps, ngroups, nidps, ntunnels, nroutes, nadmins;
+	int64_t *app_versions, *group_versions, *idp_versions, *tunnel_versions, *route_versions, *admin_versions;
+	struct policy_set *set;
+	struct app_view *views; /* one an app */
+};
+
+/* keep_broken as in struct policy_source. err's pointer: /apps/N, index into apps. */
+int snapshot_build(struct judge *j, bool keep_broken, struct snapshot **ret_s, struct model_error *err);
+struct snapshot *snapshot_hold(struct snapshot *s);
+void snapshot_drop(struct snapshot *s); /* NULL is fine */
+/* Makes it the current one, pushes changed tunnel configuration, cuts tickets whose verdict changed. Takes s. */
+void snapshot_swap(struct judge *j, struct snapshot *s);
+
+const struct app_view *snapshot_app_by_host(const struct snapshot *s, const char *host, const char *path);
+const struct app_view *snapshot_app_by_id(const struct snapshot *s, const char *id);
+const struct app_view *snapshot_app_by_aud(const struct snapshot *s, const char *aud);
+const struct app_view *snapshot_app_by_ref(const struct snapshot *s, const char *id_or_domain_or_name);
+const struct idp *snapshot_idp(const struct snapshot *s, const char *id_or_name);
+const struct tunnel *snapshot_tunnel(const struct snapshot *s, const char *id_or_name); /* deleted ones are not found */
+/* {"ingress": [...]} that the edge pushes to this tunnel; NULL = the connector's own configuration counts. New
+ * reference. */
+json_t *snapshot_tunnel_config(const struct snapshot *s, const struct tunnel *t);
+
+/* The one place where a verdict is asked for: page, WebSocket, certificate, explain all come here. s NULL = nobody
+ * signed in. */
+void snapshot_verdict(const struct snapshot *s, const struct app_view *a, const struct session *who, const char *ip,
+                      struct policy_verdict *ret_v);
+
+#endif

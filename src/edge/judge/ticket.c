@@ -1,0 +1,257 @@
+#include "edge/judge/ticket.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/str.h"
+#include "crypto/random.h"
+#include "edge/judge/http.h"
+
+static void
+key_of(uint64_t id, char out[static 17])
+{
+	snprintf(out, 17, "%016" PRIx64, id);
+}
+
+static size_t
+count_of(struct judge *j, const char *session)
+{
+	struct map_iter it = {0};
+	size_t n = 0;
+
+	while (map_next(&j->tickets, &it))
+		n += !strcmp(((struct ticket *)it.value)->session, session);
+	return n;
+}
+
+int
+ticket_new(struct judge *j, const struct req *r, const struct session *s, const struct app_view *a,
+           const char *destination, struct ticket **ret_t)
+{
+	/* Counting walks the table: only once it is large enough for one sign-in to matter. */
+	const char *session = s ? s->id : "";
+	if (map_len(&j->tickets) >= TICKETS_MAX ||
+	    (map_len(&j->tickets) >= TICKETS_PER_SESSION_MAX && count_of(j, session) >= TICKETS_PER_SESSION_MAX))
+		return SP_BUSY;
+	struct ticket *t = calloc(1, sizeof *t);
+	if (!t)
+		return SP_INTERNAL;
+	do
+		t->id = random_u64();
+	while (!t->id);
+	key_of(t->id, t->key);
+	str_copy(t->session, sizeof t->session, session);
+	str_copy(t->app, sizeof t->app, a->app->id);
+	str_copy(t->tunnel, sizeof t->tunnel, a->tunnel->id);
+	str_copy(t->domain, sizeof t->domain, r->host);
+	str_copy(t->email, sizeof t->email, s ? s->email : "");
+	str_copy(t->ip, sizeof t->ip, r->client_ip);
+	str_copy(t->destination, sizeof t->destination, destination);
+	t->front = r->front ? r->front->index : 0;
+	t->made_at = judge_now();
+	t->until = s ? s->expires_at : 0;
+	if (map_put(&j->tickets, t->key, t) < 0) {
+		free(t);
+		return SP_BUSY;
+	}
+	*ret_t = t;
+	return 0;
+}
+
+static struct ticket *
+get(struct judge *j, uint64_t id)
+{
+	char key[17];
+	key_of(id, key);
+	return map_get(&j->tickets, key);
+}
+
+void
+ticket_began(struct judge *j, uint64_t id)
+{
+	struct ticket *t = get(j, id);
+
+	if (!t || t->begun)
+		return;
+	t->begun = true;
+	t->began_at = judge_now();
+	j->n.relays++;
+	judge_audit(j, NULL,
+	            &(struct audit_note){.kind = EVENT_RELAY_BEGAN,
+	                                 .actor = t->email,
+	                                 .subject = t->domain,
+	                                 .app = t->app,
+	                                 .domain = t->domain,
+	                                 .session = t->session,
+	                                 .ip = t->ip,
+	                                 .why = t->key});
+}
+
+void
+ticket_ended(struct judge *j, const struct fj_ticket_ended *m)
+{
+	struct ticket *t = get(j, m->ticket);
+
+	if (!t)
+		return;
+	json_t *d = json_pack("{s:I, s:I, s:I, s:s}", "bytes_up", (json_int_t)(m->bytes_up & INT64_MAX), "bytes_down",
+	                      (json_int_t)(m->bytes_down & INT64_MAX), "seconds",
+	                      (json_int_t)(t->began_at ? judge_now() - t->began_at : 0), "ticket", t->key);
+	j->n.bytes_up += m->bytes_up;
+	j->n.bytes_down += m->bytes_down;
+	judge_audit(j, NULL,
+	            &(struct audit_note){.kind = EVENT_RELAY_ENDED,
+	                                 .actor = t->email,
+	                                 .subject = t->domain,
+	                                 .app = t->app,
+	                                 .domain = t->domain,
+	                                 .session = t->session,
+	                                 .ip = t->ip,
+	                                 .why = m->why,
+	                                 .details = d});
+	json_decref(d);
+	map_del(&j->tickets, t->key);
+}
+
+static void
+cut(struct judge *j, struct ticket *t, const char *why)
+{
+	struct fj_cut m = {.ticket = t->id, .why = why};
+
+	if (t->cut)
+		return;
+	t->cut = true;
+	j->n.cuts++;
+	log_info("cut", "session", t->session, "app", t->domain, "email", t->email, "why", why, NULL);
+	/* Its connection may have moved to another loop thread: every channel is told. */
+	for (unsigned i = 0; i < JUDGE_FRONTS_MAX; i++)
+		if (j->front[i].ipc)
+			ipc_send(j->front[i].ipc, &fj_cut_def, &m);
+}
+
+void
+ticket_live(struct judge *j, unsigned front, const struct fj_ticket_live *m)
+{
+	const struct app_view *a = snapshot_app_by_host(j->snap, m->authority, "/");
+	struct ticket *t = calloc(1, sizeof *t);
+	struct token token = {0};
+	struct session *s = NULL;
+	struct reason why = {0};
+
+	if (!t)
+		return;
+	t->id = m->ticket;
+	t->front = front;
+	t->begun = true;
+	t->made_at = t->began_at = m->since;
+	t->until = m->until;
+	key_of(t->id, t->key);
+	str_copy(t->tunnel, sizeof t->tunnel, m->tunnel);
+	str_copy(t->domain, sizeof t->domain, m->authority);
+	str_copy(t->ip, sizeof t->ip, m->client_ip);
+	bool fine = a != NULL;
+	if (fine)
+		str_copy(t->app, sizeof t->app, a->app->id);
+	if (fine && *m->assertion) {
+		/* The token may have run out meanwhile; its session decides. */
+		fine = session_of_live(j, m->assertion, a, &token, &s, &why) == 0;
+		if (fine) {
+			str_copy(t->session, sizeof t->session, s->id);
+			str_copy(t->email, sizeof t->email, s->email);
+		}
+		token_release(&token);
+	}
+	if (fine) {
+		struct policy_verdict v = {0};
+		snapshot_verdict(j->snap, a, s, t->ip, &v);
+		fine = policy_passes(&v);
+	}
+	if (map_put(&j->tickets, t->key, t) < 0) {
+		free(t);
+		return;
+	}
+	if (!fine)
+		cut(j, t, "no longer allowed");
+}
+
+void
+tickets_cut(struct judge *j, enum ticket_by by, const char *value, const char *why)
+{
+	struct map_iter it = {0};
+
+	while (map_next(&j->tickets, &it)) {
+		struct ticket *t = it.value;
+		const char *field = by == TICKET_SESSION ? t->session
+		                    : by == TICKET_EMAIL ? t->email
+		                    : by == TICKET_APP   ? t->app
+		                                         : t->tunnel;
+		if (!strcmp(field, value))
+			cut(j, t, why);
+	}
+}
+
+void
+tickets_judge_again(struct judge *j)
+{
+	struct map_iter it = {0};
+
+	while (map_next(&j->tickets, &it)) {
+		struct ticket *t = it.value;
+		const struct session *s = *t->session ? session_get(j, t->session) : NULL;
+		const struct app_view *a = snapshot_app_by_id(j->snap, t->app);
+		struct policy_verdict v = {0};
+
+		if (!a || (!s && *t->session)) {
+			cut(j, t, a ? "session ended" : "application removed");
+			continue;
+		}
+		snapshot_verdict(j->snap, a, s, t->ip, &v);
+		if (!policy_passes(&v))
+			cut(j, t, "policy changed");
+		else if (!a->tunnel || strcmp(a->tunnel->id, t->tunnel))
+			cut(j, t, "application moved to another tunnel");
+	}
+}
+
+void
+tickets_front_gone(struct judge *j, unsigned front)
+{
+	struct map_iter it = {0};
+
+	while (map_next(&j->tickets, &it)) {
+		struct ticket *t = it.value;
+		if (t->front != front)
+			continue;
+		struct fj_ticket_ended m = {.ticket = t->id, .why = "front restarted"};
+		ticket_ended(j, &m);
+	}
+}
+
+void
+tickets_sweep(struct judge *j)
+{
+	struct map_iter it = {0};
+	int64_t now = judge_now();
+
+	while (map_next(&j->tickets, &it)) {
+		struct ticket *t = it.value;
+		if (!t->begun && now > t->made_at + TICKET_BEGIN_SEC)
+			map_del(&j->tickets, t->key);
+		else if (t->until && now > t->until)
+			cut(j, t, "session expired");
+	}
+}
+
+json_t *
+ticket_json(const struct ticket *t)
+{
+	char at[24];
+	time_format(t->began_at ? t->began_at : t->made_at, at);
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:b}", "id", t->key, "app", t->domain, "email", t->email,
+	                 "ip", t->ip, "destination", t->destination, "session", t->session, "began_at", at, "live",
+	                 t->begun && !t->cut);
+}

@@ -1,0 +1,41 @@
+/*
+ * ticket: one relayed connection that front moves bytes for, as judge knows it: whose it is and what it may still do.
+ *
+ * Lives from the relay answer until front says that it ended, or its channel goes. A cut is an order: front closes both
+ * sides, the ended message then brings the byte counts. May block: no.
+ */
+#ifndef JUDGE_TICKET_H
+#define JUDGE_TICKET_H
+
+#include "edge/judge/judge.h"
+#include "edge/judge/session.h"
+
+#define TICKETS_MAX 100000u
+#define TICKETS_PER_SESSION_MAX 1000u /* one sign-in must not eat the edge */
+#define TICKET_BEGIN_SEC 120          /* front says began or ended within this */
+
+struct ticket {
+	uint64_t id;
+	char key[17]; /* of the map; cf-ray too */
+	char session[40], app[40], tunnel[40], domain[254], email[255], ip[64], destination[300];
+	unsigned front;
+	bool begun, cut;
+	int64_t made_at, began_at, until;
+};
+
+/* SP_BUSY or 0. s NULL: a bypass policy, nobody signed in. */
+int ticket_new(struct judge *j, const struct req *r, const struct session *s, const struct app_view *a,
+               const char *destination, struct ticket **ret_t);
+void ticket_began(struct judge *j, uint64_t id);
+/* A ticket that outlived an earlier judge: taken up again if its token still stands, else cut. */
+void ticket_live(struct judge *j, unsigned front, const struct fj_ticket_live *m);
+void ticket_ended(struct judge *j, const struct fj_ticket_ended *m);
+enum ticket_by { TICKET_SESSION, TICKET_EMAIL, TICKET_APP, TICKET_TUNNEL };
+void tickets_cut(struct judge *j, enum ticket_by by, const char *value, const char *why);
+/* After a change of policy: each live ticket's verdict again; those it now denies are cut. */
+void tickets_judge_again(struct judge *j);
+void tickets_front_gone(struct judge *j, unsigned front);
+void tickets_sweep(struct judge *j);
+json_t *ticket_json(const struct ticket *t);
+
+#endif

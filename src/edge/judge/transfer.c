@@ -1,0 +1,230 @@
+/*
+ * How a waiting client gets its tokens (or its refusal): it polls under the name of a Curve25519 key that only it
+ * holds; what is delivered is sealed for that key (facts/cloudflared-wire.md d.4), and once only.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/json.h"
+#include "core/str.h"
+#include "crypto/seal.h"
+#include "edge/judge/login.h"
+
+struct transfer {
+	struct list age;
+	char key[65];
+	uint8_t pub[32];
+	char *body;       /* base64 of the box; NULL = nothing yet */
+	char service[48]; /* the edge's throw-away public key */
+	struct req *waiter;
+	int64_t expires;
+};
+
+static void
+transfer_free(struct transfer *t)
+{
+	free(t->body);
+	free(t);
+}
+
+static void
+forget(struct judge *j, struct transfer *t)
+{
+	map_take(&j->transfers, t->key);
+	list_remove(&t->age);
+	transfer_free(t);
+}
+
+int
+transfer_key_check(const char *key, uint8_t ret_pub[32])
+{
+	struct buf b;
+	int e;
+
+	if (strlen(key) > 64)
+		return E_FORMAT;
+	buf_init(&b, 64);
+	e = b64_decode(&b, B64_URL_PAD, key, strlen(key));
+	if (e == 0 && buf_len(&b) != 32)
+		e = E_FORMAT;
+	if (e == 0)
+		memcpy(ret_pub, buf_ptr(&b), 32);
+	buf_release(&b);
+	return e;
+}
+
+static void
+not_yet(struct transfer *t)
+{
+	struct req *w = t->waiter;
+
+	t->waiter = NULL;
+	if (w)
+		reply_text(w, 404, "SP-1101 not yet\n");
+}
+
+/* The waiter's channel went away, or it is being answered. */
+static void
+waiter_gone(struct req *r)
+{
+	struct transfer *t = map_get(&r->j->transfers, r->held);
+	if (t && t->waiter == r)
+		t->waiter = NULL;
+}
+
+static struct transfer *
+row(struct judge *j, const char *key, const uint8_t pub[32])
+{
+	struct transfer *t = map_get(&j->transfers, key);
+
+	if (t)
+		return t;
+	if (map_len(&j->transfers) >= TRANSFERS_MAX) {
+		struct transfer *old = list_entry(j->transfer_age.next, struct transfer, age);
+		not_yet(old);
+		forget(j, old);
+	}
+	if (!(t = calloc(1, sizeof *t)) || str_copy(t->key, sizeof t->key, key) < 0 ||
+	    map_put(&j->transfers, key, t) < 0) {
+		free(t);
+		return NULL;
+	}
+	memcpy(t->pub, pub, 32);
+	t->expires = judge_now() + TRANSFER_SEC;
+	list_push(&j->transfer_age, &t->age);
+	return t;
+}
+
+static void
+deliver(struct judge *j, struct transfer *t)
+{
+	struct req *w = t->waiter;
+	const char *body = t->body;
+
+	t->waiter = NULL;
+	t->body = NULL;
+	reply_header(w, "service-public-key", req_fmt(w, "%s", t->service));
+	forget(j, t);
+	reply_text(w, 200, body);
+	free((void *)(uintptr_t)body);
+}
+
+static int
+seal_for(struct transfer *t, const char *text)
+{
+	struct box_key mine;
+	struct buf boxed;
+	size_t n;
+	int e;
+
+	box_key_generate(&mine);
+	buf_init(&boxed, 128u << 10);
+	if ((e = box(&mine, t->pub, slice_str(text), &boxed)) < 0)
+		goto out;
+	n = (buf_len(&boxed) + 2) / 3 * 4 + 1;
+	if (!(t->body = malloc(n)))
+		e = E_NOMEM;
+	if (e == 0)
+		e = b64_encode_str(t->body, n, B64_STD, buf_ptr(&boxed), buf_len(&boxed));
+	if (e == 0)
+		e = b64_encode_str(t->service, sizeof t->service, B64_URL_PAD, mine.pub, sizeof mine.pub);
+out:
+	buf_release(&boxed);
+	box_key_release(&mine);
+	return e;
+}
+
+int
+transfer_fill(struct judge *j, const char *key, const json_t *what)
+{
+	uint8_t pub[32];
+	struct transfer *t;
+	char *text = NULL;
+	int e = transfer_key_check(key, pub);
+
+	if (e < 0)
+		return e;
+	if (!(t = row(j, key, pub)) || !(text = json_dump_str(what)))
+		return E_NOMEM;
+	if (t->body)
+		e = E_EXIST; /* filled once: a second browser cannot replace what the first one sent */
+	else
+		e = seal_for(t, text);
+	mem_wipe(text, strlen(text));
+	free(text);
+	if (e == 0 && t->waiter)
+		deliver(j, t);
+	return e;
+}
+
+void
+transfer_refuse(struct judge *j, const char *key, int code, const char *text)
+{
+	char name[16];
+	json_t *o;
+
+	snprintf(name, sizeof name, "SP-%d", code);
+	o = json_pack("{s:{s:s, s:s}}", "error", "code", name, "message", text);
+	if (o)
+		transfer_fill(j, key, o);
+	json_decref(o);
+}
+
+void
+login_dest_transfer(const struct login_dest *d, char ret_key[static 65])
+{
+	static const char prefix[] = "/cdn-cgi/access/cli?";
+	struct query q = {0};
+	uint8_t pub[32];
+
+	ret_key[0] = '\0';
+	if (!str_starts(d->redirect, prefix) ||
+	    query_parse(d->redirect + sizeof prefix - 1, strlen(d->redirect) - sizeof prefix + 1, &q) < 0)
+		return;
+	const char *k = query_get(&q, "token");
+	if (k && transfer_key_check(k, pub) == 0)
+		str_copy(ret_key, 65, k);
+	query_release(&q);
+}
+
+void
+transfer_get(struct req *r)
+{
+	uint8_t pub[32];
+	struct transfer *t;
+
+	if (transfer_key_check(r->seg[0], pub) < 0) {
+		reply_refuse(r, SP_BAD_REQUEST);
+		return;
+	}
+	if (!(t = row(r->j, r->seg[0], pub))) {
+		reply_refuse(r, SP_BUSY);
+		return;
+	}
+	not_yet(t); /* an older poll of the same client */
+	t->waiter = r;
+	if (t->body) {
+		deliver(r->j, t);
+		return;
+	}
+	r->held = req_fmt(r, "%s", t->key);
+	r->done = waiter_gone;
+	r->waits = true;
+	r->wait_until = judge_now() + TRANSFER_HOLD_SEC;
+}
+
+void
+login_sweep(struct judge *j)
+{
+	int64_t now = judge_now();
+
+	list_foreach (it, &j->transfer_age) {
+		struct transfer *t = list_entry(it, struct transfer, age);
+		if (now >= t->expires) {
+			not_yet(t);
+			forget(j, t);
+		} else if (t->waiter && now >= t->waiter->wait_until) {
+			not_yet(t);
+		}
+	}
+}

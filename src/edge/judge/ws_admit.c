@@ -1,0 +1,143 @@
+/* A WebSocket that the policy lets in: which tunnel, which destination, under which ticket. */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/str.h"
+#include "edge/judge/login.h"
+#include "edge/judge/ticket.h"
+#include "edge/judge/tunnel_link.h"
+#include "wire/ingress.h"
+
+#define DEFAULT_SSH_PORT 22
+
+/* "CIDR:port" */
+static bool
+in_network(const char *entry, const struct hostport *hp)
+{
+	const char *colon = strrchr(entry, ':');
+	char net[64];
+	uint8_t base[16], addr[16];
+	unsigned bits;
+	uint64_t port;
+
+	if (!colon || !strchr(entry, '/') || str_copy_n(net, sizeof net, entry, (size_t)(colon - entry)) < 0 ||
+	    str_u64(colon + 1, 65535, &port) < 0 || port != hp->port)
+		return false;
+	if (net[0] == '[' && net[strlen(net) - 1] == ']') {
+		net[strlen(net) - 1] = '\0';
+		memmove(net, net + 1, strlen(net));
+	}
+	return model_cidr(net, base, &bits) == 0 && model_addr(hp->host, addr) == 0 && model_cidr_has(base, bits, addr);
+}
+
+static bool
+same_place(const char *entry, const struct hostport *hp)
+{
+	struct hostport want;
+	return hostport_parse(entry, DEFAULT_SSH_PORT, &want) == 0 && want.port == hp->port &&
+	       !strcmp(want.host, hp->host);
+}
+
+/* Allowed if it is the default or listed. A name that may only be allowed by its address goes through to the connector,
+   which resolves it, checks the address against the same list and dials that very address. */
+static bool
+destination_ok(const struct app *a, const struct hostport *hp)
+{
+	bool networks = false;
+
+	if (a->default_destination && same_place(a->default_destination, hp))
+		return true;
+	for (size_t i = 0; i < a->destinations.n; i++) {
+		const char *entry = a->destinations.v[i];
+		if (strchr(entry, '/')) {
+			const char *colon = strrchr(entry, ':');
+			uint64_t port;
+			networks |= colon && str_u64(colon + 1, 65535, &port) == 0 && port == hp->port;
+			if (in_network(entry, hp))
+				return true;
+		} else if (same_place(entry, hp)) {
+			return true;
+		}
+	}
+	return networks && !hp->is_ip && !host_is_localhost(hp->host);
+}
+
+/* 0 and the header's value ("" for an application that is no bastion), or an sp_code. */
+static int
+jump_destination(struct req *r, char out[static 300])
+{
+	const struct app *a = r->app->app;
+	const char *asked = req_header(r, "cf-access-jump-destination");
+	struct hostport hp;
+
+	out[0] = '\0';
+	if (!a->service || strcmp(a->service, "bastion"))
+		return 0;
+	if (!asked)
+		asked = a->default_destination ? a->default_destination : "";
+	if (!*asked || destination_parse(asked, DEFAULT_SSH_PORT, &hp) < 0 || !destination_ok(a, &hp))
+		return SP_DESTINATION;
+	hostport_format(&hp, out, 300);
+	return 0;
+}
+
+static void
+relay(struct req *r, const struct ticket *t, const char *token)
+{
+	const char *v[20];
+	size_t n = 0;
+	const char *key = req_header(r, "sec-websocket-key"), *agent = req_header(r, "user-agent");
+#define H(name, value) (v[n++] = (name), v[n++] = (value))
+	H("cf-cloudflared-proxy-connection-upgrade", "websocket");
+	H("sec-websocket-key", key ? key : "");
+	H("sec-websocket-version", "13");
+	H("user-agent", agent ? agent : "");
+	if (*t->destination)
+		H("cf-access-jump-destination", t->destination);
+	if (*token)
+		H("cf-access-jwt-assertion", token);
+	H("cf-connecting-ip", r->client_ip);
+	H("cf-ray", t->key);
+#undef H
+	struct fj_answer a = {.action = ANSWER_RELAY,
+	                      .status = 101,
+	                      .headers = {v, n},
+	                      .tunnel = t->tunnel,
+	                      .authority = r->host,
+	                      .path = r->target,
+	                      .ticket = t->id,
+	                      .until = t->until};
+	reply_relay(r, &a);
+}
+
+void
+ws_admit(struct req *r, struct session *s, const char *token)
+{
+	struct judge *j = r->j;
+	struct ticket *t;
+	char destination[300];
+	const char *email = s ? s->email : NULL;
+	int code = jump_destination(r, destination);
+
+	if (code) {
+		judge_deny(r, email, code, "destination is not listed");
+		return;
+	}
+	if (!r->app->tunnel) {
+		judge_deny(r, email, SP_NO_ROUTE, "the application has no tunnel");
+		return;
+	}
+	if (!tunnel_is_live(j, r->app->tunnel->id)) {
+		judge_deny(r, email, SP_TUNNEL_DOWN, "no live connector");
+		return;
+	}
+	if ((code = ticket_new(j, r, s, r->app, destination, &t))) {
+		judge_deny(r, email, code, "too many connections");
+		return;
+	}
+	j->n.allowed++;
+	judge_audit(j, r,
+	            &(struct audit_note){
+	                .kind = EVENT_ACCESS_ALLOWED, .actor = email, .why = *destination ? destination : "relay"});
+	relay(r, t, token);
+}
