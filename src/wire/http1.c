@@ -458,8 +458,9 @@ feed_body(struct http1 *h, const uint8_t *d, size_t n, size_t *ret_used, enum ht
 	int r = run(h, d, n, ret_used, why);
 	if (r < 0)
 		return r;
-	h->overhead = h->piece.n > 0 ? 0 : h->overhead + *ret_used;
-	if (h->overhead > OVERHEAD_MAX)
+	size_t framing = h->overhead + *ret_used - h->piece.n;
+	h->overhead = h->piece.n > 0 ? 0 : framing;
+	if (framing > OVERHEAD_MAX)
 		return refuse(h, E_LIMIT, 400, "chunk extension too long"), broken(h, why);
 	*ret_ev = h->piece.n > 0 ? HTTP1_BODY : h->done ? HTTP1_DONE : HTTP1_MORE;
 	if (*ret_ev == HTTP1_DONE) {
