@@ -298,7 +298,8 @@ oidc_tokens_parse(const void *p, size_t n, struct oidc_tokens *ret_t, struct rea
 	if (!e)
 		e = take_token(o, "refresh_token", &t.refresh_token, false);
 	if (e) {
-		e = reason_set(r, e, SP_LOGIN_PROVIDER, "token response lacks an ID token, or a token is malformed");
+		e = reason_set(r, e == E_NOMEM ? e : E_FORMAT, SP_LOGIN_PROVIDER,
+		               "token response lacks an ID token, or a token is malformed");
 		goto out;
 	}
 	t.expires_in = json_i64_or(o, "expires_in", 0);
