@@ -58,7 +58,8 @@ tables_init(struct signer *s, uint64_t seed)
 	rate_init(&s->login_account, 20, 15000, seed); /* guesses at one account: 20 at once, then one each 15 s */
 	rate_init(&s->login_ip, 60, 2000, seed);
 	rate_init(&s->setup_tries, 20, 3000, seed);
-	rate_init(&s->cert_person, 240, 250, seed);
+	/* A token signs for one key only: this bounds load and journal, not reach. */
+	rate_init(&s->cert_person, 10000, 50, seed);
 	rate_init(&s->cert_ca, 20000, 0.2, seed);
 	rate_init(&s->cert_all, 40000, 0.1, seed);
 	rate_init(&s->leafs, 64, 1000, seed);
@@ -104,7 +105,12 @@ signer_release(struct signer *s)
 	journal_release(&s->jn);
 	keystore_release(&s->ks);
 	jwks_release(&s->tokens);
+	map_release(&s->cas);
+	map_release(&s->providers);
+	recent_release(&s->serials);
+	recent_release(&s->user_keys);
 	key_free(s->tls_key);
+	free(s->tls_pem);
 	mem_wipe(s->node_key, sizeof s->node_key);
 }
 
@@ -137,7 +143,10 @@ held_send(struct signer *s, struct held *h)
 int
 signer_commit(struct signer *s)
 {
+	if (s->dead)
+		return E_STATE;
 	if (journal_commit(&s->jn) < 0) {
+		s->dead = true;
 		signer_held_drop(s);
 		s->fatal(s->fatal_arg,
 		         "keys/journal cannot be written; is the disk full? nothing unrecorded was given out");
@@ -167,7 +176,9 @@ signer_reply(struct signer *s, uint32_t gen, uint32_t id, const struct msg_def *
 {
 	struct held *h;
 
-	if (gen != s->judge_gen || !s->judge)
+	if (journal_dirty(&s->jn))
+		signer_commit_soon(s); /* also when nobody waits any more */
+	if (gen != s->judge_gen || !s->judge || s->dead)
 		return;
 	if (!journal_dirty(&s->jn)) {
 		if (ipc_reply(s->judge, id, d, m) < 0)
@@ -190,8 +201,6 @@ signer_reply(struct signer *s, uint32_t gen, uint32_t id, const struct msg_def *
 	s->held_end = &h->next;
 	if (++s->nheld >= SIGNER_HELD_MAX)
 		signer_commit(s);
-	else
-		signer_commit_soon(s);
 }
 
 void

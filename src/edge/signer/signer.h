@@ -41,6 +41,7 @@ struct signer {
 	int store_fd, journal_fd;
 	uint8_t node_key[32];
 	bool have_key;
+	bool dead; /* the journal failed: nothing leaves any more */
 
 	struct keystore ks;
 	struct journal jn;

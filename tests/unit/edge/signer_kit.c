@@ -218,9 +218,11 @@ kit_ask(struct kit *k, const struct msg_def *d, const void *m, const struct msg_
 	return ask_on(k, k->judge, d, m, reply, ret);
 }
 
-static void
+static int
 reap(struct kit *k)
 {
+	int status = 0;
+
 	if (k->judge)
 		ipc_close(k->judge);
 	if (k->fetch)
@@ -232,11 +234,12 @@ reap(struct kit *k)
 		close(k->judge_raw);
 	k->raw = false;
 	if (k->pid > 0)
-		waitpid(k->pid, NULL, 0);
+		waitpid(k->pid, &status, 0);
 	k->pid = 0;
 	if (k->loop)
 		loop_free(k->loop);
 	k->loop = NULL;
+	return status;
 }
 
 void
@@ -264,7 +267,7 @@ kit_new(struct kit *k)
 	k->cert_token = str_dup_n(a.cert_token.p, a.cert_token.n);
 	k->tls_ca = str_dup(a.tls_ca);
 	str_copy_n(k->setup_code, sizeof k->setup_code, a.setup_code.p, a.setup_code.n);
-	reap(k);
+	assert_int_equal(reap(k), 0);
 }
 
 static void
@@ -327,8 +330,10 @@ kit_stop(struct kit *k)
 	if (k->parent) {
 		ipc_send(k->parent, &pr_drain_def, &m);
 		ipc_flush(k->parent);
+		while (k->parent)
+			loop_run(k->loop); /* it ends by itself, in order */
 	}
-	reap(k);
+	assert_int_equal(reap(k), 0);
 }
 
 void
