@@ -218,7 +218,8 @@ api_url(const struct cli_api *a, const char *path)
 	buf_init(&b, 16384);
 	buf_put_str(&b, a->base);
 	for (const char *p = path; *p; p++) {
-		if (p[0] == '%' && (p[1] == 'A' || p[1] == 'Z')) {
+		/* a whole segment: "%A4" is half a letter of somebody's name */
+		if (p[0] == '%' && (p[1] == 'A' || p[1] == 'Z') && p[2] == '/') {
 			buf_put_str(&b, *++p == 'A' ? a->account : a->zone);
 			continue;
 		}

@@ -1,0 +1,136 @@
+/* people: revoke, users, principals, sessions: who they are, what they own, and how it ends. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/admin/admin.h"
+#include "core/str.h"
+
+/* One call that changes something; path is freed. */
+static int
+call(struct cli *c, const struct cli_api *a, const char *method, char *path, json_t *body, json_t **ret)
+{
+	int r = path ? cli_api_call(c, a, method, path, body, ret, NULL) : E_NOMEM;
+
+	free(path);
+	json_decref(body);
+	return r;
+}
+
+/* --- revoke ------------------------------------------------------------------------------------------------------ */
+
+static int
+revoke_app(struct cli *c, const struct cli_api *a, const char *host)
+{
+	json_t *app = NULL;
+	int r = admin_find_app(c, a, host, &app);
+
+	if (r == 0)
+		r = call(c, a, "POST",
+		         admin_path("/accounts/%A/access/apps/", json_str_or(app, "id", ""), "/revoke_tokens"), NULL,
+		         NULL);
+	if (r == 0)
+		admin_say(stdout, "Ended the tokens and sessions of %s.\n", json_str_or(app, "domain", host));
+	json_decref(app);
+	return r;
+}
+
+int
+admin_revoke(struct cli *c, struct admin_options *o, const struct cli_list *pos)
+{
+	struct cli_api a = {0};
+
+	if (pos->n || !!o->email + !!o->app + !!o->session != 1)
+		return admin_usage("revoke --email E | --app HOST | --session ID");
+	int r = cli_api_open(c, &a);
+	if (r == 0 && o->email) {
+		r = call(c, &a, "POST", str_dup("/accounts/%A/access/organizations/revoke_user"),
+		         json_pack("{s:s}", "email", o->email), NULL);
+		if (r == 0)
+			admin_say(stdout,
+			          "Ended the tokens and sessions of %s. A new sign-in is a new decision; "
+			          "'sallyport admin users disable %s' bars that too.\n",
+			          o->email, o->email);
+	} else if (r == 0 && o->app) {
+		r = revoke_app(c, &a, o->app);
+	} else if (r == 0) {
+		r = call(c, &a, "DELETE", admin_path("/accounts/%A/sallyport/sessions/", o->session, ""), NULL, NULL);
+		if (r == 0)
+			admin_say(stdout, "Ended session %s.\n", o->session);
+	}
+	cli_api_release(&a);
+	return r == 0 ? 0 : 1;
+}
+
+/* --- users ------------------------------------------------------------------------------------------------------- */
+
+int
+admin_users(struct cli *c, struct admin_options *o, const struct cli_list *pos)
+{
+	struct cli_api a = {0};
+
+	if (!pos->n || (pos->n == 1 && !strcmp(pos->v[0], "list")))
+		return admin_show(c, "users");
+	bool disable = !strcmp(pos->v[0], "disable");
+	if (pos->n != 2 || (!disable && strcmp(pos->v[0], "enable")))
+		return admin_usage("users [list] | disable EMAIL | enable EMAIL");
+	int r = cli_api_open(c, &a);
+	if (r == 0)
+		r = call(c, &a, "POST",
+		         admin_path("/accounts/%A/sallyport/users/", pos->v[1], disable ? "/disable" : "/enable"), NULL,
+		         NULL);
+	if (r == 0)
+		admin_say(stdout,
+		          disable ? "%s can no longer sign in; tokens and sessions were ended.\n"
+		                  : "%s can sign in again.\n",
+		          pos->v[1]);
+	cli_api_release(&a);
+	return r == 0 ? 0 : 1;
+}
+
+/* --- principals -------------------------------------------------------------------------------------------------- */
+
+static int
+bind_name(struct cli *c, const struct cli_api *a, const struct admin_options *o, const char *name)
+{
+	char idp[64];
+	int r = admin_find_idp(c, a, o->idp, idp, sizeof idp);
+
+	if (r == 0)
+		r = call(c, a, "POST", str_dup("/accounts/%A/sallyport/principals"),
+		         json_pack("{s:s,s:s,s:s}", "name", name, "email", o->email, "idp", idp), NULL);
+	if (r == 0)
+		admin_say(stdout, "%s now belongs to %s of %s.\n", name, o->email, o->idp);
+	return r;
+}
+
+int
+admin_principals(struct cli *c, struct admin_options *o, const struct cli_list *pos)
+{
+	struct cli_api a = {0};
+
+	if (!pos->n || (pos->n == 1 && !strcmp(pos->v[0], "list")))
+		return admin_show(c, "principals");
+	bool bind = !strcmp(pos->v[0], "bind");
+	if (pos->n != 2 || (!bind && strcmp(pos->v[0], "release")) || (bind && (!o->email || !o->idp)))
+		return admin_usage("principals [-o json] | bind NAME --email E --idp NAME | release NAME");
+	int r = cli_api_open(c, &a);
+	if (r == 0 && bind) {
+		r = bind_name(c, &a, o, pos->v[1]);
+	} else if (r == 0) {
+		r = call(c, &a, "DELETE", admin_path("/accounts/%A/sallyport/principals/", pos->v[1], ""), NULL, NULL);
+		if (r == 0)
+			admin_say(stdout, "%s belongs to nobody now.\n", pos->v[1]);
+	}
+	cli_api_release(&a);
+	return r == 0 ? 0 : 1;
+}
+
+int
+admin_sessions(struct cli *c, struct admin_options *o, const struct cli_list *pos)
+{
+	if (!pos->n || (pos->n == 1 && !strcmp(pos->v[0], "list")))
+		return admin_show(c, "sessions");
+	if (pos->n != 2 || strcmp(pos->v[0], "play"))
+		return admin_usage("sessions [list] [-o json] | play ID");
+	return cli_fail(0, "there is no recording of %s: recordings arrive with the Audit work", pos->v[1]);
+}
