@@ -1,0 +1,124 @@
+/*
+ * hold: N idle connections, held until standard input ends.
+ *
+ *   hold sink PORT                       a TCP server that accepts and keeps
+ *   hold tls HOST:PORT N                 N TLS connections to 127.0.0.1:PORT (SNI HOST)
+ *   hold ws HOST:PORT N TOKENFILE        the same, each upgraded to a WebSocket with the token
+ *
+ * Prints "held N" when all are up. Certificates are not verified: memory is what is looked at.
+ */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <openssl/ssl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static int
+dial(unsigned port)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((unsigned short)port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	if (fd >= 0 && connect(fd, (struct sockaddr *)&a, sizeof a) < 0) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static int
+sink(unsigned port)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((unsigned short)port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	int fd = socket(AF_INET, SOCK_STREAM, 0), one = 1;
+
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+	if (bind(fd, (struct sockaddr *)&a, sizeof a) < 0 || listen(fd, 4096) < 0) {
+		perror("hold sink");
+		return 1;
+	}
+	puts("listening");
+	fflush(stdout);
+	for (;;) {
+		struct pollfd p[2] = {{.fd = fd, .events = POLLIN}, {.fd = 0, .events = POLLIN}};
+		poll(p, 2, -1);
+		if (p[1].revents)
+			return 0;
+		if (accept(fd, NULL, NULL) < 0)
+			return 1;
+	}
+}
+
+static int
+upgrade(SSL *ssl, const char *host, const char *token)
+{
+	char req[20000], resp[4096];
+	int n = snprintf(req, sizeof req,
+	                 "GET / HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+	                 "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nCf-Access-Token: %s\r\n\r\n",
+	                 host, token);
+
+	if (n <= 0 || SSL_write(ssl, req, n) != n)
+		return -1;
+	n = SSL_read(ssl, resp, sizeof resp - 1);
+	if (n <= 0)
+		return -1;
+	resp[n] = 0;
+	if (!strstr(resp, " 101 ")) {
+		fprintf(stderr, "hold: %.*s\n", (int)strcspn(resp, "\r\n"), resp);
+		return -1;
+	}
+	return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	static char token[16384];
+	struct rlimit rl;
+	char buf[64];
+
+	signal(SIGPIPE, SIG_IGN);
+	if (getrlimit(RLIMIT_NOFILE, &rl) == 0) {
+		rl.rlim_cur = rl.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &rl);
+	}
+	if (argc == 3 && !strcmp(argv[1], "sink"))
+		return sink((unsigned)strtoul(argv[2], NULL, 10));
+	if (argc < 4 || (!strcmp(argv[1], "ws") && argc < 5)) {
+		fputs("usage: hold sink PORT | tls HOST:PORT N | ws HOST:PORT N TOKENFILE\n", stderr);
+		return 2;
+	}
+	char *colon = strrchr(argv[2], ':');
+	unsigned port = (unsigned)strtoul(colon + 1, NULL, 10), n = (unsigned)strtoul(argv[3], NULL, 10);
+	if (!strcmp(argv[1], "ws")) {
+		FILE *f = fopen(argv[4], "r");
+		if (!f || !fgets(token, sizeof token, f))
+			return 1;
+		token[strcspn(token, "\n")] = 0;
+		fclose(f);
+	}
+	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+	char *host = strndup(argv[2], (size_t)(colon - argv[2]));
+	for (unsigned i = 0; i < n; i++) {
+		int fd = dial(port);
+		SSL *ssl = SSL_new(ctx);
+		SSL_set_fd(ssl, fd);
+		SSL_set_tlsext_host_name(ssl, host);
+		if (fd < 0 || SSL_connect(ssl) != 1 || (token[0] && upgrade(ssl, argv[2], token) < 0)) {
+			fprintf(stderr, "hold: connection %u failed\n", i);
+			return 1;
+		}
+	}
+	printf("held %u\n", n);
+	fflush(stdout);
+	while (read(0, buf, sizeof buf) > 0)
+		;
+	return 0;
+}
