@@ -56,7 +56,7 @@ audit_format(struct audit_head *head, const struct event *e, int64_t now_ms, str
 	json_t *o = NULL, *event = NULL;
 	int ret = E_NOMEM;
 
-	buf_init(&body, AUDIT_LINE_MAX);
+	buf_init(&body, BUF_MAX); /* events are ours; the limit is on the line */
 	if (now_ms < 0 || head->seq >= INT64_MAX) {
 		ret = E_RANGE;
 		goto out;

@@ -194,7 +194,7 @@ run(struct sqlite_store *s, sqlite3_stmt *q, struct reason *r)
 static int
 run_plain(struct sqlite_store *s, enum statement which, struct reason *r)
 {
-	sqlite3_stmt *q;
+	sqlite3_stmt *q = NULL;
 	int ret = query(s, which, &q, r);
 
 	return ret == E_OK ? run(s, q, r) : ret;
@@ -204,7 +204,7 @@ static int
 run_texts(struct sqlite_store *s, enum statement which, const char *a, const char *b, const char *c, const char *d,
           struct reason *r)
 {
-	sqlite3_stmt *q;
+	sqlite3_stmt *q = NULL;
 	int ret = query(s, which, &q, r), rc;
 
 	if (ret != E_OK)
@@ -309,7 +309,7 @@ static int
 one_doc(struct sqlite_store *s, enum statement which, const char *a, const char *b, const char *c,
         struct store_doc *ret_d, struct reason *r)
 {
-	sqlite3_stmt *q;
+	sqlite3_stmt *q = NULL;
 	int ret = query(s, which, &q, r), rc;
 
 	if (ret != E_OK)
@@ -344,7 +344,7 @@ sq_find(struct store *base, const char *kind, const char *name, const char *valu
 static int
 version_of(struct sqlite_store *s, const char *kind, const char *id, int64_t *ret_v, struct reason *r)
 {
-	sqlite3_stmt *q;
+	sqlite3_stmt *q = NULL;
 	int ret = query(s, Q_VERSION, &q, r), rc;
 
 	if (ret != E_OK)
@@ -381,7 +381,7 @@ static int
 keys_put(struct sqlite_store *s, const char *kind, const char *id, const struct store_key *keys, size_t n,
          struct reason *r)
 {
-	sqlite3_stmt *q;
+	sqlite3_stmt *q = NULL;
 	int ret = run_texts(s, Q_KEYS_DROP, kind, id, NULL, NULL, r), rc;
 
 	if (ret == E_OK)
@@ -409,7 +409,7 @@ keys_put(struct sqlite_store *s, const char *kind, const char *id, const struct 
 static int
 doc_write(struct sqlite_store *s, const char *kind, const char *id, int64_t now, const char *json, struct reason *r)
 {
-	sqlite3_stmt *q;
+	sqlite3_stmt *q = NULL;
 	int ret = query(s, now ? Q_UPDATE : Q_INSERT, &q, r), rc;
 
 	if (ret != E_OK)
@@ -520,7 +520,7 @@ static int
 sq_count(struct store *base, const char *kind, int64_t *ret_n, struct reason *r)
 {
 	struct sqlite_store *s = self_of(base);
-	sqlite3_stmt *q;
+	sqlite3_stmt *q = NULL;
 	int ret = query(s, Q_COUNT, &q, r), rc;
 
 	if (ret != E_OK)
@@ -544,7 +544,7 @@ sq_once_put(struct store *base, const char *kind, const char *key, const void *p
             int64_t now, struct reason *r)
 {
 	struct sqlite_store *s = self_of(base);
-	sqlite3_stmt *q;
+	sqlite3_stmt *q = NULL;
 	int ret = enter(s, r), rc;
 
 	if (ret != E_OK)
@@ -586,7 +586,7 @@ sq_once_take(struct store *base, const char *kind, const char *key, int64_t now,
 {
 	struct sqlite_store *s = self_of(base);
 	int ret = enter(s, r), rc, got = E_NOENT;
-	sqlite3_stmt *q;
+	sqlite3_stmt *q = NULL;
 
 	if (ret != E_OK)
 		return ret;
@@ -611,7 +611,7 @@ static int
 sq_once_sweep(struct store *base, int64_t now, struct reason *r)
 {
 	struct sqlite_store *s = self_of(base);
-	sqlite3_stmt *q;
+	sqlite3_stmt *q = NULL;
 	int ret = enter(s, r);
 
 	if (ret != E_OK)
@@ -626,7 +626,7 @@ static int
 sq_counter(struct store *base, const char *name, int64_t by, int64_t *ret_v, struct reason *r)
 {
 	struct sqlite_store *s = self_of(base);
-	sqlite3_stmt *q;
+	sqlite3_stmt *q = NULL;
 	int64_t v = 0;
 	int ret = enter(s, r), rc;
 
@@ -657,7 +657,7 @@ static int
 sq_epoch(struct store *base, int64_t *ret_epoch, struct reason *r)
 {
 	struct sqlite_store *s = self_of(base);
-	sqlite3_stmt *q;
+	sqlite3_stmt *q = NULL;
 	int ret = query(s, Q_EPOCH, &q, r), rc;
 
 	if (ret != E_OK)
@@ -788,7 +788,7 @@ check_length(struct sqlite_store *s, struct reason *r)
 static int
 prepare_all(struct sqlite_store *s, struct reason *r)
 {
-	sqlite3_stmt *q;
+	sqlite3_stmt *q = NULL;
 	int ret = E_OK;
 
 	for (int i = 0; ret == E_OK && i < STATEMENTS; i++)

@@ -2,7 +2,7 @@
 #ifndef TEST_POLICY_FIXTURE_H
 #define TEST_POLICY_FIXTURE_H
 
-#include "unit/policy/reference.h"
+#include "reference.h"
 
 #include "core/json.h"
 #include "core/str.h"

@@ -1,5 +1,5 @@
 /* What compile refuses and how it says so; finding applications. */
-#include "unit/policy/fixture.h"
+#include "fixture.h"
 
 #define APP(policies) "{\"id\":\"" ID(41) "\",\"name\":\"a\",\"domain\":\"a.test\",\"policies\":[" policies "]}"
 #define ALLOW(rule) "{\"name\":\"p\",\"decision\":\"allow\",\"include\":[" rule "]}"

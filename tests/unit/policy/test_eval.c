@@ -1,5 +1,5 @@
 /* Verdicts, against a second evaluator written on its own. */
-#include "unit/policy/fixture.h"
+#include "fixture.h"
 
 #include "core/clock.h"
 
