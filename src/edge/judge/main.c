@@ -301,13 +301,18 @@ go(struct role_run *run, void *arg)
 	struct reason why = {0};
 	struct model_error bad = {0};
 	struct snapshot *s;
-	char path[64];
+	char proc[64], path[4096];
 	const char *where = j->store_where;
 
 	if (j->state_fd < 0 || j->audit_fd < 0)
 		return role_fatal(run, "the parent gave no folder \"state\" or \"audit\"");
 	if (!strncmp(where, "sqlite", 6) || !*where) {
-		snprintf(path, sizeof path, "/proc/self/fd/%d", j->state_fd);
+		/* The folder's own name: SQLite is told to follow no link, and /proc/self/fd/N is one. */
+		snprintf(proc, sizeof proc, "/proc/self/fd/%d", j->state_fd);
+		ssize_t n = readlink(proc, path, sizeof path - 1);
+		if (n < 0)
+			return role_fatal(run, "the folder \"state\" has no name");
+		path[n] = '\0';
 		where = path;
 	}
 	if (store_open(where, &j->store, &why) < 0)
