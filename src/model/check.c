@@ -16,13 +16,15 @@ is_hex_lower(char c)
 bool
 model_is_id(const char *s)
 {
-	uint8_t u[16];
-	char back[37];
-
-	if (strlen(s) != MODEL_ID_LEN || uuid_parse(s, u) != 0)
+	if (strlen(s) != MODEL_ID_LEN)
 		return false;
-	uuid_format(u, back);
-	return strcmp(s, back) == 0;
+	for (size_t i = 0; i < MODEL_ID_LEN; i++) {
+		bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+
+		if (dash ? s[i] != '-' : !is_hex_lower(s[i]))
+			return false;
+	}
+	return true;
 }
 
 bool

@@ -6,6 +6,7 @@
 #include "store/backend.h"
 
 #include "core/str.h"
+#include "store/schema.h"
 
 #include <errno.h>
 #include <sqlite3.h>
@@ -16,80 +17,6 @@
 
 #define BUSY_MS 5000
 #define APPLICATION_ID 0x53504c59 /* "SPLY": tells our files from other people's */
-
-enum statement {
-	Q_BEGIN,
-	Q_COMMIT,
-	Q_ROLLBACK,
-	Q_GET,
-	Q_FIND,
-	Q_VERSION,
-	Q_INSERT,
-	Q_UPDATE,
-	Q_DELETE,
-	Q_KEYS_DROP,
-	Q_UNIQ_DROP,
-	Q_KEY_ADD,
-	Q_UNIQ_ADD,
-	Q_LIST,
-	Q_LIST_BY,
-	Q_COUNT,
-	Q_ONCE_PUT,
-	Q_ONCE_TAKE,
-	Q_ONCE_SWEEP,
-	Q_COUNTER,
-	Q_EPOCH,
-	Q_EPOCH_BUMP,
-	STATEMENTS,
-};
-
-static const char *const statement_sql[STATEMENTS] = {
-    [Q_BEGIN] = "BEGIN IMMEDIATE",
-    [Q_COMMIT] = "COMMIT",
-    [Q_ROLLBACK] = "ROLLBACK",
-    [Q_GET] = "SELECT id, version, json FROM doc WHERE kind=?1 AND id=?2",
-    [Q_FIND] = "SELECT d.id, d.version, d.json FROM uniq u JOIN doc d ON d.kind=u.kind AND d.id=u.id "
-               "WHERE u.kind=?1 AND u.name=?2 AND u.value=?3",
-    [Q_VERSION] = "SELECT version FROM doc WHERE kind=?1 AND id=?2",
-    [Q_INSERT] = "INSERT INTO doc(kind,id,version,json) VALUES(?1,?2,?3,?4)",
-    [Q_UPDATE] = "UPDATE doc SET version=?3, json=?4 WHERE kind=?1 AND id=?2",
-    [Q_DELETE] = "DELETE FROM doc WHERE kind=?1 AND id=?2",
-    [Q_KEYS_DROP] = "DELETE FROM idx WHERE kind=?1 AND id=?2",
-    [Q_UNIQ_DROP] = "DELETE FROM uniq WHERE kind=?1 AND id=?2",
-    [Q_KEY_ADD] = "INSERT OR IGNORE INTO idx(kind,name,value,id) VALUES(?1,?2,?3,?4)",
-    [Q_UNIQ_ADD] = "INSERT INTO uniq(kind,name,value,id) VALUES(?1,?2,?3,?4)",
-    [Q_LIST] = "SELECT id, version, json FROM doc WHERE kind=?1 AND id>?2 ORDER BY id LIMIT ?3",
-    [Q_LIST_BY] = "SELECT d.id, d.version, d.json FROM idx i JOIN doc d ON d.kind=i.kind AND d.id=i.id "
-                  "WHERE i.kind=?1 AND i.name=?4 AND i.value=?5 AND i.id>?2 ORDER BY i.id LIMIT ?3",
-    [Q_COUNT] = "SELECT count(*) FROM doc WHERE kind=?1",
-    [Q_ONCE_PUT] = "INSERT INTO once(kind,key,value,expires) VALUES(?1,?2,?3,?4) ON CONFLICT(kind,key) DO UPDATE "
-                   "SET value=excluded.value, expires=excluded.expires WHERE once.expires<=?5",
-    [Q_ONCE_TAKE] = "DELETE FROM once WHERE kind=?1 AND key=?2 RETURNING value, expires",
-    [Q_ONCE_SWEEP] = "DELETE FROM once WHERE expires<=?1",
-    [Q_COUNTER] =
-        "INSERT INTO counter(name,value) VALUES(?1,?2) ON CONFLICT(name) DO UPDATE SET value=value+?2 RETURNING value",
-    [Q_EPOCH] = "SELECT value FROM counter WHERE name='epoch'",
-    [Q_EPOCH_BUMP] = "UPDATE counter SET value=value+1 WHERE name='epoch'",
-};
-
-/* Row n brings schema n to n + 1. Never edit a row that was released: append. */
-static const char *const migrations[] = {
-    "CREATE TABLE doc(kind TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL, json TEXT NOT NULL,"
-    "  PRIMARY KEY(kind,id)) WITHOUT ROWID;"
-    "CREATE TABLE uniq(kind TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, id TEXT NOT NULL,"
-    "  PRIMARY KEY(kind,name,value)) WITHOUT ROWID;"
-    "CREATE INDEX uniq_id ON uniq(kind,id);"
-    "CREATE TABLE idx(kind TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, id TEXT NOT NULL,"
-    "  PRIMARY KEY(kind,name,value,id)) WITHOUT ROWID;"
-    "CREATE INDEX idx_id ON idx(kind,id);"
-    "CREATE TABLE once(kind TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, expires INTEGER NOT NULL,"
-    "  PRIMARY KEY(kind,key)) WITHOUT ROWID;"
-    "CREATE INDEX once_expires ON once(expires);"
-    "CREATE TABLE counter(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
-    "INSERT INTO counter VALUES('epoch',1);"
-    "CREATE TABLE migration(version INTEGER PRIMARY KEY, at TEXT NOT NULL);",
-};
-#define SCHEMA ((int)(sizeof migrations / sizeof *migrations))
 
 struct sqlite_store {
 	struct store base;
