@@ -93,5 +93,6 @@ app_write(struct change *c, json_t *doc, int64_t expected)
 void
 api_token_verify(struct req *r)
 {
-	reply_result(r, json_pack("{s:s, s:s}", "id", r->api_name, "status", "active"));
+	reply_result(r, json_pack("{s:s, s:s, s:s, s:s}", "id", r->api_name, "status", "active", "account_id",
+	                          r->j->account, "zone_id", r->j->zone));
 }
