@@ -474,45 +474,22 @@ on_js_account_put(struct ipc *c, uint32_t id, const void *mv, int fd, void *arg)
 	put_free(p);
 }
 
-static int
-account_delete(struct signer *s, const struct js_account_delete *m, struct reason *r)
-{
-	struct token admin = {0};
-	char email[EMAIL_MAX + 1], key[320];
-	int e = evidence_admin(s, m->admin_token, "idp:write", &admin, r);
-
-	if (e < 0)
-		return e;
-	if (email_parse(m->email, strlen(m->email), email) < 0) {
-		e = reason_set(r, E_FORMAT, SP_EMAIL, "not an e-mail address");
-		goto out;
-	}
-	account_key(m->idp, email, key);
-	if ((e = keystore_del(&s->ks, KS_ACCOUNT, key)) < 0) {
-		e = reason_set(r, e, e == E_NOENT ? SP_NOT_FOUND : SP_INTERNAL, "account %s: %s", email, err_str(e));
-		goto out;
-	}
-	journal_begin(&s->jn, signer_now(), s->ks.seq, "account_delete");
-	journal_str(&s->jn, "idp", m->idp);
-	journal_str(&s->jn, "email", email);
-	journal_str(&s->jn, "by", admin.sub);
-	if ((e = journal_end(&s->jn)) < 0)
-		reason_set(r, e, SP_BUSY, "the journal is full");
-out:
-	token_release(&admin);
-	return e;
-}
-
 void
 on_js_account_delete(struct ipc *c, uint32_t id, const void *mv, int fd, void *arg)
 {
 	const struct js_account_delete *m = mv;
-	struct js_done a = {0};
-	struct signer *s = arg;
+	char email[EMAIL_MAX + 1] = "", key[320];
+	struct admin_delete d = {.token = m->admin_token,
+	                         .scope = "idp:write",
+	                         .event = "account_delete",
+	                         .name = email,
+	                         .kind = KS_ACCOUNT,
+	                         .key = key,
+	                         .absent = SP_NOT_FOUND};
 	struct reason r = {0};
-	int e = account_delete(s, m, &r);
+	int e = email_parse(m->email, strlen(m->email), email);
 
-	signer_log("account_delete", &r, e, "email", m->email);
-	signer_result(e, &r, &a.code, &a.why);
-	signer_reply(s, s->judge_gen, id, &js_done_def, &a);
+	account_key(m->idp, email, key);
+	e = e < 0 ? reason_set(&r, e, SP_EMAIL, "not an e-mail address") : evidence_delete(arg, &d, &r);
+	signer_done(arg, id, "account_delete", "email", m->email, e, &r);
 }

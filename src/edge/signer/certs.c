@@ -155,10 +155,8 @@ ca_create(struct signer *s, const struct js_ca_create *m, struct ca **ret_a, str
 	a->created = signer_now();
 	if ((e = ca_encode(a, &rec)) < 0 || (e = keystore_put(&s->ks, KS_CA, a->aud, buf_slice(&rec))) < 0)
 		goto out;
-	journal_begin(&s->jn, a->created, s->ks.seq, "ca_create");
-	journal_str(&s->jn, "ca", a->aud);
-	journal_str(&s->jn, "kind", a->kind);
-	if ((e = journal_end(&s->jn)) < 0 || (e = map_put(&s->cas, a->aud, a)) < 0)
+	if ((e = signer_note(s, r, "ca_create", "name", a->aud, "kind", a->kind, NULL)) < 0 ||
+	    (e = map_put(&s->cas, a->aud, a)) < 0)
 		goto out;
 	*ret_a = a;
 	a = NULL;
@@ -207,41 +205,24 @@ on_js_ca_get(struct ipc *c, uint32_t id, const void *mv, int fd, void *arg)
 	ca_reply(s, id, e, a, &r);
 }
 
-static int
-ca_delete(struct signer *s, const struct js_ca_delete *m, struct reason *r)
-{
-	struct token admin = {0};
-	int e = evidence_admin(s, m->admin_token, "write", &admin, r);
-
-	if (e < 0)
-		return e;
-	if ((e = keystore_del(&s->ks, KS_CA, m->aud)) < 0) {
-		e = reason_set(r, e, e == E_NOENT ? SP_NO_CA : SP_INTERNAL, "CA of %s: %s", m->aud, err_str(e));
-		goto out;
-	}
-	map_del(&s->cas, m->aud);
-	journal_begin(&s->jn, signer_now(), s->ks.seq, "ca_delete");
-	journal_str(&s->jn, "ca", m->aud);
-	journal_str(&s->jn, "by", admin.sub);
-	if ((e = journal_end(&s->jn)) < 0)
-		reason_set(r, e, SP_BUSY, "the journal is full");
-out:
-	token_release(&admin);
-	return e;
-}
-
 void
 on_js_ca_delete(struct ipc *c, uint32_t id, const void *mv, int fd, void *arg)
 {
 	const struct js_ca_delete *m = mv;
-	struct js_done a = {0};
+	struct admin_delete d = {.token = m->admin_token,
+	                         .scope = "write",
+	                         .event = "ca_delete",
+	                         .name = m->aud,
+	                         .kind = KS_CA,
+	                         .key = m->aud,
+	                         .absent = SP_NO_CA};
 	struct signer *s = arg;
 	struct reason r = {0};
-	int e = ca_delete(s, m, &r);
+	int e = evidence_delete(s, &d, &r);
 
-	signer_log("ca_delete", &r, e, "aud", m->aud);
-	signer_result(e, &r, &a.code, &a.why);
-	signer_reply(s, s->judge_gen, id, &js_done_def, &a);
+	if (e == 0)
+		map_del(&s->cas, m->aud);
+	signer_done(s, id, "ca_delete", "aud", m->aud, e, &r);
 }
 
 /* --- certificates --------------------------------------------------------------------------------------------------

@@ -39,3 +39,20 @@ evidence_admin(struct signer *s, const char *text, const char *scope, struct tok
 		token_release(ret_t);
 	return e;
 }
+
+int
+evidence_delete(struct signer *s, const struct admin_delete *d, struct reason *r)
+{
+	struct token admin = {0};
+	int e = evidence_admin(s, d->token, d->scope, &admin, r);
+
+	if (e < 0)
+		return e;
+	e = keystore_del(&s->ks, d->kind, d->key);
+	if (e < 0)
+		reason_set(r, e, e == E_NOENT ? d->absent : SP_INTERNAL, "%s: %s", d->name, err_str(e));
+	else
+		e = signer_note(s, r, d->event, "name", d->name, "by", admin.sub, NULL);
+	token_release(&admin);
+	return e;
+}

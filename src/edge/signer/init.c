@@ -47,10 +47,8 @@ make_all(struct signer *s, const struct si_init *m, struct buf *admin, struct bu
 		return e;
 	if (s->ks.seq || s->jn.n)
 		return reason_set(r, E_EXIST, SP_CONFIG, "keys/ holds keys already; nothing was changed");
-	journal_begin(&s->jn, signer_now(), 0, "begin");
-	journal_str(&s->jn, "issuer", s->issuer);
-	if ((e = journal_end(&s->jn)) < 0 || (e = tokens_make_key(s, r)) < 0 || (e = leaf_make_ca(s, r)) < 0 ||
-	    (e = make_provider(s, m->local_idp, r)) < 0)
+	if ((e = signer_note(s, r, "begin", "issuer", s->issuer, NULL)) < 0 || (e = tokens_make_key(s, r)) < 0 ||
+	    (e = leaf_make_ca(s, r)) < 0 || (e = make_provider(s, m->local_idp, r)) < 0)
 		return e;
 	if ((e = tokens_mint_api(s, "admin", all, 4, API_TTL, admin, r)) < 0 ||
 	    (e = tokens_mint_api(s, "cert.pem", all, 2, API_TTL, cert, r)) < 0)

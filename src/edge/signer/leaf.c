@@ -42,8 +42,7 @@ leaf_make_ca(struct signer *s, struct reason *r)
 	    (e = keystore_put(&s->ks, KS_TLS_CA, "key", secret_slice(&der))) < 0 ||
 	    (e = keystore_put(&s->ks, KS_TLS_CA, "pem", buf_slice(&pem))) < 0)
 		goto out;
-	journal_begin(&s->jn, signer_now(), s->ks.seq, "tls_ca");
-	if ((e = journal_end(&s->jn)) == 0 && !(s->tls_pem = buf_take_str(&pem)))
+	if ((e = signer_note(s, r, "tls_ca", NULL)) == 0 && !(s->tls_pem = buf_take_str(&pem)))
 		e = E_NOMEM;
 out:
 	secret_release(&der);
@@ -72,10 +71,7 @@ leaf_sign(struct signer *s, const struct js_leaf *m, struct buf *out, struct rea
 		e = buf_put_str(out, s->tls_pem);
 	if (e < 0)
 		return reason_set(r, e, SP_BAD_REQUEST, "TLS leaf: %s", err_str(e));
-	journal_begin(&s->jn, signer_now(), s->ks.seq, "leaf");
-	journal_num(&s->jn, "names", (int64_t)m->names.n);
-	journal_str(&s->jn, "first", m->names.v[0]);
-	return journal_end(&s->jn) < 0 ? reason_set(r, E_LIMIT, SP_BUSY, "the journal is full") : 0;
+	return signer_note(s, r, "leaf", "name", m->names.v[0], NULL);
 }
 
 void
@@ -83,15 +79,12 @@ on_js_leaf(struct ipc *c, uint32_t id, const void *mv, int fd, void *arg)
 {
 	const struct js_leaf *m = mv;
 	struct signer *s = arg;
-	struct js_text a = {0};
 	struct reason r = {0};
 	struct buf out;
 
 	buf_init(&out, 262144);
 	int e = leaf_sign(s, m, &out, &r);
 	signer_log("leaf", &r, e, "names", log_num((long long)m->names.n));
-	signer_result(e, &r, &a.code, &a.why);
-	a.text = e < 0 ? "" : buf_cstr(&out);
-	signer_reply(s, s->judge_gen, id, &js_text_def, &a);
+	signer_text(s, id, e, &r, &out);
 	buf_release(&out);
 }

@@ -118,11 +118,7 @@ owners_save(struct signer *s, const char *name, const json_t *owners, const char
 	buf_init(&b, KS_VALUE_MAX);
 	if ((e = json_dump(owners, &b)) < 0 || (e = keystore_put(&s->ks, KS_PRINCIPAL, name, buf_slice(&b))) < 0)
 		goto out;
-	journal_begin(&s->jn, signer_now(), s->ks.seq, event);
-	journal_str(&s->jn, "principal", name);
-	journal_str(&s->jn, "email", email);
-	journal_str(&s->jn, "by", by);
-	e = journal_end(&s->jn);
+	e = signer_note(s, r, event, "name", name, "email", email, "by", by, NULL);
 out:
 	buf_release(&b);
 	return e < 0 ? reason_set(r, e, SP_INTERNAL, "principal %s: %s", name, err_str(e)) : 0;
@@ -172,7 +168,6 @@ void
 on_js_principals(struct ipc *c, uint32_t id, const void *m, int fd, void *arg)
 {
 	struct signer *s = arg;
-	struct js_text a = {0};
 	struct reason r = {0};
 	struct buf out;
 
@@ -180,9 +175,7 @@ on_js_principals(struct ipc *c, uint32_t id, const void *m, int fd, void *arg)
 	int e = principals_list(s, &out);
 	if (e == E_LIMIT)
 		reason_set(&r, e, SP_TOO_LARGE, "too many principals for one answer");
-	signer_result(e, &r, &a.code, &a.why);
-	a.text = e < 0 ? "" : buf_cstr(&out);
-	signer_reply(s, s->judge_gen, id, &js_text_def, &a);
+	signer_text(s, id, e, &r, &out);
 	buf_release(&out);
 }
 
@@ -237,53 +230,29 @@ out:
 	return e;
 }
 
-static int
-principal_release(struct signer *s, const struct js_principal_release *m, struct reason *r)
-{
-	struct token admin = {0};
-	int e = evidence_admin(s, m->admin_token, "principals:write", &admin, r);
-
-	if (e < 0)
-		return e;
-	if ((e = keystore_del(&s->ks, KS_PRINCIPAL, m->name)) < 0) {
-		e = reason_set(r, e, e == E_NOENT ? SP_NOT_FOUND : SP_INTERNAL, "principal %s: %s", m->name,
-		               err_str(e));
-		goto out;
-	}
-	journal_begin(&s->jn, signer_now(), s->ks.seq, "principal_released");
-	journal_str(&s->jn, "principal", m->name);
-	journal_str(&s->jn, "by", admin.sub);
-	if ((e = journal_end(&s->jn)) < 0)
-		reason_set(r, e, SP_BUSY, "the journal is full");
-out:
-	token_release(&admin);
-	return e;
-}
-
-static void
-principal_done(struct signer *s, uint32_t id, const char *verb, const char *name, int e, const struct reason *r)
-{
-	struct js_done a = {0};
-
-	signer_log(verb, r, e, "principal", name);
-	signer_result(e, r, &a.code, &a.why);
-	signer_reply(s, s->judge_gen, id, &js_done_def, &a);
-}
-
 void
-on_js_principal_bind(struct ipc *c, uint32_t id, const void *m, int fd, void *arg)
+on_js_principal_bind(struct ipc *c, uint32_t id, const void *mv, int fd, void *arg)
 {
+	const struct js_principal_bind *m = mv;
 	struct reason r = {0};
 	int e = principal_bind(arg, m, &r);
 
-	principal_done(arg, id, "principal_bind", ((const struct js_principal_bind *)m)->name, e, &r);
+	signer_done(arg, id, "principal_bind", "principal", m->name, e, &r);
 }
 
 void
-on_js_principal_release(struct ipc *c, uint32_t id, const void *m, int fd, void *arg)
+on_js_principal_release(struct ipc *c, uint32_t id, const void *mv, int fd, void *arg)
 {
+	const struct js_principal_release *m = mv;
+	struct admin_delete d = {.token = m->admin_token,
+	                         .scope = "principals:write",
+	                         .event = "principal_released",
+	                         .name = m->name,
+	                         .kind = KS_PRINCIPAL,
+	                         .key = m->name,
+	                         .absent = SP_NOT_FOUND};
 	struct reason r = {0};
-	int e = principal_release(arg, m, &r);
+	int e = evidence_delete(arg, &d, &r);
 
-	principal_done(arg, id, "principal_release", ((const struct js_principal_release *)m)->name, e, &r);
+	signer_done(arg, id, "principal_release", "principal", m->name, e, &r);
 }

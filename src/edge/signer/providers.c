@@ -273,12 +273,9 @@ provider_store(struct signer *s, const char *id, struct slice record, const char
 	if ((e = provider_read(s, id, rec, &p, r)) < 0 || (e = json_dump(rec, &out)) < 0 ||
 	    (e = keystore_put(&s->ks, KS_PROVIDER, id, buf_slice(&out))) < 0)
 		goto out;
-	journal_begin(&s->jn, signer_now(), s->ks.seq, "provider_put");
-	journal_str(&s->jn, "provider", id);
-	journal_str(&s->jn, "issuer", p->issuer);
-	journal_str(&s->jn, "by", actor);
 	keys_keep(s, p);
-	if ((e = journal_end(&s->jn)) < 0 || (e = map_set(&s->providers, id, p)) < 0)
+	if ((e = signer_note(s, r, "provider_put", "name", id, "issuer", p->issuer, "by", actor, NULL)) < 0 ||
+	    (e = map_set(&s->providers, id, p)) < 0)
 		goto out;
 	if (p->kind != PROVIDER_LOCAL)
 		provider_send(s, id, buf_slice(&out));
@@ -292,15 +289,6 @@ out:
 
 /* --- requests ---------------------------------------------------------------------------------------------------- */
 
-static void
-reply_done(struct signer *s, uint32_t id, int e, const struct reason *r)
-{
-	struct js_done a = {0};
-
-	signer_result(e, r, &a.code, &a.why);
-	signer_reply(s, s->judge_gen, id, &js_done_def, &a);
-}
-
 void
 on_js_provider_put(struct ipc *c, uint32_t id, const void *mv, int fd, void *arg)
 {
@@ -313,43 +301,29 @@ on_js_provider_put(struct ipc *c, uint32_t id, const void *mv, int fd, void *arg
 	if (e == 0)
 		e = provider_store(s, m->id, m->record, admin.sub, &r);
 	token_release(&admin);
-	signer_log("provider_put", &r, e, "provider", m->id);
-	reply_done(s, id, e, &r);
-}
-
-static int
-provider_delete(struct signer *s, const struct js_provider_delete *m, struct reason *r)
-{
-	struct token admin = {0};
-	int e = evidence_admin(s, m->admin_token, "idp:write", &admin, r);
-
-	if (e < 0)
-		return e;
-	if ((e = keystore_del(&s->ks, KS_PROVIDER, m->id)) < 0) {
-		e = reason_set(r, e, e == E_NOENT ? SP_NOT_FOUND : SP_INTERNAL, "provider %s: %s", m->id, err_str(e));
-		goto out;
-	}
-	map_del(&s->providers, m->id);
-	provider_send(s, m->id, (struct slice){NULL, 0});
-	journal_begin(&s->jn, signer_now(), s->ks.seq, "provider_delete");
-	journal_str(&s->jn, "provider", m->id);
-	journal_str(&s->jn, "by", admin.sub);
-	if ((e = journal_end(&s->jn)) < 0)
-		reason_set(r, e, SP_BUSY, "the journal is full");
-out:
-	token_release(&admin);
-	return e;
+	signer_done(s, id, "provider_put", "provider", m->id, e, &r);
 }
 
 void
 on_js_provider_delete(struct ipc *c, uint32_t id, const void *mv, int fd, void *arg)
 {
 	const struct js_provider_delete *m = mv;
+	struct admin_delete d = {.token = m->admin_token,
+	                         .scope = "idp:write",
+	                         .event = "provider_delete",
+	                         .name = m->id,
+	                         .kind = KS_PROVIDER,
+	                         .key = m->id,
+	                         .absent = SP_NOT_FOUND};
+	struct signer *s = arg;
 	struct reason r = {0};
-	int e = provider_delete(arg, m, &r);
+	int e = evidence_delete(s, &d, &r);
 
-	signer_log("provider_delete", &r, e, "provider", m->id);
-	reply_done(arg, id, e, &r);
+	if (e == 0) {
+		map_del(&s->providers, m->id);
+		provider_send(s, m->id, (struct slice){NULL, 0});
+	}
+	signer_done(s, id, "provider_delete", "provider", m->id, e, &r);
 }
 
 /* From fetch: the issuer's own keys over verified TLS. */

@@ -81,11 +81,8 @@ setup_make(struct signer *s, const char *email, const char *idp, int64_t ttl, ch
 	sha256(out_code, strlen(out_code), u.code);
 	mem_wipe(raw, sizeof raw);
 	str_copy(u.idp, sizeof u.idp, idp);
-	if ((e = setup_save(s, &u)) == 0) {
-		journal_begin(&s->jn, signer_now(), s->ks.seq, "setup_made");
-		journal_str(&s->jn, "email", u.email);
-		e = journal_end(&s->jn);
-	}
+	if ((e = setup_save(s, &u)) == 0)
+		e = signer_note(s, r, "setup_made", "email", u.email, NULL);
 	return e < 0 ? reason_set(r, e, SP_INTERNAL, "setup: %s", err_str(e)) : 0;
 }
 
@@ -164,10 +161,7 @@ finish_apply(struct finish *f, const char *hash, struct account *a, struct reaso
 	a->totp_step = f->step;
 	if ((e = account_save(s, f->u.idp, f->u.email, a)) < 0 || (e = keystore_del(&s->ks, KS_SETUP, SETUP_KEY)) < 0)
 		goto out;
-	journal_begin(&s->jn, signer_now(), s->ks.seq, "setup_done");
-	journal_str(&s->jn, "email", f->u.email);
-	journal_str(&s->jn, "sub", a->sub);
-	e = journal_end(&s->jn);
+	e = signer_note(s, r, "setup_done", "email", f->u.email, "sub", a->sub, NULL);
 out:
 	return e < 0 ? reason_set(r, e, SP_INTERNAL, "setup: %s", err_str(e)) : 0;
 }

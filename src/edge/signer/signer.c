@@ -1,6 +1,7 @@
 #include "edge/signer/signer.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -225,6 +226,40 @@ signer_log(const char *verb, const struct reason *r, int e, const char *key, con
 	}
 	snprintf(code, sizeof code, "SP-%04d", r->code ? r->code : SP_INTERNAL);
 	log_warn(verb, key, val, "code", code, "why", r->text[0] ? r->text : err_str(e), NULL);
+}
+
+void
+signer_done(struct signer *s, uint32_t id, const char *verb, const char *key, const char *val, int e,
+            const struct reason *r)
+{
+	struct js_done a = {0};
+
+	signer_log(verb, r, e, key, val);
+	signer_result(e, r, &a.code, &a.why);
+	signer_reply(s, s->judge_gen, id, &js_done_def, &a);
+}
+
+void
+signer_text(struct signer *s, uint32_t id, int e, const struct reason *r, struct buf *text)
+{
+	struct js_text a = {0};
+
+	signer_result(e, r, &a.code, &a.why);
+	a.text = e < 0 ? "" : buf_cstr(text);
+	signer_reply(s, s->judge_gen, id, &js_text_def, &a);
+}
+
+int
+signer_note(struct signer *s, struct reason *r, const char *event, ...)
+{
+	va_list ap;
+
+	journal_begin(&s->jn, signer_now(), s->ks.seq, event);
+	va_start(ap, event);
+	for (const char *k; (k = va_arg(ap, const char *));)
+		journal_str(&s->jn, k, va_arg(ap, const char *));
+	va_end(ap);
+	return journal_end(&s->jn) < 0 ? reason_set(r, E_LIMIT, SP_BUSY, "the journal is full") : 0;
 }
 
 int

@@ -74,6 +74,12 @@ int signer_commit(struct signer *s); /* now */
 void signer_commit_soon(struct signer *s);
 /* e and reason into code and why of a reply. */
 void signer_result(int e, const struct reason *r, uint32_t *ret_code, const char **ret_why);
+/* The end of most requests: one log line, then js_done or js_text (text is used when e is 0). */
+void signer_done(struct signer *s, uint32_t id, const char *verb, const char *key, const char *val, int e,
+                 const struct reason *r);
+void signer_text(struct signer *s, uint32_t id, int e, const struct reason *r, struct buf *text);
+/* One journal line of text fields: pairs of key and value, NULL ends. */
+int signer_note(struct signer *s, struct reason *r, const char *event, ...) __attribute__((sentinel));
 /* Refuses when the clock cannot be right: before 2024, or behind the journal. */
 int signer_clock_check(const struct signer *s, int64_t now, struct reason *r);
 void signer_log(const char *verb, const struct reason *r, int e, const char *key, const char *val);
@@ -93,6 +99,14 @@ int evidence_app(struct signer *s, const char *text, const char *aud, struct tok
 /* An API token of ours that the keystore knows, with this scope. */
 int evidence_admin(struct signer *s, const char *text, const char *scope, struct token *ret_t, struct reason *r);
 bool aud_ok(const char *aud); /* 64 hex digits */
+/* What every deletion is: the scope, the record (missing: code `absent`), a journal line about `name`. */
+struct admin_delete {
+	const char *token, *scope, *event, *name;
+	enum ks_kind kind;
+	const char *key;
+	int absent;
+};
+int evidence_delete(struct signer *s, const struct admin_delete *d, struct reason *r);
 
 /* --- providers.c */
 enum provider_type { PROVIDER_LOCAL, PROVIDER_OIDC };

@@ -50,9 +50,7 @@ tokens_make_key(struct signer *s, struct reason *r)
 	key_name(n, name);
 	if ((e = keystore_put(&s->ks, KS_TOKEN_KEY, name, secret_slice(&der))) < 0)
 		goto out;
-	journal_begin(&s->jn, signer_now(), s->ks.seq, "token_key");
-	journal_str(&s->jn, "kid", kid);
-	if ((e = journal_end(&s->jn)) < 0)
+	if ((e = signer_note(s, r, "token_key", "kid", kid, NULL)) < 0)
 		goto out;
 	e = jwks_add(&s->tokens, NULL, k);
 	k = NULL;
@@ -158,16 +156,6 @@ tokens_mint_api(struct signer *s, const char *name, const char *const *scopes, s
 
 /* --- requests ---------------------------------------------------------------------------------------------------- */
 
-static void
-reply_text(struct signer *s, uint32_t id, int e, const struct reason *r, struct buf *text)
-{
-	struct js_text a = {0};
-
-	signer_result(e, r, &a.code, &a.why);
-	a.text = e < 0 ? "" : buf_cstr(text);
-	signer_reply(s, s->judge_gen, id, &js_text_def, &a);
-}
-
 void
 on_js_jwks(struct ipc *c, uint32_t id, const void *m, int fd, void *arg)
 {
@@ -178,7 +166,7 @@ on_js_jwks(struct ipc *c, uint32_t id, const void *m, int fd, void *arg)
 
 	buf_init(&out, 262144);
 	int e = j ? json_dump(j, &out) : E_NOMEM;
-	reply_text(s, id, e, &r, &out);
+	signer_text(s, id, e, &r, &out);
 	json_decref(j);
 	buf_release(&out);
 }
@@ -230,7 +218,7 @@ on_js_app_token(struct ipc *c, uint32_t id, const void *mv, int fd, void *arg)
 	buf_init_secret(&out, JS_TOKEN_MAX + 1);
 	int e = app_token(arg, m, &out, &r);
 	signer_log("app_token", &r, e, "aud", m->aud);
-	reply_text(arg, id, e, &r, &out);
+	signer_text(arg, id, e, &r, &out);
 	buf_release(&out);
 }
 
@@ -263,6 +251,6 @@ on_js_api_mint(struct ipc *c, uint32_t id, const void *mv, int fd, void *arg)
 	buf_init_secret(&out, JS_TOKEN_MAX + 1);
 	int e = api_mint(arg, m, &out, &r);
 	signer_log("api_mint", &r, e, "name", m->name);
-	reply_text(arg, id, e, &r, &out);
+	signer_text(arg, id, e, &r, &out);
 	buf_release(&out);
 }
