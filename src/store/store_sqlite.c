@@ -8,12 +8,10 @@
 #include "core/str.h"
 #include "store/schema.h"
 
-#include <errno.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define BUSY_MS 5000
 #define APPLICATION_ID 0x53504c59 /* "SPLY": tells our files from other people's */
@@ -691,27 +689,6 @@ migrate(struct sqlite_store *s, struct reason *r)
 	return ret;
 }
 
-/* A file shorter than its own header says was cut: SQLite would notice only when it comes to the missing page. */
-static int
-check_length(struct sqlite_store *s, struct reason *r)
-{
-	int64_t pages = 0, size = 0;
-	struct stat st;
-	int ret = pragma_int(s, "PRAGMA page_count", &pages, r);
-
-	if (ret == E_OK)
-		ret = pragma_int(s, "PRAGMA page_size", &size, r);
-	if (ret != E_OK)
-		return ret;
-	if (stat(s->path, &st) != 0)
-		return reason_set(r, E_IO, 0, "store: %s: %s", s->path, strerror(errno));
-	/* Pages may still be in the log behind the file; without one the file must hold them all. */
-	if (st.st_size % size != 0)
-		return reason_set(r, E_IO, 0, "store: %s is cut short; restore a backup with 'sallyportd restore'",
-		                  s->path);
-	return E_OK;
-}
-
 static int
 prepare_all(struct sqlite_store *s, struct reason *r)
 {
@@ -773,8 +750,6 @@ setup(struct sqlite_store *s, struct reason *r)
 	         r);
 	if (ret == E_OK)
 		ret = migrate(s, r);
-	if (ret == E_OK)
-		ret = check_length(s, r);
 	if (ret == E_OK)
 		ret = prepare_all(s, r);
 	if (ret == E_OK)
