@@ -24,7 +24,7 @@
 #define SIGNER_HELD_MAX 4096u      /* answers that wait for one fdatasync */
 #define SIGNER_CLOCK_SLACK 60      /* seconds that the clock may be behind the journal */
 #define SIGNER_BACKDATE 30         /* valid_after */
-#define SIGNER_TTL_MIN 60          /* of org and app tokens */
+#define SIGNER_TTL_MIN 1           /* seconds, of org and app tokens */
 #define SIGNER_TTL_MAX 2678400
 #define SIGNER_DOMAINS_MAX 64
 #define SIGNER_OWNERS_MAX 64

@@ -83,7 +83,7 @@ int
 tokens_ttl_check(int64_t ttl, struct reason *r)
 {
 	if (ttl < SIGNER_TTL_MIN || ttl > SIGNER_TTL_MAX)
-		return reason_set(r, E_RANGE, SP_BAD_REQUEST, "a token lives %d s to 31 days", SIGNER_TTL_MIN);
+		return reason_set(r, E_RANGE, SP_BAD_REQUEST, "a token lives from %d s to 31 days", SIGNER_TTL_MIN);
 	return 0;
 }
 
