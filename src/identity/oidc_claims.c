@@ -90,9 +90,9 @@ read_email(const json_t *token, const json_t *info, const struct oidc_check *c, 
 	if (!a && !b)
 		return reason_set(r, E_DENIED, SP_EMAIL, "provider gave no claim %s", claim);
 	id->email_raw = a ? a : b;
-	bool verified = a && json_is_true(json_object_get(token, "email_verified"));
-	bool token_silent = !a || !json_object_get(token, "email_verified");
-	if (b && token_silent && (!a || !strcmp(a, b)))
+	const json_t *said = json_object_get(token, "email_verified");
+	bool verified = a && json_is_true(said);
+	if (b && (!a || (!said && !strcmp(a, b))) && (!said || json_is_true(said)))
 		verified = json_is_true(json_object_get(info, "email_verified"));
 	if (!verified && !c->trust_email)
 		return reason_set(r, E_DENIED, SP_EMAIL, "provider does not say that the address is verified");

@@ -1,0 +1,36 @@
+/* Public key lines and private key files: what parses is canonical and makes a line again. */
+#include "fuzz.h"
+#include "ssh/sshkey.h"
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
+{
+	struct sshkey k = {0}, again = {0};
+	struct reason r = {0};
+	struct key *key = NULL;
+	struct buf line;
+	buf_init(&line, SSHKEY_LINE_MAX);
+	if (sshkey_parse_line((const char *)p, n, &k, &r) == 0) {
+		MUST(k.nblob && k.bits);
+		MUST(sshkey_format_line(&k, &line) == 0);
+		MUST(!memchr(buf_ptr(&line), '\n', buf_len(&line)));
+		MUST(sshkey_parse_line((const char *)buf_ptr(&line), buf_len(&line), &again, NULL) == 0);
+		MUST(slice_eq(sshkey_blob(&k), sshkey_blob(&again)));
+		MUST(sshkey_to_key(&k, &key) == 0);
+		(void)sshkey_verify(&k, slice_str("x"), (struct slice){p, n});
+		key_free(key);
+	} else {
+		MUST(r.code == SP_KEY_REFUSED);
+	}
+	sshkey_release(&k);
+	sshkey_release(&again);
+	if (sshkey_parse_blob((struct slice){p, n}, &k, NULL) == 0) {
+		MUST(slice_eq(sshkey_blob(&k), (struct slice){p, n}));
+		sshkey_release(&k);
+	}
+	key = NULL;
+	if (sshkey_parse_private((const char *)p, n, &key) == 0)
+		key_free(key);
+	buf_release(&line);
+	return 0;
+}
