@@ -49,7 +49,8 @@ settle(struct apply *x, const char *kind, const char *what, const char *name, co
 	snprintf(at, sizeof at, "/%s/%zu", x->section, x->index);
 	json_object_set_new(x->pointers, id, json_string(at));
 	if (changed) {
-		json_object_set_new(merged, "updated_at", now_json());
+		if (strcmp(kind, "tunnel") && strcmp(kind, "admin")) /* these records carry no such time */
+			json_object_set_new(merged, "updated_at", now_json());
 		change_note(&x->c, what, name, old ? "update" : "create", json_incref(fields));
 		e = !strcmp(kind, "app") ? app_write(&x->c, json_incref(merged), old ? version : STORE_NEW)
 		                         : change_put(&x->c, kind, id, old ? version : STORE_NEW, json_incref(merged));
