@@ -1,0 +1,87 @@
+/*
+ * judge_kit: the real judge beside the real signer (signer_kit), with the test as front: it sends requests as front's
+ * loop thread would and sees what front would be told. One request at a time unless said otherwise.
+ */
+#ifndef TEST_JUDGE_KIT_H
+#define TEST_JUDGE_KIT_H
+
+#include "core/json.h"
+#include "msg/front_judge.h"
+#include "signer_kit.h"
+
+#define JK_TEAM "team.localhost"
+#define JK_ACCOUNT "0123456789abcdef0123456789abcdef"
+#define JK_ZONE "fedcba9876543210fedcba9876543210"
+#define JK_API "/client/v4/accounts/" JK_ACCOUNT "/"
+
+struct reply {
+	int err;
+	bool done;
+	unsigned action, status;
+	char *headers[80]; /* name, value */
+	size_t nheaders;
+	char *body;
+	size_t nbody;
+	char tunnel[40], authority[256], path[512];
+	uint64_t ticket;
+	int64_t until;
+	json_t *json; /* of the body, when it is JSON */
+	struct jk *k;
+};
+
+struct jk {
+	struct kit s; /* the signer */
+	char state[128], audit[128];
+	pid_t pid;
+	struct ipc *parent, *front;
+	bool ready, gone;
+	char fatal[512];
+	char jar[8][2][4096]; /* cookies: "host name" -> value */
+	char last_cut_why[128];
+	uint64_t cuts[64];
+	size_t ncuts;
+	struct fj_push push;
+	char push_tunnel[40], push_config[4096];
+	uint32_t push_version;
+	unsigned npush, nunlink;
+};
+
+void jk_new(struct jk *k); /* signer and judge, ready */
+void jk_free(struct jk *k);
+void jk_judge_restart(struct jk *k); /* killed and started again on the same state */
+void jk_front_again(struct jk *k);   /* a new channel in place of the old one */
+
+/* headers: name, value, ..., NULL; may be NULL. The reply is the caller's: jk_reply_free. */
+void jk_ask(struct jk *k, const char *method, const char *host, const char *target, const char *const *headers,
+            const char *body, struct reply *ret);
+/* The same as a browser: sends and keeps cookies of the jar, wants HTML. */
+void jk_browse(struct jk *k, const char *method, const char *host, const char *target, const char *body,
+               struct reply *ret);
+void jk_websocket(struct jk *k, const char *host, const char *token, const char *destination, struct reply *ret);
+/* Begins one and returns at once; jk_wait finishes it. */
+void jk_begin(struct jk *k, const char *method, const char *host, const char *target, const char *const *headers,
+              const char *body, struct reply *ret);
+void jk_wait(struct jk *k, struct reply *r);
+void jk_reply_free(struct reply *r);
+const char *jk_header(const struct reply *r, const char *name); /* NULL when absent */
+
+/* API with the administrator's token: the "result", borrowed from ret. */
+json_t *jk_api(struct jk *k, const char *method, const char *path, const char *body, struct reply *ret);
+/* The document applied; fails the test unless it was. */
+void jk_apply(struct jk *k, const char *json);
+/* Signs in through the pages; the cookie jar then has the team's cookie. Returns the status of the answer to the form.
+ */
+unsigned jk_sign_in(struct jk *k, const char *host, const char *email, const char *password);
+char *jk_app_token(struct jk *k, const char *host); /* through the browser, malloc'ed; NULL when refused */
+const char *jk_cookie(struct jk *k, const char *host, const char *name);
+void jk_cookies_clear(struct jk *k);
+char *jk_between(const char *text, const char *from, const char *to); /* malloc'ed; fails the test when absent */
+
+/* A connector registers; the reply's cause in cause (128), "" = accepted. */
+void jk_register(struct jk *k, uint64_t link, const char *tunnel, struct slice secret, unsigned index,
+                 char cause[static 128], char config[static 4096]);
+
+extern const char
+    jk_document[]; /* provider "local", group staff, tunnel pool, applications ssh.localhost and jump.localhost */
+
+#endif
