@@ -73,6 +73,7 @@ struct loop *conn_loop(const struct conn *c);
 const char *conn_peer(const struct conn *c);       /* "192.0.2.1:4711" or "[2001:db8::1]:4711" */
 const char *conn_peer_ip(const struct conn *c);    /* address alone; v4-mapped v6 is written as v4 */
 const char *conn_sni(const struct conn *c);        /* "" if none */
+int conn_peer_pem(const struct conn *c, struct buf *out); /* certificate that the TLS peer showed; E_NOENT without one */
 const char *conn_error_text(const struct conn *c); /* for logs: why TLS or connect failed */
 int conn_fd(const struct conn *c);                 /* for getsockname and the like */
 uint64_t conn_bytes_in(const struct conn *c);      /* plaintext */

@@ -4,6 +4,7 @@
  */
 #include <openssl/bio.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <pthread.h>
@@ -253,4 +254,20 @@ conn_sni(const struct conn *c)
 	const char *s = c->ssl ? SSL_get_servername(c->ssl, TLSEXT_NAMETYPE_host_name) : NULL;
 
 	return s ? s : "";
+}
+
+int
+conn_peer_pem(const struct conn *c, struct buf *out)
+{
+	X509 *x = c->ssl ? SSL_get0_peer_certificate(c->ssl) : NULL;
+	BIO *b = x ? BIO_new(BIO_s_mem()) : NULL;
+	char *p;
+	int r = x ? E_NOMEM : E_NOENT;
+
+	if (b && PEM_write_bio_X509(b, x) == 1) {
+		long n = BIO_get_mem_data(b, &p);
+		r = n > 0 ? buf_put(out, p, (size_t)n) : E_NOMEM;
+	}
+	BIO_free(b);
+	return r;
 }
