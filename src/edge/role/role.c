@@ -3,10 +3,13 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/err.h"
+#include "core/json.h"
 #include "core/log.h"
 
 #define CHANNEL_FD 3
@@ -182,6 +185,10 @@ role_main(const char *name, const struct role_ops *ops, void *arg)
 	struct role_run r = {.name = name, .ops = ops, .arg = arg};
 
 	log_init(name, LOG_INFO);
+	json_object_seed(
+	    0); /* libraries that open files at their first use must do so before the sandbox: jansson its seed, */
+	setenv("TZ", "UTC0", 1); /* libc its time zone */
+	tzset();
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGINT, SIG_IGN); /* Ctrl-C reaches the whole group: the parent decides */
 	signal(SIGTERM, SIG_IGN);
