@@ -296,12 +296,16 @@ on_head(llhttp_t *p)
 	h->method = h->role == HTTP1_SERVER ? llhttp_method_name(p->method) : "";
 	h->keep_alive = llhttp_should_keep_alive(p);
 	h->until_eof = llhttp_message_needs_eof(p);
+	h->chunked = p->flags & F_CHUNKED;
+	h->cr = false;
 	h->expects = !(p->flags & F_SKIPBODY) && ((p->flags & F_CHUNKED) || p->content_length > 0 || h->until_eof);
 	h->upgrade = (p->flags & F_CONNECTION_UPGRADE) && http1_header_get(h, "upgrade");
 	if ((r = check_framing(h)) != 0 || (r = h->role == HTTP1_SERVER ? check_request(h) : check_response(h)) != 0)
 		return r;
 	if (h->role == HTTP1_CLIENT && h->status / 100 == 1 && h->status != 101) {
 		head_release(h);
+		if (!h->keep_alive)
+			return refuse(h, E_FORMAT, 502, "interim answer that closes");
 		return ++h->interims > INTERIM_MAX ? refuse(h, E_LIMIT, 502, "too many interim answers") : 0;
 	}
 	h->head_ready = true;
@@ -378,7 +382,7 @@ error_of(struct http1 *h, llhttp_errno_t e, struct reason *why)
 }
 
 /* How many of the n bytes belong to the head being read; sets *ret_end when its last is among them. Refuses what llhttp
-   would let pass: a line that begins with white space. Stops one byte over the limit of a head. */
+   would let pass: a line that begins with white space, a lone CR or LF. Stops one byte over the limit of a head. */
 static size_t
 scan_head(struct http1 *h, const uint8_t *d, size_t n, bool *ret_end)
 {
@@ -389,6 +393,10 @@ scan_head(struct http1 *h, const uint8_t *d, size_t n, bool *ret_end)
 		uint8_t c = d[i++];
 		if (h->line_start && (c == ' ' || c == '\t')) {
 			refuse(h, E_FORMAT, 400, "line begins with white space");
+			return i;
+		}
+		if ((h->tail & 1) != (c == '\n')) { /* llhttp forgives some of these */
+			refuse(h, E_FORMAT, 400, "CR and LF stand together");
 			return i;
 		}
 		h->head_bytes++;
@@ -436,19 +444,33 @@ feed_head(struct http1 *h, const uint8_t *d, size_t n, size_t *ret_used, enum ht
 		return r;
 	if (h->head_bytes > HTTP1_HEAD_MAX)
 		return refuse(h, E_LIMIT, 431, "head too large"), broken(h, why);
-	if (used != k || (end && h->reading))
+	if (used != k || end != !h->reading) /* llhttp and scan_head must see the same end */
 		return refuse(h, E_FORMAT, 400, "head ends early"), broken(h, why);
 	*ret_used = used;
 	*ret_ev = HTTP1_MORE;
 	if (!end)
 		return 0;
 	h->phase = h->head_ready && !h->upgrade_ready ? BODY : IDLE;
-	if (h->upgrade_ready)
+	if (h->upgrade_ready) {
+		h->over = !h->keep_alive; /* should the owner decline */
 		*ret_ev = HTTP1_UPGRADE;
-	else if (h->head_ready)
+	} else if (h->head_ready) {
 		*ret_ev = HTTP1_HEAD;
+	}
 	h->done = false;
 	return 0;
+}
+
+/* The same for the framing of chunks, up to the end of the message. */
+static bool
+line_ends_ok(struct http1 *h, const uint8_t *d, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (h->cr != (d[i] == '\n'))
+			return false;
+		h->cr = d[i] == '\r';
+	}
+	return !(h->cr && (h->done || h->piece.n > 0));
 }
 
 static int
@@ -458,10 +480,14 @@ feed_body(struct http1 *h, const uint8_t *d, size_t n, size_t *ret_used, enum ht
 	int r = run(h, d, n, ret_used, why);
 	if (r < 0)
 		return r;
-	size_t framing = h->overhead + *ret_used - h->piece.n;
-	h->overhead = h->piece.n > 0 ? 0 : framing;
-	if (framing > OVERHEAD_MAX)
+	size_t framing = *ret_used - h->piece.n; /* it stands in front of the piece */
+	h->overhead += framing;
+	if (h->overhead > OVERHEAD_MAX)
 		return refuse(h, E_LIMIT, 400, "chunk extension too long"), broken(h, why);
+	if (h->chunked && !line_ends_ok(h, d, framing))
+		return refuse(h, E_FORMAT, 400, "CR and LF stand together"), broken(h, why);
+	if (h->piece.n > 0)
+		h->overhead = 0;
 	*ret_ev = h->piece.n > 0 ? HTTP1_BODY : h->done ? HTTP1_DONE : HTTP1_MORE;
 	if (*ret_ev == HTTP1_DONE) {
 		h->phase = IDLE;

@@ -281,14 +281,16 @@ set_hostname(const struct place *p, const json_t *v, struct ingress_rule *r)
 	return 0;
 }
 
-/* What RE2 understands and POSIX does not, or compiles without bound. NULL: fine. */
+/* What RE2 understands and POSIX does not, or compiles without bound: glibc copies the operand of each + and {n,m}, so
+   that repeats of repeats multiply. NULL: fine. */
 static const char *
 pattern_fault(const char *s)
 {
-	unsigned braces = 0;
+	unsigned braces = 0, groups = 0;
 	if (strlen(s) > PATH_MAX_PATTERN)
 		return "it is longer than 256 bytes";
 	for (; *s; s++) {
+		bool repeat = strchr("*+?{", s[1]) && s[1];
 		if (s[0] == '\\' && s[1]) {
 			s++;
 			if ((*s >= '0' && *s <= '9') ||
@@ -296,10 +298,13 @@ pattern_fault(const char *s)
 				return "of the backslash classes only \\w and \\s are known; write [0-9] for \\d";
 		} else if (s[0] == '(' && s[1] == '?') {
 			return "(?...) groups are not known";
-		} else if (strchr("*+?}", s[0]) && s[1] == '?') {
-			return "non-greedy repeats are not known";
-		} else if (s[0] == '{' && ++braces > 1) {
-			return "more than one {n,m} is not accepted";
+		} else if (strchr("*+?}", s[0]) && repeat) {
+			return "a repeat cannot follow a repeat";
+		} else if (s[0] == ')' && repeat && ++groups > 3) {
+			return "more than three repeated groups are not accepted";
+		} else if (s[0] == '{' && (++braces > 1 || strspn(s + 1, "0123456789") > 2 ||
+		                           (strchr(s, ',') && strspn(strchr(s, ',') + 1, "0123456789") > 2))) {
+			return "more than one {n,m}, or one over 99, is not accepted";
 		}
 	}
 	return NULL;

@@ -6,11 +6,11 @@
  * one thread at a time).
  *
  * Hostnames: exact and case-sensitive; "*.x.y" matches any name that ends in ".x.y"; "" and "*" match all.
- * Paths: POSIX extended regular expressions, unanchored, at most 256 bytes, one {n,m} at most. What RE2 has and this
- * has not is refused with a text: (?...) groups, \d and other letter classes but \w \s, non-greedy *?, \pN, back
- * references (RE2 has none either). originRequest: every key of the original is known; connectTimeout, tcpKeepAlive,
- * bastionMode and ours (defaultDestination, destinations) are used; access.required and proxyType socks are refused
- * rather than silently not done.
+ * Paths: POSIX extended regular expressions, unanchored, at most 256 bytes, at most one {n,m} up to 99 and three
+ * repeated groups. What RE2 has and this has not is refused with a text: (?...) groups, \d and other letter classes but
+ * \w \s, non-greedy *?, \pN, back references (RE2 has none either). originRequest: every key of the original is known;
+ * connectTimeout, tcpKeepAlive, bastionMode and ours (defaultDestination, destinations) are used; access.required and
+ * proxyType socks are refused rather than silently not done.
  */
 #ifndef WIRE_INGRESS_H
 #define WIRE_INGRESS_H

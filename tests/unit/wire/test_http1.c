@@ -232,12 +232,22 @@ test_refused_chunks(void **st)
 	    CHUNKED("1\r\nab\r\n"),
 	    CHUNKED("3e9\r\n"),
 	    CHUNKED(" 1\r\na\r\n"),
+	    CHUNKED("1\ra\r\n0\r\n\r\n"),
+	    CHUNKED("1\r\na\r0\r\n\r\n"),
+	    CHUNKED("1\r\na\n0\r\n\r\n"),
+	    CHUNKED("1\r\na0\r\n\r\n"),
+	    CHUNKED("1;x\na\r\n0\r\n\r\n"),
+	    CHUNKED("1;x\ra\r\n0\r\n\r\n"),
+	    CHUNKED("1;x=\"y\na\r\n0\r\n\r\n"),
+	    CHUNKED("0\r\n\rX"),
+	    CHUNKED("0\r\n\n"),
+	    CHUNKED("0\r\r\n"),
 	    CHUNKED("0\r\nX: trailer\r\n\r\n"),
 	    CHUNKED("0\r\nContent-Length: 4\r\n\r\n"),
 	};
 	for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
 		char *got = play(HTTP1_SERVER, t[i], strlen(t[i]), SIZE_MAX, false);
-		if (!strchr(got, '!') && i != 6)
+		if (!strchr(got, '!') && strncmp(t[i] + sizeof CHUNKED("") - 1, "3e9", 3) != 0)
 			fail_msg("%s\n got %s", t[i], got);
 		free(got);
 	}
@@ -310,6 +320,8 @@ test_responses(void **st)
 	expect(HTTP1_CLIENT, "HTTP/1.1 101 Switching\r\n\r\n", false, "!400");
 	expect(HTTP1_CLIENT, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n", false, "!400");
 	expect(HTTP1_CLIENT, "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n", false, "!400");
+	expect(HTTP1_CLIENT, "HTTP/1.1 200 O1.1 200 OK\r\n\r@until the0K\r\n\r\nuntil", true,
+	       "!400"); /* a head that ends in CR alone */
 	expect(HTTP1_CLIENT, "SSH-2.0-OpenSSH_9.2\r\n", false, "!400");
 }
 

@@ -117,7 +117,12 @@ test_errors_teach(void **st)
 	bad("ingress:\n- hostname: '*.*.b'\n  service: bastion\n- service: http_status:404\n", "at most one wildcard");
 	bad("ingress:\n- path: '(?i)x'\n  service: bastion\n- service: http_status:404\n", "(?...)");
 	bad("ingress:\n- path: '(a)\\1'\n  service: bastion\n- service: http_status:404\n", "backslash");
-	bad("ingress:\n- path: '((a{2}){3}'\n  service: bastion\n- service: http_status:404\n", "more than one");
+	bad("ingress:\n- path: '(a{2}b{3}'\n  service: bastion\n- service: http_status:404\n", "more than one");
+	bad("ingress:\n- path: 'a++++++++++++++++++++++'\n  service: bastion\n- service: http_status:404\n",
+	    "follow a repeat");
+	bad("ingress:\n- path: '(((((a+)+)+)+)+)+'\n  service: bastion\n- service: http_status:404\n",
+	    "repeated groups");
+	bad("ingress:\n- path: 'a{1,999}'\n  service: bastion\n- service: http_status:404\n", "over 99");
 	bad("ingress:\n- path: '(a'\n  service: bastion\n- service: http_status:404\n", "does not compile");
 	bad("ingress:\n- hostname: a.b\n- service: http_status:404\n", "config.yml:2: found no service");
 	bad("ingress: text\n", "expected a list");
