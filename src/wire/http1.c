@@ -40,8 +40,9 @@ struct http1 {
 	uint16_t head_bytes; /* of this head so far */
 	size_t overhead;     /* bytes of chunk framing since the last byte of body */
 	uint8_t leading, interims;
-	uint8_t tail;    /* how much of CR LF CR LF the head ends with */
-	bool line_start; /* the head's last byte was LF */
+	uint8_t tail;     /* how much of CR LF CR LF the head ends with */
+	bool line_start;  /* the head's last byte was LF */
+	bool chunked, cr; /* body: the last byte of its framing was CR */
 	bool head_ready, done, upgrade_ready;
 	bool skip_body, keep_alive, expects, upgrade, until_eof, broken, over;
 	const char *method;
