@@ -46,18 +46,30 @@ json_load_strict(const void *p, size_t n, size_t max, json_t **ret_j)
 	return 0;
 }
 
+/* jansson does not look at every result of its callback, so the first failure is remembered here. */
+struct dump_sink {
+	struct buf *out;
+	int err;
+};
+
 static int
 dump_to_buf(const char *p, size_t n, void *arg)
 {
-	return buf_put(arg, p, n);
+	struct dump_sink *sink = arg;
+
+	if (!sink->err)
+		sink->err = buf_put(sink->out, p, n);
+	return sink->err;
 }
 
 int
 json_dump(const json_t *j, struct buf *out)
 {
 	size_t before = buf_len(out);
+	struct dump_sink sink = {out, 0};
+	int bad = json_dump_callback(j, dump_to_buf, &sink, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY);
 
-	if (json_dump_callback(j, dump_to_buf, out, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY) == 0)
+	if (!bad && !sink.err)
 		return 0;
 	out->w = out->r + before;
 	return E_NOMEM;

@@ -121,9 +121,11 @@ check_signature(const struct parts *p, struct jwk *k, struct reason *r)
 	buf_init(&sig, KEY_SIG_MAX);
 	int e = b64_decode(&sig, B64_URL, (const char *)p->signature.p, p->signature.n);
 	if (e)
-		e = refuse(r, E_FORMAT, "signature is not base64url");
-	else if (key_verify(k->key, k->alg, p->signed_part, buf_slice(&sig)))
-		e = refuse(r, E_CRYPTO, "signature does not verify");
+		e = refuse(r, e == E_NOMEM ? e : E_FORMAT, "signature is not base64url");
+	else
+		e = key_verify(k->key, k->alg, p->signed_part, buf_slice(&sig));
+	if (e && e != E_FORMAT)
+		e = refuse(r, e, "signature does not verify");
 	buf_release(&sig);
 	return e;
 }

@@ -55,13 +55,14 @@ login_code(const uint8_t key[static 32], char out[static 10])
 {
 	uint8_t h[SHA256_LEN];
 	struct buf b;
+	struct slice text;
 	sha256(key, 32, h);
 	buf_init(&b, 64);
 	memset(out, '-', 9);
 	out[9] = 0;
-	if (base32_encode(&b, h, 5) == 0 && buf_len(&b) == 8) {
-		memcpy(out, buf_ptr(&b), 4);
-		memcpy(out + 5, buf_ptr(&b) + 4, 4);
+	if (base32_encode(&b, h, 5) == 0 && buf_get(&b, 8, &text) == 0) {
+		memcpy(out, text.p, 4);
+		memcpy(out + 5, text.p + 4, 4);
 	}
 	buf_release(&b);
 }

@@ -133,6 +133,13 @@ dump_is_compact_and_sorted(void **state)
 	buf_release(&out);
 	free(s);
 	json_decref(j);
+	/* a long key does not fit though what follows it would: never a text with a hole in it */
+	assert_ok(json_load_strict("{\"a long key\":1}", 16, 64, &j));
+	buf_init(&out, 8);
+	assert_int_equal(json_dump(j, &out), E_NOMEM);
+	assert_int_equal(buf_len(&out), 0);
+	buf_release(&out);
+	json_decref(j);
 }
 
 int
