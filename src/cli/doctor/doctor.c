@@ -2,8 +2,8 @@
 
 #include <stdarg.h>
 #include <string.h>
-#include <time.h>
 
+#include "cli/doctor/sshd_conf.h"
 #include "core/clock.h"
 
 static const struct cli_command commands[] = {
@@ -70,29 +70,6 @@ doctor_end(const struct doctor *d)
 }
 
 /* --- clock ------------------------------------------------------------------------------------------------------- */
-
-int
-http_date_parse(const char *s, int64_t *ret_wall)
-{
-	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-	struct tm tm = {0};
-	char month[4] = "";
-	int used = 0;
-
-	if (strlen(s) != 29 ||
-	    sscanf(s + 3, ", %2d %3s %4d %2d:%2d:%2d GMT%n", &tm.tm_mday, month, &tm.tm_year, &tm.tm_hour, &tm.tm_min,
-	           &tm.tm_sec, &used) != 6 ||
-	    used != 26)
-		return E_FORMAT;
-	const char *at = strstr(months, month);
-	if (strlen(month) != 3 || !at || (at - months) % 3 || tm.tm_mday < 1 || tm.tm_mday > 31 || tm.tm_hour > 23 ||
-	    tm.tm_min > 59 || tm.tm_sec > 60 || tm.tm_year < 1970)
-		return E_FORMAT;
-	tm.tm_mon = (int)((at - months) / 3);
-	tm.tm_year -= 1900;
-	*ret_wall = timegm(&tm);
-	return 0;
-}
 
 void
 doctor_clock(struct doctor *d, const char *date, const char *whose)

@@ -24,8 +24,6 @@ int doctor_end(const struct doctor *d); /* last line; exit status */
 
 /* Compares our clock with an HTTP Date header; NULL or unreadable: skip. */
 void doctor_clock(struct doctor *d, const char *date, const char *whose);
-/* RFC 9110 section 5.6.7, the preferred form only. */
-int http_date_parse(const char *s, int64_t *ret_wall);
 
 int doctor_client(struct cli *c, int argc, char **argv);
 int doctor_host(struct cli *c, int argc, char **argv);
