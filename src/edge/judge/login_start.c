@@ -59,13 +59,13 @@ login_link(struct req *r, const struct login_dest *d, const char *idp)
 	return s;
 }
 
-/* The local provider stands last, and on an application only when it is named or when there is no other. */
+/* The built-in provider, the one that init made, stands last, and on an application only when it is named or when
+   there is no other. */
 size_t
 login_choices(struct req *r, const struct app_view *a, const struct idp *v[CHOICES_MAX])
 {
 	size_t n = 0, nidps = 0;
-	const struct idp *local[CHOICES_MAX];
-	size_t nlocal = 0;
+	const struct idp *built_in = NULL;
 	bool named = false;
 
 	if (a)
@@ -76,14 +76,13 @@ login_choices(struct req *r, const struct app_view *a, const struct idp *v[CHOIC
 		if (p->type == IDP_ONETIMEPIN || p->type == IDP_GITHUB ||
 		    (a && !policy_app_idp_allowed(a->policy, p->id)))
 			continue;
-		if (p->type == IDP_LOCAL && nlocal < CHOICES_MAX)
-			local[nlocal++] = p;
-		else if (p->type != IDP_LOCAL && n < CHOICES_MAX)
+		if (!strcmp(p->id, r->j->local_idp))
+			built_in = p;
+		else if (n < CHOICES_MAX)
 			v[n++] = p;
 	}
-	if (!a || named || n == 0)
-		for (size_t i = 0; i < nlocal && n < CHOICES_MAX; i++)
-			v[n++] = local[i];
+	if (built_in && n < CHOICES_MAX && (!a || named || n == 0))
+		v[n++] = built_in;
 	return n;
 }
 
