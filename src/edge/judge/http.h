@@ -9,10 +9,9 @@
 #ifndef JUDGE_HTTP_H
 #define JUDGE_HTTP_H
 
-#include <jansson.h>
-
 #include "core/arena.h"
 #include "core/err.h"
+#include "core/json.h"
 #include "core/list.h"
 #include "core/url.h"
 #include "msg/front_judge.h"

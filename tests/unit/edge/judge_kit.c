@@ -116,6 +116,29 @@ static const struct ipc_row front_rows[] = {{&fj_cut_def, 1, 0, on_cut},
 static const struct ipc_ops front_ops = {front_rows, 4, on_front_gone};
 
 static void
+on_fetch(struct ipc *c, uint32_t id, const void *mv, int fd, void *arg)
+{
+	const struct jh_fetch *m = mv;
+	struct jk *k = arg;
+	const char *body = m->kind == FETCH_DISCOVERY ? k->discovery : m->kind == FETCH_TOKEN ? k->token_answer : "";
+	struct jh_fetched a = {.code = body ? 0 : 1104, .status = body ? 200 : 502, .body = body ? body : ""};
+
+	k->nfetched[m->kind]++;
+	str_copy(k->last_code, sizeof k->last_code, m->code);
+	str_copy(k->last_verifier, sizeof k->last_verifier, m->verifier);
+	ipc_reply(c, id, &jh_fetched_def, &a);
+}
+
+static void
+on_fetch_gone(struct ipc *c, const char *why, void *arg)
+{
+	((struct jk *)arg)->fetch = NULL;
+}
+
+static const struct ipc_row fetch_rows[] = {{&jh_fetch_def, 1, IPC_REQUEST, on_fetch}};
+static const struct ipc_ops fetch_ops = {fetch_rows, 1, on_fetch_gone};
+
+static void
 spawn(struct jk *k)
 {
 	int sv[2];
@@ -175,6 +198,28 @@ jk_front_again(struct jk *k)
 }
 
 static void
+fetch_again(struct jk *k)
+{
+	int sv[2];
+
+	if (k->fetch)
+		ipc_close(k->fetch);
+	k->fetch = NULL;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv), 0);
+	give_peer(k, ROLE_FETCH, sv[1]);
+	assert_int_equal(ipc_new(k->s.loop, sv[0], "judge", &fetch_ops, k, &k->fetch), 0);
+}
+
+void
+jk_signer_again(struct jk *k)
+{
+	kit_judge(&k->s, true);
+	give_peer(k, ROLE_SIGNER, k->s.judge_raw);
+	k->s.raw = false; /* its end is the judge's now */
+	assert_int_equal(ipc_flush(k->parent), 0);
+}
+
+static void
 start(struct jk *k)
 {
 	struct pr_start m = {.dir = k->s.dir,
@@ -200,9 +245,8 @@ start(struct jk *k)
 	assert_int_equal(ipc_send(k->parent, &pr_start_def, &m), 0);
 	give_folder(k, "state", k->state);
 	give_folder(k, "audit", k->audit);
-	kit_judge(&k->s, true);
-	give_peer(k, ROLE_SIGNER, k->s.judge_raw);
-	k->s.raw = false; /* its end is the judge's now */
+	jk_signer_again(k);
+	fetch_again(k);
 	jk_front_again(k);
 	assert_int_equal(ipc_send(k->parent, &pr_go_def, &go), 0);
 	while (!k->ready && !k->gone && !k->fatal[0])
@@ -239,7 +283,9 @@ stop(struct jk *k, bool hard)
 		loop_run(k->s.loop);
 	if (k->front)
 		ipc_close(k->front);
-	k->front = NULL;
+	if (k->fetch)
+		ipc_close(k->fetch);
+	k->front = k->fetch = NULL;
 	waitpid(k->pid, &status, 0);
 	k->pid = 0;
 	return status;

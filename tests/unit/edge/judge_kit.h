@@ -6,6 +6,7 @@
 #define TEST_JUDGE_KIT_H
 
 #include "core/json.h"
+#include "msg/fetch.h"
 #include "msg/front_judge.h"
 #include "signer_kit.h"
 
@@ -33,7 +34,10 @@ struct jk {
 	struct kit s; /* the signer */
 	char state[128], audit[128];
 	pid_t pid;
-	struct ipc *parent, *front;
+	struct ipc *parent, *front, *fetch;   /* the test is fetch too */
+	const char *discovery, *token_answer; /* bodies that it answers with; NULL = an error */
+	unsigned nfetched[4];                 /* by kind */
+	char last_code[256], last_verifier[128];
 	bool ready, gone;
 	char fatal[512];
 	char jar[8][2][4096]; /* cookies: "host name" -> value */
@@ -49,6 +53,7 @@ struct jk {
 void jk_new(struct jk *k); /* signer and judge, ready */
 void jk_free(struct jk *k);
 void jk_judge_restart(struct jk *k); /* killed and started again on the same state */
+void jk_signer_again(struct jk *k);  /* a new channel between judge and signer; the old one ends */
 void jk_front_again(struct jk *k);   /* a new channel in place of the old one */
 
 /* headers: name, value, ..., NULL; may be NULL. The reply is the caller's: jk_reply_free. */
