@@ -115,7 +115,7 @@ set_keepalive(const struct place *p, const json_t *v, struct ingress_rule *r)
 static int
 set_bastion(const struct place *p, const json_t *v, struct ingress_rule *r)
 {
-	bool on;
+	bool on = false;
 	int e = get_bool(p, v, &on);
 	if (e == 0 && on)
 		r->kind = SERVICE_BASTION;

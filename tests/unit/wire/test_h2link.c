@@ -422,8 +422,35 @@ test_floods(void **st)
 	n = frame(u, 5, 2, 0, 1, zero); /* PRIORITY */
 	u[12] = 3;
 	assert_int_equal(flood(H2_CONNECTOR, u, n, false), -4);
+	n = frame(u, 4, 8, 0, 0, "\0\0\0\1"); /* WINDOW_UPDATE, for no data of ours */
+	assert_int_equal(flood(H2_EDGE, u, n, false), -4);
+	n = frame(u, sizeof block, 1, 4, 1, block); /* streams that provoke a reset of ours */
+	n += frame(u + n, 4, 8, 0, 1, zero);
+	assert_true(flood(H2_CONNECTOR, u, n, true) < 0);
+	n = frame(u, 3, 9, 0, 1, zero); /* CONTINUATION of nothing */
+	assert_true(flood(H2_CONNECTOR, u, n, false) < 0);
 	n = frame(u, 8, 6, 1, 0, zero); /* PING answers to nothing */
 	assert_int_equal(flood(H2_EDGE, u, n, false), -4);
+}
+
+/* Empty DATA on an open stream, and CONTINUATION without end. */
+static void
+test_empty_frames(void **st)
+{
+	static const uint8_t block[] = {0x82, 0x87, 0x84, 0x01, 0x01, 'a'};
+	static uint8_t in[1u << 16];
+	for (int what = 0; what < 2; what++) {
+		struct side v = {0};
+		struct reason why;
+		assert_int_equal(h2link_new(H2_CONNECTOR, 100, &ops, &v, &v.l), 0);
+		memcpy(in, preface, 24);
+		size_t at = 24 + frame(in + 24, 0, 4, 0, 0, NULL);
+		at += frame(in + at, sizeof block, 1, what ? 0 : 4, 1, block);
+		while (at + 9 <= sizeof in)
+			at += frame(in + at, 0, what ? 9 : 0, 0, 1, NULL);
+		assert_true(h2link_feed(v.l, in, at, &why) < 0);
+		h2link_free(v.l);
+	}
 }
 
 static void
@@ -527,8 +554,8 @@ main(void)
 	    cmocka_unit_test(test_slow_stream_alone), cmocka_unit_test(test_queue_bound),
 	    cmocka_unit_test(test_reset_and_goaway),  cmocka_unit_test(test_ping),
 	    cmocka_unit_test(test_header_rules),      cmocka_unit_test(test_floods),
-	    cmocka_unit_test(test_broken_frames),     cmocka_unit_test(test_hpack_bomb),
-	    cmocka_unit_test(test_headers_pack),
+	    cmocka_unit_test(test_empty_frames),      cmocka_unit_test(test_broken_frames),
+	    cmocka_unit_test(test_hpack_bomb),        cmocka_unit_test(test_headers_pack),
 	};
 	return cmocka_run_group_tests(t, NULL, NULL);
 }
