@@ -37,7 +37,7 @@ lib_init() { # makes $T and arms the cleanup
 free_port() { # a port of loopback that nobody listens on now
 	local p
 	for _ in $(seq 200); do
-		p=$((20000 + (RANDOM * 32768 + RANDOM) % 40000))
+		p=$((20000 + (RANDOM * 32768 + RANDOM) % 12000)) # below the range from which the kernel takes ports for outgoing connections
 		case " ${USED_PORTS:-} " in *" $p "*) continue ;; esac
 		if ! (exec 3<>"/dev/tcp/127.0.0.1/$p") 2>/dev/null; then
 			USED_PORTS="${USED_PORTS:-} $p"
@@ -52,8 +52,8 @@ free_port() { # a port of loopback that nobody listens on now
 wait_line() {
 	local file=$1 pat=$2 secs=${3:-30}
 	[ -e "$file" ] || : >"$file"
-	timeout "$secs" grep -m1 -E -- "$pat" < <(exec tail -n +1 -F "$file" 2>/dev/null) ||
-		{ say "--- $file"; tail -n 30 "$file"; die "no line matching '$pat' in $file within ${secs}s"; }
+	timeout "$secs" grep -m1 -E -- "$pat" < <(exec timeout "$secs" tail -n +1 -F "$file" 2>/dev/null) ||
+		{ say "--- $file" >&2; tail -n 30 "$file" >&2; die "no line matching '$pat' in $file within ${secs}s"; }
 }
 
 # --- the edge -------------------------------------------------------------------------------------------------------
@@ -67,6 +67,7 @@ edge_init() { # DIR [extra init flags]
 	free_port; MPORT=$PORT
 	"$SPD" init --dir "$EDGE" --team "$TEAM_HOST:$UPORT" --listen "127.0.0.1:$UPORT" --tunnel-listen "127.0.0.1:$TPORT" \
 		--metrics-listen "127.0.0.1:$MPORT" --admin "$ADMIN" "$@" >"$T/init.out" || die "sallyportd init"
+	export UPORT
 	SETUP_LINK=$(grep -o 'https://.*/cdn-cgi/access/setup/[^ ]*' "$T/init.out")
 	CA=$EDGE/tls/ca.pem
 	export SALLYPORT_CA_FILE=$CA
@@ -88,12 +89,17 @@ edge_stop() {
 }
 
 # --- an SSH server beside the connector ------------------------------------------------------------------------------
-# sshd_start NAME CA_PUB_FILE : $SSHD_PORT, $SSHD_LOG
+# sshd_start NAME CA_PUB_FILE [PORT] : $SSHD_PORT, $SSHD_LOG, $SSHD_PID
 sshd_start() {
 	local d=$T/sshd-$1 pub=$2
 	mkdir -p "$d"
 	chmod 755 "$d"
-	free_port; SSHD_PORT=$PORT
+	if [ -n "${3:-}" ]; then
+		PORT=$3
+	else
+		free_port
+	fi
+	SSHD_PORT=$PORT
 	SSHD_LOG=$d/log
 	ssh-keygen -q -t ed25519 -N '' -f "$d/host_key"
 	cat >"$d/sshd_config" <<-CONF

@@ -1,0 +1,27 @@
+#!/bin/bash
+# The edge restarts: SIGTERM ends it in order, after the next "ready" the connector is back by itself and new connections work within
+# 5 s, on the token of before.
+. "$(dirname "$0")/fixture.sh"
+fixture_up
+eq "before" "$(sh_ 'echo one')" one
+token=$(client_token)
+
+edge_stop
+eq "exit status after SIGTERM" $? 0
+# Nothing answers meanwhile, and the client says so instead of hanging.
+SALLYPORT_NO_LOGIN=1 refuses "ssh without an edge" timeout 30 ssh -F "$T/ssh_config" "$UNIX_USER@$HOST" true
+like "what ssh says" "$OUT" 'SP-1502'
+
+edge_start
+t0=$(now_ms)
+until_ok 20 env SALLYPORT_NO_LOGIN=1 ssh -F "$T/ssh_config" "$UNIX_USER@$HOST" true || { tail -5 "$T/connector-ssh.log"; die "no connection 20 s after ready"; }
+took=$(($(now_ms) - t0))
+say "new connections work $took ms after ready"
+[ "$took" -le 5000 ] || die "took longer than 5 s"
+eq "token" "$(client_token)" "$token"
+eq "after" "$(sh_ 'echo two')" two
+kill -0 "$CONNECTOR_PID" || die "the connector ended"
+
+# What was configured and logged is still there.
+like "applications" "$("$SP" admin get apps)" "$HOST"
+audit_has 'login' >/dev/null || die "the log lost the login"

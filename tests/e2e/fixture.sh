@@ -1,0 +1,160 @@
+# what the e2e scripts share, on top of dev/lib.sh. A script says what it promises in its first comment line, sources this file, and
+# ends with status 0 (kept), 77 (cannot be tried here; the last line says why) or anything else (broken).
+# Needs bash. Scripts run in parallel: everything of one lives under its own $T and on its own ports.
+. "$(dirname "${BASH_SOURCE[0]}")/../../dev/lib.sh"
+E2E=$TOP/tests/e2e
+PASSWORD='correct horse battery'
+HOST=ssh.localhost
+
+skip() {
+	say "skip: $*"
+	exit 77
+}
+now_ms() { local t=${EPOCHREALTIME/[.,]/}; echo $((t / 1000)); }
+# eq WHAT GOT WANT
+eq() { [ "$2" = "$3" ] || die "$1: found '$2', expected '$3'"; }
+# like WHAT TEXT REGEX: extended regular expression, somewhere in the text
+like() { [[ $2 =~ $3 ]] || die "$1: found '$2', expected something like '$3'"; }
+unlike() { [[ ! $2 =~ $3 ]] || die "$1: found '$2', did not expect '$3'"; }
+# refuses WHAT COMMAND...: the command must fail; what it printed is in $OUT
+refuses() {
+	local what=$1
+	shift
+	if OUT=$("$@" 2>&1); then die "$what: succeeded, expected a refusal; it said: $OUT"; fi
+}
+# runs WHAT COMMAND...: the command must succeed; what it printed is in $OUT
+runs() {
+	local what=$1
+	shift
+	OUT=$("$@" 2>&1) || die "$what: failed: $OUT"
+}
+# kept COMMAND... : a background process that is ended with the script; its pid is $BG
+bg() {
+	"$@" &
+	BG=$!
+	PIDS+=("$BG")
+}
+# until_ok SECONDS COMMAND...: asks again until it succeeds, where no event tells; quiet
+until_ok() {
+	local end=$(($(now_ms) + $1 * 1000))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		[ "$(now_ms)" -lt "$end" ] || return 1
+		read -rt 0.1 <> <(:) || :
+	done
+}
+node_lib() { node "$E2E/lib.mjs" "$@"; } # small tools in JavaScript: totp, jwt, http
+
+# The account named sptest, whose home the sessions see. Made once by whoever comes first; ended by the one who made it unless
+# dev/test keeps it for all.
+sp_user() {
+	exec 9>"${TMPDIR:-/tmp}/sallyport-sptest.lock"
+	flock 9
+	unix_user sptest
+	flock -u 9
+	exec 9>&-
+	EMAIL=$UNIX_USER@example.test
+}
+
+# fixture_edge [init flags]: an edge that is ready
+fixture_edge() {
+	lib_init
+	edge_init "$T/edge" "$@"
+	edge_start
+}
+apply() { # [dry-run flag] < document
+	local file
+	file=$(mktemp "$T/apply.XXXXXX.yml")
+	cat >"$file"
+	"$SP" admin apply "$file" "$@"
+}
+# the account people use, and nothing else
+fixture_people() {
+	runs "apply people" apply <<-YML
+		identity_providers:
+		  - name: people
+		    type: local
+		    users:
+		      - {email: $EMAIL, password: $PASSWORD, groups: [ops]}
+		      - {email: eve@elsewhere.test, password: $PASSWORD}
+		groups:
+		  - {name: staff, include: [{email_domain: {domain: example.test}}]}
+	YML
+}
+# fixture_app NAME HOST SERVICE [more lines of the application]: an application with its own tunnel NAME-pool and the policy staff
+fixture_app() {
+	runs "apply app $1" apply <<-YML
+		tunnels: [{name: $1-pool}]
+		apps:
+		  - name: $1
+		    domain: $2
+		    type: self_hosted
+		    session_duration: 8h
+		    tunnel: $1-pool
+		    service: $3
+		    ssh: {${SSH_OPTIONS:-certificate_ttl: 3m}}
+		${4:-}
+		    policies:
+		      - {name: staff, decision: allow, include: [{group: {name: staff}}]}
+	YML
+}
+# fixture_host NAME HOST [more lines]: application, CA, a real sshd that trusts it, a connector. $SSHD_PORT, $SSHD_LOG, $CONNECTOR_PID
+fixture_host() {
+	local port
+	free_port
+	port=$PORT
+	fixture_app "$1" "$2" "ssh://127.0.0.1:$port" "${3:-}"
+	"$SP" admin ca "$2" >"$T/$1.ca" || die "admin ca $2"
+	head -1 "$T/$1.ca" >"$T/$1.ca.pub"
+	sshd_start "$1" "$T/$1.ca.pub" "$port"
+	fixture_connector "$1"
+}
+# fixture_connector NAME: a connector of NAME-pool, with configuration pushed by the edge
+fixture_connector() {
+	local token
+	token=$("$SP" tunnel token "$1-pool") || die "tunnel token $1-pool"
+	connector_start "$T/connector-$1.log" run --token "$token"
+}
+# fixture_up [more lines of the application]: everything, signed in, with $T/ssh_config; `sh_ COMMAND` then runs on the host
+fixture_up() {
+	fixture_edge
+	sp_user
+	fixture_people
+	fixture_host ssh "$HOST" "${1:-}"
+	signed_in
+}
+signed_in() {
+	client_login "https://$HOST:$UPORT" "$EMAIL" "$PASSWORD" || die "sign-in"
+	ssh_conf "$HOST:$UPORT"
+}
+sh_() { ssh -F "$T/ssh_config" "$UNIX_USER@$HOST" "$@"; }
+client_token() { "$SP" access token --app "https://${1:-$HOST}:$UPORT"; }
+# role_pid NAME: of our edge
+role_pid() { ps -o pid=,args= --ppid "$EDGE_PID" | sed -n "s/^ *\([0-9]*\) .*sallyport-$1\( .*\)\{0,1\}$/\1/p" | head -1; }
+audit_has() { "$SP" admin log -o json | grep -E -- "$1"; }
+
+# --- an OpenID provider that is not ours ------------------------------------------------------------------------------
+# oidc_start USERS_JSON: $OIDC, its issuer
+oidc_start() {
+	[ -d "$TOP/tests/oidc/node_modules/oidc-provider" ] || skip "tests/oidc is not installed (npm ci)"
+	REDIRECT_URI=https://$TEAM_HOST:$UPORT/cdn-cgi/access/callback node "$TOP/tests/oidc/provider.mjs" "$1" \
+		>"$T/oidc.out" 2>"$T/oidc.log" &
+	PIDS+=($!)
+	wait_line "$T/oidc.out" '^ready' 30 >/dev/null
+	OIDC=http://localhost:$(sed -n 's/^ready //p' "$T/oidc.out")
+}
+oidc_as() { curl -sS --max-time 10 "${OIDC/localhost/127.0.0.1}/test/as/$1" >/dev/null || die "provider"; }
+# oidc_idp NAME ALG: lines of an identity provider for the apply file
+oidc_idp() {
+	cat <<-YML
+		  - name: $1
+		    type: oidc
+		    config:
+		      issuer: $OIDC
+		      client_id: sp-$2
+		      client_secret: sp-secret-$2
+		      scopes: [openid, email, profile, groups]
+		      claims: [groups]
+	YML
+}
+idp_id() { "$SP" admin get idps -o json | jq -r --arg n "$1" '.[] | select(.name == $n) | .id'; }
