@@ -5,7 +5,7 @@
 #include "cli/admin/logline.h"
 #include "core/clock.h"
 #include "core/err.h"
-#include "t.h"
+#include "../t.h"
 
 static json_t *
 parse(const char *text)

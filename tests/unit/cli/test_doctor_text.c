@@ -1,6 +1,6 @@
 /* What `doctor` reads: `sshd -T`, HTTP dates. */
 #include "cli/doctor/sshd_conf.h"
-#include "t.h"
+#include "../t.h"
 
 static const char output[] = "port 22\naddressfamily any\npubkeyauthentication yes\n"
                              "trustedusercakeys /etc/ssh/a.pub /etc/ssh/b.pub\nauthorizedprincipalsfile none\n"
