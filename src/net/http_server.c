@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "core/clock.h"
@@ -96,20 +95,21 @@ set_state(struct http_server *s, enum http_state st)
 		set_dead(s);
 }
 
+/* By arithmetic: the library's calendar functions open the time zone's file, which a confined process may not. */
 void
 http_date(int64_t wall, char out[static 32])
 {
-	static const char day[7][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+	static const char day[7][4] = {"Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"}; /* 1970-01-01 was a Thursday */
 	static const char mon[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
 	                                "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-	struct tm tm = {0};
-	time_t t = (time_t)wall;
-	char clock[24];
+	char t[24]; /* 2026-11-22T10:00:00Z */
+	unsigned m;
 
-	gmtime_r(&t, &tm);
-	strftime(clock, sizeof clock, "%Y %H:%M:%S GMT", &tm);
-	snprintf(out, 32, "%s, %02u %s %s", day[tm.tm_wday % 7], (unsigned)tm.tm_mday % 100u, mon[tm.tm_mon % 12],
-	         clock);
+	if (wall < 0)
+		wall = 0;
+	time_format(wall, t);
+	m = (unsigned)(t[5] - '0') * 10 + (unsigned)(t[6] - '0');
+	snprintf(out, 32, "%s, %.2s %s %.4s %.8s GMT", day[wall / 86400 % 7], t + 8, mon[(m + 11) % 12], t, t + 11);
 }
 
 const char *

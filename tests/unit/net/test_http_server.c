@@ -510,15 +510,35 @@ slow_reader_of_answers(void **state)
 	free(got);
 }
 
+static void
+dates(void **state)
+{
+	char d[32];
+
+	(void)state;
+	http_date(784111777, d); /* the example of RFC 9110 section 5.6.7 */
+	assert_string_equal(d, "Sun, 06 Nov 1994 08:49:37 GMT");
+	http_date(1709164800, d);
+	assert_string_equal(d, "Thu, 29 Feb 2024 00:00:00 GMT");
+	http_date(0, d);
+	assert_string_equal(d, "Thu, 01 Jan 1970 00:00:00 GMT");
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(keep_alive_and_pipelining), cmocka_unit_test(many_pipelined),
-	    cmocka_unit_test(smuggling_is_refused),      cmocka_unit_test(sizes_are_bounded),
-	    cmocka_unit_test(slow_peers_are_ended),      cmocka_unit_test(answers_cannot_be_split),
-	    cmocka_unit_test(connection_is_handed_over), cmocka_unit_test(peer_may_end_its_direction_early),
-	    cmocka_unit_test(curl_is_content),           cmocka_unit_test(slow_reader_of_answers),
+	    cmocka_unit_test(keep_alive_and_pipelining),
+	    cmocka_unit_test(many_pipelined),
+	    cmocka_unit_test(smuggling_is_refused),
+	    cmocka_unit_test(sizes_are_bounded),
+	    cmocka_unit_test(slow_peers_are_ended),
+	    cmocka_unit_test(answers_cannot_be_split),
+	    cmocka_unit_test(connection_is_handed_over),
+	    cmocka_unit_test(peer_may_end_its_direction_early),
+	    cmocka_unit_test(curl_is_content),
+	    cmocka_unit_test(slow_reader_of_answers),
+	    cmocka_unit_test(dates),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
