@@ -23,7 +23,9 @@
 #define FLOOD_FEED 4
 #define FLOOD_COST_SETTINGS 8
 #define FLOOD_COST_INVALID 64
-#define FLOOD_UPDATES_PER_DATA 4 /* WINDOW_UPDATE frames that one DATA frame of ours may bring back */
+/* WINDOW_UPDATE: a reader that returns each byte alone, to stream and connection, sends two a byte. Older Go servers
+   answer every small read of theirs so: only more frames than bytes could explain are a flood. */
+#define FLOOD_UPDATES_MAX (16 << 20)
 
 struct head { /* a header block being received; lives from HEADERS to its end */
 	struct buf text;
@@ -369,9 +371,7 @@ read_queue(nghttp2_session *ng, int32_t id, uint8_t *out, size_t n, uint32_t *fl
 		return NGHTTP2_ERR_DEFERRED;
 	}
 	size_t before = s->q.n, got = h2queue_take(&s->q, out, n < H2_FRAME ? n : H2_FRAME);
-	l->updates += FLOOD_UPDATES_PER_DATA;
-	if (l->updates > FLOOD_BURST)
-		l->updates = FLOOD_BURST;
+	l->updates += l->updates < FLOOD_UPDATES_MAX ? 2 * (int64_t)got : 0;
 	if (s->q.n == 0 && s->end)
 		*flags |= NGHTTP2_DATA_FLAG_EOF;
 	else if (before > H2_OUT_MARK / 4 && s->q.n <= H2_OUT_MARK / 4 && list_empty(&s->drain))
@@ -582,7 +582,7 @@ h2link_ping(struct h2link *l)
 	if (nghttp2_submit_ping(l->ng, NGHTTP2_FLAG_NONE, NULL) != 0)
 		return E_NOMEM;
 	l->pings++;
-	l->tokens = l->updates = FLOOD_BURST;
+	l->tokens = FLOOD_BURST;
 	return 0;
 }
 

@@ -325,6 +325,47 @@ test_ping(void **st)
 	close_both(&e, &c);
 }
 
+/* --- hostile peers, by raw frames */
+
+static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+static size_t
+frame(uint8_t *out, size_t len, uint8_t type, uint8_t flags, uint32_t id, const void *body)
+{
+	uint8_t h[9] = {(uint8_t)(len >> 16), (uint8_t)(len >> 8), (uint8_t)len,       type,       flags,
+	                (uint8_t)(id >> 24),  (uint8_t)(id >> 16), (uint8_t)(id >> 8), (uint8_t)id};
+	memcpy(out, h, 9);
+	if (len > 0)
+		memcpy(out + 9, body, len);
+	return 9 + len;
+}
+
+/* Go servers of some years return every small read at once: two updates a few bytes of ours are no flood. */
+static void
+test_small_updates_are_no_flood(void **st)
+{
+	struct side e, c;
+	uint8_t u[64];
+	static uint8_t word[10];
+	make(&e, &c);
+	open_stream(&e, &c);
+	c.hold = true;
+	for (int i = 0; i < 20000; i++) {
+		const uint8_t *d;
+		size_t n;
+		assert_int_equal(h2stream_write(e.s, word, sizeof word), 0);
+		assert_int_equal(h2link_pull(e.l, &d, &n), 0); /* the peer of this test is the frames below */
+		n = 0;
+		for (int k = 0; k < 5; k++) {
+			n += frame(u, 4, 8, 0, 0, "\0\0\0\2");
+			assert_int_equal(h2link_feed(e.l, u, 13, NULL), 0);
+			frame(u, 4, 8, 0, h2stream_id(e.s), "\0\0\0\2");
+			assert_int_equal(h2link_feed(e.l, u, 13, NULL), 0);
+		}
+	}
+	close_both(&e, &c);
+}
+
 static void
 test_header_rules(void **st)
 {
@@ -347,21 +388,6 @@ test_header_rules(void **st)
 		assert_int_equal(e.closed, i + 1);
 	}
 	close_both(&e, &c);
-}
-
-/* --- hostile peers, by raw frames */
-
-static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-
-static size_t
-frame(uint8_t *out, size_t len, uint8_t type, uint8_t flags, uint32_t id, const void *body)
-{
-	uint8_t h[9] = {(uint8_t)(len >> 16), (uint8_t)(len >> 8), (uint8_t)len,       type,       flags,
-	                (uint8_t)(id >> 24),  (uint8_t)(id >> 16), (uint8_t)(id >> 8), (uint8_t)id};
-	memcpy(out, h, 9);
-	if (len > 0)
-		memcpy(out + 9, body, len);
-	return 9 + len;
 }
 
 /* Feeds 200,000 copies of the unit in reads of 64 KiB; gives the first error. */
@@ -550,12 +576,19 @@ int
 main(void)
 {
 	const struct CMUnitTest t[] = {
-	    cmocka_unit_test(test_bulk_both_ways),    cmocka_unit_test(test_window_binds),
-	    cmocka_unit_test(test_slow_stream_alone), cmocka_unit_test(test_queue_bound),
-	    cmocka_unit_test(test_reset_and_goaway),  cmocka_unit_test(test_ping),
-	    cmocka_unit_test(test_header_rules),      cmocka_unit_test(test_floods),
-	    cmocka_unit_test(test_empty_frames),      cmocka_unit_test(test_broken_frames),
-	    cmocka_unit_test(test_hpack_bomb),        cmocka_unit_test(test_headers_pack),
+	    cmocka_unit_test(test_bulk_both_ways),
+	    cmocka_unit_test(test_window_binds),
+	    cmocka_unit_test(test_slow_stream_alone),
+	    cmocka_unit_test(test_queue_bound),
+	    cmocka_unit_test(test_reset_and_goaway),
+	    cmocka_unit_test(test_ping),
+	    cmocka_unit_test(test_small_updates_are_no_flood),
+	    cmocka_unit_test(test_header_rules),
+	    cmocka_unit_test(test_floods),
+	    cmocka_unit_test(test_empty_frames),
+	    cmocka_unit_test(test_broken_frames),
+	    cmocka_unit_test(test_hpack_bomb),
+	    cmocka_unit_test(test_headers_pack),
 	};
 	return cmocka_run_group_tests(t, NULL, NULL);
 }
