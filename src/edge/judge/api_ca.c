@@ -8,7 +8,8 @@
 static json_t *
 ca_json(const struct app_view *a, const struct js_ca_is *m)
 {
-	return json_pack("{s:s, s:s, s:s}", "id", m->id, "aud", a->app->aud, "public_key", m->public_key);
+	return json_pack("{s:s, s:s, s:s, s:s}", "id", m->id, "aud", a->app->aud, "app", a->app->domain, "public_key",
+	                 m->public_key);
 }
 
 static void

@@ -362,12 +362,12 @@ api_tunnels_config_put(struct req *r)
  * -------------------------------------------------------------------------------------------------------------- */
 
 static json_t *
-route_json(const char *host, const struct tunnel *t, const char *by)
+route_json(const char *host, const struct tunnel *t, const char *by, int64_t created)
 {
 	char cname[64];
 	snprintf(cname, sizeof cname, "%s.cfargotunnel.com", t->id);
-	return json_pack("{s:s, s:s, s:s, s:s, s:s}", "hostname", host, "tunnel_id", t->id, "tunnel", t->name, "cname",
-	                 cname, "by", by);
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o}", "hostname", host, "tunnel_id", t->id, "tunnel", t->name,
+	                 "cname", cname, "by", by, "created_at", time_or_null(created));
 }
 
 void
@@ -377,12 +377,13 @@ api_routes_list(struct req *r)
 
 	for (size_t i = 0; i < r->snap->napps; i++)
 		if (r->snap->apps[i]->tunnel && r->snap->views[i].tunnel)
-			json_array_append_new(
-			    all, route_json(r->snap->apps[i]->domain, r->snap->views[i].tunnel, "application"));
+			json_array_append_new(all, route_json(r->snap->apps[i]->domain, r->snap->views[i].tunnel,
+			                                      "application", r->snap->apps[i]->created_at));
 	for (size_t i = 0; i < r->snap->nroutes; i++) {
 		const struct tunnel *t = snapshot_tunnel(r->snap, r->snap->routes[i]->tunnel_id);
 		if (t)
-			json_array_append_new(all, route_json(r->snap->routes[i]->hostname, t, "route"));
+			json_array_append_new(
+			    all, route_json(r->snap->routes[i]->hostname, t, "route", r->snap->routes[i]->created_at));
 	}
 	reply_list(r, all);
 }

@@ -27,11 +27,20 @@ person_json(struct req *r, const struct person *p)
 
 	time_format(i ? i->last_login : p->created_at, seen);
 	time_format(p->created_at, made);
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:b, s:o, s:b, s:b}", "id", p->id, "uid", p->id,
-	                 "email", p->email ? p->email : "", "name", i && i->name ? i->name : "", "idp",
-	                 idp ? idp->name : "", "created_at", made, "updated_at", seen, "last_successful_login",
-	                 i ? seen : "", "sessions", (json_int_t)live_sessions(r->j, p->id), "disabled", p->disabled,
-	                 "groups", i ? strs_to_json(&i->groups) : json_array(), "access_seat", 1, "gateway_seat", 0);
+	json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s}", "id", p->id, "uid", p->id, "email", p->email ? p->email : "",
+	                      "created_at", made, "updated_at", seen);
+	if (!o)
+		return NULL;
+	json_object_set_new(o, "name", json_string(i && i->name ? i->name : ""));
+	json_object_set_new(o, "idp", json_string(idp ? idp->name : ""));
+	json_object_set_new(o, "last_successful_login", json_string(i ? seen : ""));
+	json_object_set_new(o, "sessions", json_integer((json_int_t)live_sessions(r->j, p->id)));
+	json_object_set_new(o, "disabled", json_boolean(p->disabled));
+	json_object_set_new(o, "state", json_string(p->disabled ? "disabled" : "active"));
+	json_object_set_new(o, "groups", i ? strs_to_json(&i->groups) : json_array());
+	json_object_set_new(o, "access_seat", json_true());
+	json_object_set_new(o, "gateway_seat", json_false());
+	return o;
 }
 
 void
@@ -125,6 +134,8 @@ session_json(struct req *r, const struct session *s)
 	while (map_next(&r->j->tickets, &it))
 		if (!strcmp(((const struct ticket *)it.value)->session, s->id))
 			json_array_append_new(relays, ticket_json(it.value));
+	const struct idp *idp = snapshot_idp(r->snap, s->idp);
+	json_object_set_new(o, "idp_name", json_string(idp ? idp->name : ""));
 	json_object_set_new(o, "relays", relays);
 	json_object_set_new(o, "live", json_boolean(session_live(s, judge_now())));
 	return o;

@@ -64,6 +64,7 @@ static const struct http_route routes[] = {
     {"GET", ACCOUNT "access/identity_providers/:id", R, api_idps_get},
     {"PUT", ACCOUNT "access/identity_providers/:id", W, api_idps_update},
     {"DELETE", ACCOUNT "access/identity_providers/:id", W, api_idps_delete},
+    {"GET", ACCOUNT "access/service_tokens", R, api_service_tokens_list},
     {"GET", ACCOUNT "access/users", R, api_users_list},
     {"POST", ACCOUNT "access/organizations/revoke_user", W, api_users_revoke},
     {"GET", ACCOUNT "access/logs/access_requests", R, api_access_log},
@@ -93,30 +94,6 @@ static const struct http_route routes[] = {
     {"POST", OURS "users/:email/enable", W, api_users_enable},
     {"GET", OURS "status", R, api_status},
 };
-
-bool
-route_match(const char *pattern, const char *path, struct slice seg[ROUTE_SEGS], size_t *ret_n)
-{
-	size_t n = 0;
-
-	while (*pattern && *path) {
-		if (*pattern != ':') {
-			if (*pattern++ != *path++)
-				return false;
-			continue;
-		}
-		size_t len = strcspn(path, "/");
-		if (!len || n == ROUTE_SEGS)
-			return false;
-		seg[n++] = (struct slice){(const uint8_t *)path, len};
-		path += len;
-		pattern += strcspn(pattern, "/");
-	}
-	if (*pattern || *path)
-		return false;
-	*ret_n = n;
-	return true;
-}
 
 /* Captures are percent-decoded once, here; "%2f" becomes a character of the name and never a separator. */
 static int

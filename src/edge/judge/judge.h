@@ -82,10 +82,13 @@ struct judge {
 	} n;
 };
 
-/* --- main.c */
+/* --- state.c */
+void judge_state_init(struct judge *j); /* empty tables; j->loop and the names are the caller's */
+void judge_state_release(struct judge *j);
 void judge_random_hex(char *out, size_t bytes); /* 2 * bytes + 1 */
 int64_t judge_now(void);                        /* wall seconds */
-void judge_open_fronts(struct judge *j);        /* once tokens can be verified */
+/* --- main.c */
+void judge_open_fronts(struct judge *j); /* once tokens can be verified */
 
 /* --- audit_glue.c. Fields that are NULL are taken from the request when there is one. */
 struct audit_note {

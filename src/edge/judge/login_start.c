@@ -3,6 +3,7 @@
 #include "core/log.h"
 #include "core/str.h"
 #include "crypto/hash.h"
+#include "edge/judge/change.h"
 #include "edge/judge/login.h"
 #include "edge/judge/page.h"
 
@@ -282,6 +283,31 @@ login_continue(struct req *r, struct session *s, const char *org_token, const st
 
 /* --- after the signer's answer ---------------------------------------------------------------------------------- */
 
+/* A role that was given to an address belongs, from its first sign-in on, to that provider's subject. */
+static void
+admin_pin(struct req *r, const struct js_login_done *m, const struct idp *idp)
+{
+	for (size_t i = 0; i < r->snap->nadmins; i++) {
+		const struct admin *a = r->snap->admins[i];
+		struct change c;
+		if (a->sub || strcmp(a->email, m->email) || snapshot_idp(r->snap, a->idp) != idp)
+			continue;
+		json_t *doc = admin_to_json(a, MODEL_STORE);
+		int e = change_begin(&c, r);
+		json_object_set_new(doc, "sub", json_string(m->subject));
+		change_note(&c, "admin", a->email, "update", json_pack("[s]", "sub"));
+		if (e == 0)
+			e = change_put(&c, "admin", a->id, r->snap->admin_versions[i], doc);
+		else
+			json_decref(doc);
+		if (e == 0)
+			e = change_commit(&c);
+		if (e < 0)
+			log_error("admin_not_pinned", "email", a->email, "why", c.why.text, NULL);
+		change_abort(&c);
+	}
+}
+
 void
 login_vouched(struct req *r, const struct js_login_done *m, const char *session, const struct idp *idp,
               const struct login_dest *d)
@@ -294,6 +320,7 @@ login_vouched(struct req *r, const struct js_login_done *m, const char *session,
 		return;
 	}
 	r->j->n.logins++;
+	admin_pin(r, m, idp);
 	judge_audit(
 	    r->j, r,
 	    &(struct audit_note){

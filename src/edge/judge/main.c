@@ -7,7 +7,6 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/str.h"
-#include "crypto/random.h"
 #include "edge/judge/api.h"
 #include "edge/judge/http.h"
 #include "edge/judge/login.h"
@@ -21,22 +20,6 @@
 
 #define TICK_MS 1000
 #define SWEEP_EVERY 60
-
-void
-judge_random_hex(char *out, size_t bytes)
-{
-	uint8_t raw[64];
-
-	random_bytes(raw, bytes);
-	hex_encode_str(out, 2 * bytes + 1, raw, bytes);
-	mem_wipe(raw, sizeof raw);
-}
-
-int64_t
-judge_now(void)
-{
-	return clock_wall();
-}
 
 /* --- front ----------------------------------------------------------------------------------------------------- */
 
@@ -211,32 +194,6 @@ tick(void *arg)
 	tickets_sweep(j);
 }
 
-static void
-maps_init(struct judge *j)
-{
-	uint64_t seed = random_u64();
-
-	map_init(&j->sessions, SESSIONS_MAX + 1, seed, (void (*)(void *))session_free);
-	map_init(&j->persons, PERSONS_MAX, seed, (void (*)(void *))person_free);
-	map_init(&j->by_email, PERSONS_MAX, seed, NULL);
-	map_init(&j->tickets, TICKETS_MAX + 1, seed, free);
-	map_init(&j->links, LINKS_MAX, seed, link_drop);
-	map_init(&j->tunnels, LINKS_MAX, seed, tunnel_live_drop);
-	map_init(&j->logins, LOGINS_MAX + 1, seed, NULL);
-	map_init(&j->codes, CODES_MAX + 1, seed, NULL);
-	map_init(&j->transfers, TRANSFERS_MAX + 1, seed, NULL);
-	map_init(&j->discoveries, 1000, seed, discovery_drop);
-	list_init(&j->login_age);
-	list_init(&j->code_age);
-	list_init(&j->transfer_age);
-	list_init(&j->followers);
-	random_bytes(j->csrf_key, sizeof j->csrf_key);
-	for (unsigned i = 0; i < JUDGE_FRONTS_MAX; i++) {
-		j->front[i] = (struct front){.j = j, .index = i, .waiting_fd = -1};
-		list_init(&j->front[i].reqs);
-	}
-}
-
 static int
 start(struct role_run *run, const struct pr_start *m, void *arg)
 {
@@ -252,7 +209,7 @@ start(struct role_run *run, const struct pr_start *m, void *arg)
 	    {j->store_where, sizeof j->store_where, m->store}, {j->local_idp, sizeof j->local_idp, m->local_idp}};
 
 	j->loop = role_loop(run);
-	maps_init(j);
+	judge_state_init(j);
 	for (size_t i = 0; i < sizeof copy / sizeof *copy; i++)
 		if (str_copy(copy[i].to, copy[i].size, copy[i].from) < 0)
 			return role_fatal(run, "a name in the configuration is too long");
@@ -352,27 +309,6 @@ drain(struct role_run *run, void *arg)
 	role_exit(run);
 }
 
-static void
-release(struct judge *j)
-{
-	timer_stop(&j->tick);
-	timer_stop(&j->jwks_timer);
-	judge_audit_close(j);
-	login_rows_release(j);
-	map_release(&j->discoveries);
-	map_release(&j->tickets);
-	map_release(&j->links);
-	map_release(&j->tunnels);
-	map_release(&j->by_email);
-	map_release(&j->sessions);
-	map_release(&j->persons);
-	jwks_release(&j->jwks);
-	free(j->jwks_text);
-	snapshot_drop(j->snap);
-	if (j->store)
-		store_close(j->store);
-}
-
 int
 main(void)
 {
@@ -381,6 +317,7 @@ main(void)
 	static struct judge j = {.state_fd = -1, .audit_fd = -1};
 	int status = role_main("judge", &ops, &j);
 
-	release(&j);
+	judge_audit_close(&j);
+	judge_state_release(&j);
 	return status;
 }

@@ -52,6 +52,11 @@ page_refuse(struct req *r, unsigned status, int code, const char *more)
 	buf_putf(&b, " (SP-%d)</p>\n", code);
 	if (more && *more)
 		page_text(&b, "<p>", more, "</p>\n");
+	if (code >= SP_NO_POLICY && code <= SP_POLICY_BLOCK) {
+		if (r->app && r->app->app->custom_deny_message)
+			page_text(&b, "<p>", r->app->app->custom_deny_message, "</p>\n");
+		buf_put_str(&b, "<p><a href=\"/cdn-cgi/access/logout\">Sign in as somebody else</a></p>\n");
+	}
 	page_text(&b, "<p class=\"dim\">Request <code>", r->rid, "</code>: give this to your administrator.</p>\n");
 	page_end(&b);
 	reply_html(r, status, &b);

@@ -1,0 +1,73 @@
+/* struct judge: made empty, and given back. */
+#include <stdlib.h>
+
+#include "core/clock.h"
+#include "core/str.h"
+#include "crypto/random.h"
+#include "edge/judge/judge.h"
+#include "edge/judge/login.h"
+#include "edge/judge/session.h"
+#include "edge/judge/ticket.h"
+#include "edge/judge/tunnel_link.h"
+
+void
+judge_random_hex(char *out, size_t bytes)
+{
+	uint8_t raw[64];
+
+	random_bytes(raw, bytes);
+	hex_encode_str(out, 2 * bytes + 1, raw, bytes);
+	mem_wipe(raw, sizeof raw);
+}
+
+int64_t
+judge_now(void)
+{
+	return clock_wall();
+}
+
+void
+judge_state_init(struct judge *j)
+{
+	uint64_t seed = random_u64();
+
+	map_init(&j->sessions, SESSIONS_MAX + 1, seed, (void (*)(void *))session_free);
+	map_init(&j->persons, PERSONS_MAX, seed, (void (*)(void *))person_free);
+	map_init(&j->by_email, PERSONS_MAX, seed, NULL);
+	map_init(&j->tickets, TICKETS_MAX + 1, seed, free);
+	map_init(&j->links, LINKS_MAX, seed, link_drop);
+	map_init(&j->tunnels, LINKS_MAX, seed, tunnel_live_drop);
+	map_init(&j->logins, LOGINS_MAX + 1, seed, NULL);
+	map_init(&j->codes, CODES_MAX + 1, seed, NULL);
+	map_init(&j->transfers, TRANSFERS_MAX + 1, seed, NULL);
+	map_init(&j->discoveries, 1000, seed, discovery_drop);
+	list_init(&j->login_age);
+	list_init(&j->code_age);
+	list_init(&j->transfer_age);
+	list_init(&j->followers);
+	random_bytes(j->csrf_key, sizeof j->csrf_key);
+	for (unsigned i = 0; i < JUDGE_FRONTS_MAX; i++) {
+		j->front[i] = (struct front){.j = j, .index = i, .waiting_fd = -1};
+		list_init(&j->front[i].reqs);
+	}
+}
+
+void
+judge_state_release(struct judge *j)
+{
+	timer_stop(&j->tick);
+	timer_stop(&j->jwks_timer);
+	login_rows_release(j);
+	map_release(&j->discoveries);
+	map_release(&j->tickets);
+	map_release(&j->links);
+	map_release(&j->tunnels);
+	map_release(&j->by_email);
+	map_release(&j->sessions);
+	map_release(&j->persons);
+	jwks_release(&j->jwks);
+	free(j->jwks_text);
+	snapshot_drop(j->snap);
+	if (j->store)
+		store_close(j->store);
+}
