@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/admin/diff.h"
 #include "core/clock.h"
 #include "core/err.h"
 
@@ -46,6 +47,32 @@ put_pair(struct buf *out, const char *name, const char *value)
 	return r == 0 && value ? put_value(out, value) : r;
 }
 
+/* What an administrator changed, in apply's words: changes="+ app ssh, ~ group staff: include". */
+static int
+put_changes(struct buf *out, const json_t *changes)
+{
+	struct buf b;
+	size_t i;
+	const json_t *c;
+	int r = 0;
+
+	if (!json_array_size(changes))
+		return 0;
+	buf_init(&b, out->max);
+	json_array_foreach(changes, i, c)
+	{
+		if (r == 0 && i)
+			r = buf_put_str(&b, ", ");
+		if (r == 0 && (r = diff_line(c, &b)) == 0)
+			b.w--; /* its line end */
+	}
+	const char *text = r == 0 ? buf_cstr(&b) : NULL;
+	if (r == 0)
+		r = text ? put_pair(out, "changes", text) : E_NOMEM;
+	buf_release(&b);
+	return r;
+}
+
 int
 logline_format(const json_t *rec, struct buf *out)
 {
@@ -68,5 +95,7 @@ logline_format(const json_t *rec, struct buf *out)
 		r = put_pair(out, "code", text);
 	if (r == 0)
 		r = put_pair(out, "why", json_str_or(rec, "why", NULL));
+	if (r == 0)
+		r = put_changes(out, json_object_get(json_object_get(rec, "details"), "changes"));
 	return r == 0 ? buf_put_str(out, "\n") : r;
 }

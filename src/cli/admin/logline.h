@@ -11,7 +11,7 @@
    E_RANGE. */
 int logline_since(const char *text, int64_t now, int64_t *ret_wall);
 /* "TIME KIND actor=.. subject=.. ..", with line end: known members in a fixed order, values quoted when they need it,
-   control characters as '?'. A record's own seq, app id and details are left to -o json. */
+   control characters as '?'. Of the details only an administrator's changes are told; -o json has all. */
 int logline_format(const json_t *record, struct buf *out);
 
 #endif

@@ -112,6 +112,22 @@ a_record_is_one_line(void **s)
 }
 
 static void
+a_change_is_told_in_the_words_of_apply(void **s)
+{
+	json_t *j =
+	    parse("{\"time\":\"T\",\"kind\":\"change_intent\",\"details\":{\"changes\":[{\"kind\":\"app\",\"name\":"
+	          "\"ssh\",\"action\":\"create\"},{\"kind\":\"group\",\"name\":\"staff\",\"action\":\"update\","
+	          "\"fields\":[\"include\"]}]}}");
+	struct buf out;
+
+	buf_init(&out, 65536);
+	assert_ok(logline_format(j, &out));
+	assert_slice(buf_slice(&out), "T change_intent changes=\"+ app ssh, ~ group staff: include\"\n");
+	buf_release(&out);
+	json_decref(j);
+}
+
+static void
 a_record_without_a_kind_is_refused(void **s)
 {
 	json_t *j = parse("{\"seq\":7}");
@@ -135,6 +151,7 @@ main(void)
 	    cmocka_unit_test(since_is_a_duration_or_a_time),
 	    cmocka_unit_test(since_is_nothing_else),
 	    cmocka_unit_test(a_record_is_one_line),
+	    cmocka_unit_test(a_change_is_told_in_the_words_of_apply),
 	    cmocka_unit_test(a_record_without_a_kind_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
