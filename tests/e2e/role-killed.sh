@@ -3,7 +3,8 @@
 # the signer is away no certificate is granted.
 . "$(dirname "$0")/fixture.sh"
 fixture_up
-sh_ 'echo up; while read -r l; do echo "got $l"; done' <"$(mkfifo "$T/in"; echo "$T/in")" >"$T/live" 2>"$T/live.err" &
+mkfifo "$T/in"
+sh_ 'echo up; while read -r l; do echo "got $l"; done' <"$T/in" >"$T/live" 2>"$T/live.err" &
 LIVE=$!
 PIDS+=("$LIVE")
 exec 7>"$T/in"

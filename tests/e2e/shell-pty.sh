@@ -15,12 +15,13 @@ wait_line "$T/screen" 'up-42' 20 >/dev/null
 like "remote terminal" "$(cat "$T/screen")" '/dev/pts/[0-9]+'
 like "size of the terminal" "$(cat "$T/screen")" '(^|[^0-9])33 101'
 
-printf 'trap "echo got-int-$((1 + 1))" INT; echo sleeping-$((2 + 1)); sleep 600; echo after-$((3 + 1))\n' >&7
+printf 'echo sleeping-$((2 + 1)); sleep 600.%d\n' $$ >&7
 wait_line "$T/screen" 'sleeping-3' 20 >/dev/null
+until_ok 10 pgrep -u "$UNIX_USER" -f "sleep 600[.]$$\$" # the command is in the foreground before the key is pressed
 printf '\003' >&7
-wait_line "$T/screen" 'got-int-2' 20 >/dev/null
-printf 'echo still-$((4 + 1)); exit 5\n' >&7
-wait_line "$T/screen" 'still-5' 20 >/dev/null
+printf 'echo status-$?\n' >&7
+wait_line "$T/screen" 'status-130' 20 >/dev/null
+printf 'exit 5\n' >&7
 exec 7>&-
 wait "$shell"
 eq "exit status of the shell" $? 5

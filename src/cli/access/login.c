@@ -449,3 +449,41 @@ login_token(const struct cli *c, struct app *a, const struct login_options *o, s
 	box_key_release(&l.box);
 	return r;
 }
+
+/* --- once for one ssh --------------------------------------------------------------------------------------------- */
+
+#define FAILED_NOTE_MS 60000 /* between ssh's Match exec and its ProxyCommand lie milliseconds */
+
+void
+login_failed_note(const struct cli *c, const struct app *a)
+{
+	char path[4400], note[64];
+	int n = snprintf(note, sizeof note, "%lld %lld", (long long)getppid(), (long long)clock_wall_ms());
+
+	if (app_file(c, a, ".failed", path, sizeof path) == 0 && file_mkdirs(c->home, 0700) == 0 &&
+	    file_write_atomic(path, 0600, note, (size_t)n) < 0)
+		return; /* then it is said twice */
+}
+
+bool
+login_failed_before(const struct cli *c, const struct app *a)
+{
+	char path[4400];
+	uint64_t parent, at;
+	struct buf b;
+	bool ours = false;
+
+	buf_init(&b, 256);
+	if (app_file(c, a, ".failed", path, sizeof path) == 0 && access(path, F_OK) == 0 && file_read(path, &b) == 0) {
+		char *text = str_dup_n(buf_ptr(&b), buf_len(&b)), *sp = text ? strchr(text, ' ') : NULL;
+		if (sp)
+			*sp++ = 0;
+		ours = sp && str_u64(text, INT64_MAX, &parent) == 0 && str_u64(sp, INT64_MAX, &at) == 0 &&
+		       (pid_t)parent == getppid() && clock_wall_ms() - (int64_t)at < FAILED_NOTE_MS;
+		free(text);
+		if (ours)
+			unlink(path);
+	}
+	buf_release(&b);
+	return ours;
+}

@@ -19,4 +19,12 @@ struct login_options {
 /* A usable token: the stored one, or one from a login. Prints errors. */
 int login_token(const struct cli *c, struct app *a, const struct login_options *o, struct secret *ret_token);
 
+/*
+ * ssh runs ssh-gen (Match exec) and then ProxyCommand, whatever the first one's exit. Whoever fails to sign in there
+ * notes it for the ssh that started it; the ProxyCommand of the same ssh then ends without asking, and saying,
+ * everything twice.
+ */
+void login_failed_note(const struct cli *c, const struct app *a);
+bool login_failed_before(const struct cli *c, const struct app *a);
+
 #endif

@@ -52,6 +52,8 @@ run_stdio(struct run *run)
 	bool anonymous = run->o.service_id || run->o.headers.n;
 	enum pipe_result r;
 
+	if (!anonymous && login_failed_before(run->c, &run->app))
+		return 1; /* ssh-gen has said why, to the same ssh */
 	if (!anonymous && login_token(run->c, &run->app, &lo, &run->token) < 0)
 		return 1;
 	r = attempt(run);

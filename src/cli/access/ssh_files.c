@@ -209,7 +209,8 @@ sign(const struct cli *c, const struct app *a, const struct secret *token, struc
 	                                  (const char *)token->d, token->n, "issuer", issuer)
 	                      : NULL;
 	if (!body || !(text = json_dump_str(body))) {
-		cli_fail(SP_CLIENT_PROTOCOL, "the stored token is not usable; run 'sallyport access login https://%s'", a->name);
+		cli_fail(SP_CLIENT_PROTOCOL, "the stored token is not usable; run 'sallyport access login https://%s'",
+		         a->name);
 		r = E_FORMAT;
 		goto out;
 	}
@@ -239,6 +240,7 @@ generate(struct cli *c, struct app *a)
 	struct secret token = {0}, refused = {0};
 	struct buf pub;
 	int r = login_token(c, a, &lo, &token);
+	bool failed = r < 0;
 
 	buf_init(&pub, SSHKEY_LINE_MAX);
 	for (int tries = 0; r == 0; tries++) {
@@ -255,7 +257,10 @@ generate(struct cli *c, struct app *a)
 		token = (struct secret){0};
 		lo.refused = &refused;
 		r = login_token(c, a, &lo, &token);
+		failed = r < 0;
 	}
+	if (failed)
+		login_failed_note(c, a);
 	buf_release(&pub);
 	secret_release(&token);
 	secret_release(&refused);
