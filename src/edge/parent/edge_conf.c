@@ -7,6 +7,7 @@
 
 #include "core/clock.h"
 #include "core/str.h"
+#include "io/file.h"
 
 static int
 set_text(const char *file, const struct conf_node *v, struct conf_error *err, char *dst, size_t size, const char *want)
@@ -335,23 +336,22 @@ conf_defaults(struct edge_conf *c)
 }
 
 int
-edge_conf_load(const char *dir, struct edge_conf **ret_c, struct conf_error *err)
+edge_conf_parse(const char *dir, const char *file, const void *p, size_t n, struct edge_conf **ret_c,
+                struct conf_error *err)
 {
 	struct conf_node *root = NULL;
 	struct edge_conf *c = calloc(1, sizeof *c);
-	char file[4200];
 	int r = E_NOMEM;
 
 	if (!c)
 		return r;
 	conf_defaults(c);
-	snprintf(file, sizeof file, "%s/sallyportd.yml", dir);
 	if (str_copy(c->dir, sizeof c->dir, dir) < 0) {
 		snprintf(err->text, sizeof err->text, "%s: path too long", dir);
 		r = E_LIMIT;
 		goto out;
 	}
-	r = conf_load(file, &root, err);
+	r = conf_parse(file, p, n, &root, err);
 	if (r < 0)
 		goto out;
 	r = conf_apply(file, root, conf_keys, sizeof conf_keys / sizeof *conf_keys, c, err);
@@ -362,6 +362,26 @@ edge_conf_load(const char *dir, struct edge_conf **ret_c, struct conf_error *err
 out:
 	conf_free(root);
 	edge_conf_free(c);
+	return r;
+}
+
+int
+edge_conf_load(const char *dir, struct edge_conf **ret_c, struct conf_error *err)
+{
+	char file[4200];
+	struct buf b;
+	int r;
+
+	snprintf(file, sizeof file, "%s/sallyportd.yml", dir);
+	buf_init(&b, CONF_BYTES_MAX);
+	r = file_read(file, &b);
+	if (r < 0)
+		snprintf(err->text, sizeof err->text,
+		         "%.200s: %.60s; 'sallyportd init --dir %.200s --team HOST' makes one", file,
+		         r == E_IO ? strerror(errno) : err_str(r), dir);
+	else
+		r = edge_conf_parse(dir, file, buf_ptr(&b), buf_len(&b), ret_c, err);
+	buf_release(&b);
 	return r;
 }
 

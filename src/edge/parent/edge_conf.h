@@ -35,6 +35,9 @@ struct edge_conf {
 	int64_t handshake_ms, head_ms, body_ms, drain_ms;
 };
 
+/* The text of a sallyportd.yml; file is its name in errors. */
+int edge_conf_parse(const char *dir, const char *file, const void *p, size_t n, struct edge_conf **ret_c,
+                    struct conf_error *err);
 /* DIR/sallyportd.yml. */
 int edge_conf_load(const char *dir, struct edge_conf **ret_c, struct conf_error *err);
 void edge_conf_free(struct edge_conf *c);

@@ -1,0 +1,30 @@
+/* An allow_private entry, then an address: an entry never opens what it does not name. */
+#include <netinet/in.h>
+
+#include "edge/fetch/guard.h"
+#include "fuzz.h"
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *d, size_t n)
+{
+	struct sockaddr_in6 a = {.sin6_family = AF_INET6};
+	struct guard g;
+	struct reason why;
+
+	if (n < 17)
+		return 0;
+	memcpy(&a.sin6_addr, d, 16);
+	char *entry = fuzz_text(d + 16, n - 16);
+	const char *one[] = {entry};
+	struct strs allow = {one, 1}, none = {NULL, 0};
+	MUST(guard_init(&g, &none, &why) == 0);
+	int closed = guard_check(&g, "idp.example", (struct sockaddr *)&a, &why);
+	if (guard_init(&g, &allow, &why) == 0) {
+		int open = guard_check(&g, "idp.example", (struct sockaddr *)&a, &why);
+		MUST(open == 0 || closed < 0); /* a list only adds */
+		if (g.v[0].host[0] && strcmp(g.v[0].host, "idp.example"))
+			MUST(open == closed); /* another host's entry opens nothing */
+	}
+	free(entry);
+	return 0;
+}
