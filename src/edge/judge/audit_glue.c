@@ -8,6 +8,17 @@
 #include "edge/judge/http.h"
 #include "edge/judge/judge.h"
 #include "edge/judge/snapshot.h"
+#include "edge/role/role.h"
+
+/* Nothing may happen that is not written down, and after a failed write nobody knows what is on the disk: judge ends,
+   the parent starts another, which reads the chain again before it answers anybody. */
+static void
+broken(struct judge *j, const char *what, const char *why)
+{
+	log_error(what, "why", why, NULL);
+	if (j->run)
+		role_fatal(j->run, "audit: %s", why);
+}
 
 static void
 sync_now(void *arg)
@@ -16,7 +27,7 @@ sync_now(void *arg)
 	struct reason why = {0};
 
 	if (j->audit && audit_dirty(j->audit) && audit_sync(j->audit, &why) < 0)
-		log_error("audit_sync", "why", why.text, NULL);
+		broken(j, "audit_sync", why.text);
 	audit_followers_wake(j);
 }
 
@@ -47,7 +58,9 @@ append(struct judge *j, const struct req *r, const struct audit_note *n, uint64_
 		}
 	}
 	int err = j->audit ? audit_append(j->audit, &e, clock_wall_ms(), ret_seq, &why) : E_STATE;
-	if (err < 0)
+	if (err == E_STATE || err == E_IO)
+		broken(j, "audit_append", why.text);
+	else if (err < 0)
 		log_error("audit_append", "event", event_kind_str((int)n->kind), "why", why.text, NULL);
 	return err;
 }
@@ -66,7 +79,7 @@ judge_audit_now(struct judge *j, const struct req *r, const struct audit_note *n
 	int e = append(j, r, n, ret_seq);
 
 	if (e == 0 && (e = audit_sync(j->audit, &why)) < 0)
-		log_error("audit_sync", "why", why.text, NULL);
+		broken(j, "audit_sync", why.text);
 	defer_arm(j->loop, &j->audit_defer, sync_now, j);
 	return e < 0 ? E_IO : 0;
 }

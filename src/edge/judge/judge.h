@@ -24,6 +24,7 @@
 
 struct req;
 struct snapshot;
+struct role_run;
 
 struct front {
 	struct judge *j;
@@ -36,6 +37,7 @@ struct front {
 /* An audit record waits here for its fsync; see audit_glue.c. */
 struct judge {
 	struct loop *loop;
+	struct role_run *run; /* NULL in tests */
 	struct ipc *signer, *fetch;
 	struct front front[JUDGE_FRONTS_MAX];
 	/* pr_start */
@@ -75,7 +77,7 @@ struct judge {
 	struct list transfer_age;
 	struct map discoveries; /* provider id -> struct discovery */
 	uint8_t csrf_key[32];
-	size_t nreqs;
+	size_t nreqs, nheld; /* requests in flight; transfers that are held */
 	struct judge_counters {
 		uint64_t requests, logins, logins_refused, allowed, denied, certs, certs_refused, relays, cuts,
 		    bytes_up, bytes_down;

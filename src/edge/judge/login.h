@@ -20,6 +20,11 @@
 #define CODE_SEC 60
 #define TRANSFER_SEC 900
 #define TRANSFER_HOLD_SEC 55
+/* Polls held at once, and of one address once many are: each holds a slot of front's channel, and without a bound polls
+   for invented keys would take them all. */
+#define TRANSFER_HELD_MAX 1024u
+#define TRANSFER_HELD_MANY 128u
+#define TRANSFER_HELD_IP_MAX 32u
 #define CHOICES_MAX 50
 
 struct login_dest {

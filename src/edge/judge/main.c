@@ -209,6 +209,7 @@ start(struct role_run *run, const struct pr_start *m, void *arg)
 	    {j->store_where, sizeof j->store_where, m->store}, {j->local_idp, sizeof j->local_idp, m->local_idp}};
 
 	j->loop = role_loop(run);
+	j->run = run;
 	judge_state_init(j);
 	for (size_t i = 0; i < sizeof copy / sizeof *copy; i++)
 		if (str_copy(copy[i].to, copy[i].size, copy[i].from) < 0)

@@ -497,14 +497,22 @@ void
 sessions_sweep(struct judge *j)
 {
 	struct map_iter it = {0};
+	struct reason why = {0};
 	int64_t now = judge_now();
+	int e = store_begin(j->store, &why);
 
-	while (map_next(&j->sessions, &it)) {
+	while (e == 0 && map_next(&j->sessions, &it)) {
 		struct session *s = it.value;
 		if (now < s->expires_at + 60)
 			continue;
-		if (store_delete(j->store, STORE_SESSION, s->id, STORE_ANY, NULL) == E_IO)
-			return;
-		map_del(&j->sessions, s->id);
+		if ((e = store_delete(j->store, STORE_SESSION, s->id, STORE_ANY, &why)) == E_NOENT)
+			e = 0;
+		if (e == 0)
+			map_del(&j->sessions, s->id);
+	}
+	e = e ? e : store_commit(j->store, &why);
+	if (e < 0) { /* what was forgotten in memory expires by its own time when it is read again */
+		store_rollback(j->store);
+		log_error("store", "why", why.text, NULL);
 	}
 }

@@ -70,6 +70,7 @@ waiter_gone(struct req *r)
 	struct transfer *t = map_get(&r->j->transfers, r->held);
 	if (t && t->waiter == r)
 		t->waiter = NULL;
+	r->j->nheld--;
 }
 
 static struct transfer *
@@ -187,6 +188,21 @@ login_dest_transfer(const struct login_dest *d, char ret_key[static 65])
 	query_release(&q);
 }
 
+static bool
+may_wait(const struct req *r)
+{
+	const struct judge *j = r->j;
+	size_t n = 0;
+
+	if (j->nheld < TRANSFER_HELD_MANY)
+		return true;
+	list_foreach (it, &j->transfer_age) {
+		const struct transfer *t = list_entry(it, struct transfer, age);
+		n += t->waiter && !strcmp(t->waiter->client_ip, r->client_ip);
+	}
+	return j->nheld < TRANSFER_HELD_MAX && n < TRANSFER_HELD_IP_MAX;
+}
+
 void
 transfer_get(struct req *r)
 {
@@ -202,11 +218,16 @@ transfer_get(struct req *r)
 		return;
 	}
 	not_yet(t); /* an older poll of the same client */
+	if (!t->body && !may_wait(r)) {
+		reply_refuse(r, SP_BUSY);
+		return;
+	}
 	t->waiter = r;
 	if (t->body) {
 		deliver(r->j, t);
 		return;
 	}
+	r->j->nheld++;
 	r->held = req_fmt(r, "%s", t->key);
 	r->done = waiter_gone;
 	r->waits = true;

@@ -8,10 +8,12 @@
 
 #include <cmocka.h>
 
+#include "core/clock.h"
 #include "core/json.h"
 #include "core/str.h"
 #include "core/url.h"
 #include "crypto/hash.h"
+#include "crypto/password.h"
 #include "crypto/seal.h"
 #include "identity/jwt.h"
 #include "identity/pkce.h"
@@ -532,20 +534,93 @@ test_setup_link(void **state)
 {
 	struct jk *k = *state;
 	struct reply r;
-	char path[300];
+	char path[300], code[7], form[128];
+	struct buf raw;
 
 	snprintf(path, sizeof path, "/cdn-cgi/access/setup/%s", k->s.setup_code);
 	jk_browse(k, "GET", JK_TEAM, path, NULL, &r);
 	assert_int_equal(r.status, 200);
 	assert_non_null(strstr(r.body, "otpauth://totp/"));
 	assert_non_null(strstr(r.body, KIT_ADMIN));
+	char *secret = jk_between(r.body, "id=\"totp\">", "<");
 	jk_reply_free(&r);
 	jk_browse(k, "POST", JK_TEAM, path, "password=long+enough+password&code=000000", &r);
 	assert_int_equal(r.status, 403);
 	jk_reply_free(&r);
-	jk_browse(k, "GET", JK_TEAM, "/cdn-cgi/access/setup/ffffffff", NULL, &r);
+	buf_init(&raw, 64);
+	assert_int_equal(base32_decode(&raw, secret, strlen(secret)), 0);
+	totp_code(buf_slice(&raw), (uint64_t)clock_wall() / TOTP_STEP, code);
+	buf_release(&raw);
+	free(secret);
+	snprintf(form, sizeof form, "password=long+enough+password&code=%s", code);
+	jk_browse(k, "POST", JK_TEAM, path, form, &r);
+	assert_int_equal(r.status, 200);
+	jk_reply_free(&r);
+	jk_browse(k, "GET", JK_TEAM, path, NULL, &r); /* once */
 	assert_true(r.status >= 400);
 	jk_reply_free(&r);
+	/* the password alone is not enough for this account */
+	jk_cookies_clear(k);
+	assert_int_equal(jk_sign_in(k, JK_TEAM, KIT_ADMIN, "long enough password"), 403);
+}
+
+/* Judge comes back while connections live: front tells it what there is, and what may not go on is cut. */
+static void
+test_taken_up_again(void **state)
+{
+	struct jk *k = *state;
+	struct reply r;
+	char tunnel[40];
+
+	jk_cookies_clear(k);
+	assert_int_equal(jk_sign_in(k, "ssh.localhost", "jdoe@example.test", "correct horse"), 302);
+	char *good = jk_app_token(k, "ssh.localhost");
+	jk_cookies_clear(k);
+	assert_int_equal(jk_sign_in(k, "ssh.localhost", "jdoe@example.test", "correct horse"), 302);
+	char *dead = jk_app_token(k, "ssh.localhost"), *path;
+	json_t *claims;
+	assert_int_equal(jwt_peek(dead, strlen(dead), &claims), 0);
+	path = str_fmt("sallyport/sessions/%s", json_string_value(json_object_get(claims, "identity_nonce")));
+	jk_api(k, "DELETE", path, NULL, &r);
+	assert_int_equal(r.status, 200);
+	jk_reply_free(&r);
+	json_t *t = jk_api(k, "GET", "cfd_tunnel?name=pool&is_deleted=false", NULL, &r);
+	str_copy(tunnel, sizeof tunnel, json_string_value(json_object_get(json_array_get(t, 0), "id")));
+	jk_reply_free(&r);
+
+	jk_judge_restart(k);
+	k->ncuts = 0;
+	struct fj_link_up up = {.link = 5,
+	                        .tunnel = tunnel,
+	                        .client_id = "99999999-8888-4777-8666-555555555555",
+	                        .conn_id = "99999999-8888-4777-8666-555555555556",
+	                        .since = clock_wall() - 100};
+	struct fj_ticket_live live = {.ticket = 41,
+	                              .tunnel = tunnel,
+	                              .authority = "ssh.localhost",
+	                              .client_ip = "192.0.2.7",
+	                              .since = clock_wall() - 50,
+	                              .assertion = good};
+	assert_int_equal(ipc_send(k->front, &fj_link_up_def, &up), 0);
+	assert_int_equal(ipc_send(k->front, &fj_ticket_live_def, &live), 0);
+	live.ticket = 42;
+	live.assertion = dead;
+	assert_int_equal(ipc_send(k->front, &fj_ticket_live_def, &live), 0);
+	live.ticket = 43;
+	live.assertion = "e30.e30.";
+	assert_int_equal(ipc_send(k->front, &fj_ticket_live_def, &live), 0);
+	jk_websocket(k, "ssh.localhost", good, NULL, &r);
+	assert_int_equal(r.action, ANSWER_RELAY);
+	jk_reply_free(&r);
+	assert_int_equal(k->ncuts, 2);
+	assert_true(k->cuts[0] == 42 && k->cuts[1] == 43);
+	jk_api(k, "POST", "access/organizations/revoke_user", "{\"email\":\"jdoe@example.test\"}", &r);
+	jk_reply_free(&r);
+	assert_true(k->ncuts >= 3);
+	json_decref(claims);
+	free(good);
+	free(dead);
+	free(path);
 }
 
 int
@@ -556,7 +631,8 @@ main(void)
 	    cmocka_unit_test(test_transfer_names), cmocka_unit_test(test_tunnel_api),
 	    cmocka_unit_test(test_api_objects),    cmocka_unit_test(test_follow),
 	    cmocka_unit_test(test_logout),         cmocka_unit_test(test_setup_link),
-	    cmocka_unit_test(test_signer_away),    cmocka_unit_test(test_oidc),
+	    cmocka_unit_test(test_taken_up_again), cmocka_unit_test(test_signer_away),
+	    cmocka_unit_test(test_oidc),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
