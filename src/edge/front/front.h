@@ -9,6 +9,7 @@
  *   users.c        accepts users, asks judge about each request, writes its answers
  *   session.c      a user whose connection is relayed: from judge's RELAY to the last byte
  *   tunnel_link.c  a connector's connection: HTTP/2, registration, configuration, liveness
+ *   proxies.c      whose X-Forwarded-For is believed
  *   leaf.c         certificates: configured ones, and the leaf asked from the signer through judge
  *   metrics.c      the metrics listener
  *   thread.c       loops, listeners, judge's channel and its orders
@@ -21,6 +22,7 @@
 #include <stdatomic.h>
 
 #include "edge/front/limits.h"
+#include "edge/front/proxies.h"
 #include "edge/front/registry.h"
 #include "io/ipc.h"
 #include "io/net_listen.h"
@@ -81,6 +83,7 @@ struct front {
 	int64_t handshake_ms, head_ms, body_ms, drain_ms;
 	int listen_fd[3][FRONT_LISTENERS_MAX]; /* by enum listener_kind */
 	unsigned nlisten[3];
+	struct proxies proxies;
 	struct registry links;
 	struct tickets tickets;
 	struct address_count addresses;

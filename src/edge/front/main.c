@@ -33,6 +33,7 @@ on_start(struct role_run *r, const struct pr_start *m, void *arg)
 {
 	struct program *p = arg;
 	struct front *f = &p->f;
+	struct reason why = {0};
 	uint64_t seed[2];
 	int e;
 
@@ -45,6 +46,8 @@ on_start(struct role_run *r, const struct pr_start *m, void *arg)
 	f->body_ms = m->body_ms > 0 ? m->body_ms : 30000;
 	f->drain_ms = m->drain_ms;
 	str_copy(f->location, sizeof f->location, m->location);
+	if (proxies_init(&f->proxies, m->trusted_proxies.v, m->trusted_proxies.n, &why) < 0)
+		return role_fatal(r, "%s", why.text);
 	registry_init(&f->links);
 	tickets_init(&f->tickets, seed[0]);
 	pthread_mutex_init(&f->addresses.lock, NULL);

@@ -238,8 +238,12 @@ ask_judge(struct user *u, const struct http_request *r, bool websocket)
 	struct fj_request m = {
 	    .method = r->method, .host = r->host, .port = r->port, .target = r->target, .body = r->body};
 	struct asked *k;
+	char client[64];
 	size_t n = 0;
 	int e;
+
+	if ((e = proxies_client(&u->t->f->proxies, u->ip, r, client)) < 0)
+		return e;
 
 	for (size_t i = 0; i < r->nheaders && n + 2 <= 2 * FRONT_HEADERS; i++) {
 		if (hop_by_hop(r->headers[i].name))
@@ -248,7 +252,7 @@ ask_judge(struct user *u, const struct http_request *r, bool websocket)
 		headers[n++] = r->headers[i].value;
 	}
 	m.headers = (struct strs){headers, n};
-	m.client_ip = u->ip;
+	m.client_ip = client;
 	m.websocket = websocket;
 	if (!u->t->judge)
 		return E_CLOSED;
@@ -328,7 +332,7 @@ users_accept(int fd, void *thread)
 	u->shaking = true;
 	count(f, C_USERS_ACCEPTED, 1);
 	count(f, C_USERS_OPEN, 1);
-	if (address_enter(f, u->ip) < 0) {
+	if (!proxies_trusted(&f->proxies, u->ip) && address_enter(f, u->ip) < 0) {
 		count(f, C_USERS_REFUSED, 1);
 		log_warn("address_limit", "ip", u->ip, NULL);
 		u->ip[0] = '\0'; /* was not counted */
