@@ -36,6 +36,7 @@ struct jk {
 	pid_t pid;
 	struct ipc *parent, *front, *fetch;   /* the test is fetch too */
 	const char *discovery, *token_answer; /* bodies that it answers with; NULL = an error */
+	const char *jwks, *jwks_provider;     /* what it hands to the signer when asked to */
 	unsigned nfetched[4];                 /* by kind */
 	char last_code[256], last_verifier[128];
 	bool ready, gone;

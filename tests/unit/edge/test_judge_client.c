@@ -256,6 +256,73 @@ callback(struct jk *k, const char *state, const char *more, bool browser, const 
 	return status;
 }
 
+/* An ID token as the provider makes it; malloc'ed answer of its token endpoint. */
+static char *
+token_answer(struct key *key, const char *nonce, const char *sub)
+{
+	char kid[65];
+	struct buf b;
+	json_t *c = json_pack("{s:s, s:s, s:s, s:s, s:b, s:s, s:I, s:I, s:[s]}", "iss", "https://idp.localhost", "aud",
+	                      "c1", "sub", sub, "email", "jdoe@example.test", "email_verified", 1, "nonce", nonce,
+	                      "iat", (json_int_t)clock_wall(), "exp", (json_int_t)clock_wall() + 300, "groups", "ops");
+
+	assert_int_equal(key_kid(key, kid), 0);
+	buf_init(&b, 16384);
+	assert_int_equal(jwt_sign(key, kid, c, &b), 0);
+	char *jwt = buf_take_str(&b),
+	     *out = str_fmt("{\"access_token\":\"at\",\"token_type\":\"Bearer\",\"id_token\":\"%s\"}", jwt);
+	free(jwt);
+	json_decref(c);
+	return out;
+}
+
+/* The whole way: redirect, code, keys that the signer did not have yet, a nonce of another login, and then the right
+ * one. */
+static void
+oidc_person(struct jk *k)
+{
+	struct key *key = NULL;
+	struct jwks set = {0};
+	struct reply r;
+	char target[512];
+
+	assert_int_equal(key_generate(KEY_RSA, 2048, &key), 0);
+	json_t *all = jk_api(k, "GET", "access/identity_providers?name=corp", NULL, &r);
+	char *id = str_dup(json_string_value(json_object_get(json_array_get(all, 0), "id")));
+	jk_reply_free(&r);
+	for (int right = 0; right < 2; right++) {
+		char *url = to_provider(k), *st = jk_between(url, "state=", "&"),
+		     *nonce = jk_between(url, "nonce=", "&");
+		char *answer = token_answer(key, right ? nonce : "another", "subject-1");
+		if (!set.n) {
+			assert_int_equal(jwks_add(&set, NULL, key), 0);
+			json_t *j = jwks_to_json(&set);
+			k->jwks = json_dump_str(j);
+			k->jwks_provider = id;
+			json_decref(j);
+		}
+		k->token_answer = answer;
+		snprintf(target, sizeof target, "/cdn-cgi/access/callback?code=abc&state=%s", st);
+		jk_browse(k, "GET", JK_TEAM, target, NULL, &r);
+		assert_int_equal(r.status, right ? 302 : 403);
+		if (right)
+			assert_true(str_starts(jk_header(&r, "location"),
+			                       "https://ssh.localhost:8443/cdn-cgi/access/authorized?"));
+		jk_reply_free(&r);
+		free(answer);
+		free(url);
+		free(st);
+		free(nonce);
+	}
+	jk_browse(k, "GET", JK_TEAM, "/cdn-cgi/access/get-identity", NULL, &r);
+	assert_string_equal(json_string_value(json_object_get(json_object_get(r.json, "idp"), "type")), "oidc");
+	jk_reply_free(&r);
+	free((void *)(uintptr_t)k->jwks);
+	k->jwks = k->token_answer = NULL;
+	jwks_release(&set);
+	free(id);
+}
+
 static void
 test_oidc(void **state)
 {
@@ -308,6 +375,7 @@ test_oidc(void **state)
 	assert_int_equal(callback(k, st, "", true, "SP-1104"), 502);
 	free(st);
 	assert_int_equal(k->nfetched[FETCH_DISCOVERY], 1); /* kept */
+	oidc_person(k);
 	/* secrets never come back */
 	struct reply r;
 	jk_api(k, "GET", "access/identity_providers", NULL, &r);
