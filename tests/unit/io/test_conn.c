@@ -404,9 +404,26 @@ test_verification(void **state)
 	tls_ctx_unref(other);
 	tls_ctx_unref(sys);
 
+	/* own roots besides the system's: a foreign root and a foreign name are refused just the same */
+	struct tls_ctx *both;
+	assert_int_equal(tls_client_new(kit.other_ca, false, &other, NULL), 0);
+	refuse("a.test", other, "certificate of a.test refused");
+	assert_int_equal(tls_client_new(kit.ca_file, false, &both, NULL), 0);
+	refuse("b.test", both, "certificate of b.test refused: hostname mismatch");
+	tls_ctx_unref(other);
+
 	struct loop *l = new_loop();
 	struct end cl = {.send = 5, .shut_after = true}, sv = {.echo = true, .shut_on_eof = true};
 
+	join(l, &cl, &sv, true, "a.test", both);
+	loop_run(l);
+	assert_int_equal(cl.got, 5);
+	tls_ctx_unref(both);
+	loop_free(l);
+
+	l = new_loop();
+	cl = (struct end){.send = 5, .shut_after = true};
+	sv = (struct end){.echo = true, .shut_on_eof = true};
 	join(l, &cl, &sv, true, "127.0.0.1", client_ctx); /* by address, no SNI */
 	loop_run(l);
 	assert_int_equal(cl.got, 5);
