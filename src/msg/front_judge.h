@@ -79,7 +79,8 @@ MSG_DECLARE(fj_unlink, FJ_UNLINK)
 	F(S, U64, link, UINT64_MAX) F(S, STR, tunnel, 36) F(S, STR, client_id, 36)                 \
 	F(S, U32, index, 255) F(S, STR, version, 64) F(S, STR, arch, 64) F(S, STR, conn_id, 36)    \
 	F(S, STR, address, 64) F(S, BOOL, leaving, 1) F(S, I64, since, INT64_MAX) /* wall-clock seconds */ \
-	F(S, U32, config, INT32_MAX) /* version of the configuration it last took; 0 = none */
+	F(S, U32, config, INT32_MAX) /* version of the configuration it last took; 0 = none */     \
+	F(S, STR, origin_ip, 64)     /* as it registered: certificates of source_address "auto" name it */
 MSG_DECLARE(fj_link_up, FJ_LINK_UP)
 #define FJ_TICKET_LIVE(F, S)                                                                       \
 	F(S, U64, ticket, UINT64_MAX) F(S, STR, tunnel, 36) F(S, STR, authority, 300)              \

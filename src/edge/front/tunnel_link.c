@@ -51,7 +51,7 @@ struct link {
 	bool pinged, registered, asked, grace_over;
 	uint8_t uuid[16];
 	unsigned index;
-	char tunnel[37], client_id[37], conn_id[37], version[65], arch[65], address[64];
+	char tunnel[37], client_id[37], conn_id[37], version[65], arch[65], address[64], origin[64];
 	char why[128]; /* for judge; "" = the connection's own reason */
 };
 
@@ -412,6 +412,7 @@ ask_register(struct link *l)
 	}
 	if (r->origin_ip.n == 4 || r->origin_ip.n == 16)
 		inet_ntop(r->origin_ip.n == 4 ? AF_INET : AF_INET6, r->origin_ip.p, origin, sizeof origin);
+	copy_text(l->origin, sizeof l->origin, origin);
 	m.account = r->account;
 	m.tunnel = l->tunnel;
 	m.secret = r->secret;
@@ -711,7 +712,8 @@ links_announce(struct thread *t)
 		                       .address = l->address,
 		                       .leaving = l->state == L_LEAVING,
 		                       .since = l->since,
-		                       .config = l->config.version};
+		                       .config = l->config.version,
+		                       .origin_ip = l->origin};
 
 		if (l->registered && l->state != L_CLOSING)
 			ipc_send(t->judge, &fj_link_up_def, &m);

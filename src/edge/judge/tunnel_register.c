@@ -126,7 +126,7 @@ tunnel_link_up(struct ipc *c, uint32_t id, const void *msg, int fd, void *front)
 	                         .version = m->version,
 	                         .arch = m->arch,
 	                         .address = m->address,
-	                         .origin_ip = ""};
+	                         .origin_ip = m->origin_ip};
 	struct tunnel_link *l = live && snapshot_tunnel(f->j->snap, m->tunnel) ? link_new(f, &as, m->conn_id) : NULL;
 
 	if (!l) {
