@@ -60,6 +60,7 @@ sp_user() {
 fixture_edge() {
 	lib_init
 	edge_init "$T/edge" "$@"
+	echo 'deadlines: {drain: 5s}' >>"$EDGE/sallyportd.yml" # a script's end must not wait for what it left open
 	edge_start
 }
 apply() { # [dry-run flag] < document
