@@ -18,7 +18,8 @@
 #include "msg/parent_role.h"
 
 #define JUDGE_FRONTS_MAX 64
-#define SIGNER_MS 10000 /* a request to the signer; rsa and argon2id are slow */
+#define SIGNER_MS 10000      /* a request to the signer; rsa and argon2id are slow */
+#define SIGNER_QUICK_MS 5000 /* tokens and certificates: clients wait 7 to 10 s, and shall be told why */
 #define FETCH_MS 15000
 #define CF_SESSION_TTL 14400
 

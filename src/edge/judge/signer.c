@@ -24,7 +24,8 @@ void
 signer_ask(struct judge *j, const struct msg_def *d, const void *m, const struct msg_def *reply, ipc_reply_fn *fn,
            void *arg)
 {
-	ask(j->signer, d, m, reply, SIGNER_MS, fn, arg);
+	bool quick = d == &js_cert_sign_def || d == &js_app_token_def;
+	ask(j->signer, d, m, reply, quick ? SIGNER_QUICK_MS : SIGNER_MS, fn, arg);
 }
 
 void
