@@ -1,5 +1,7 @@
 /* front towards users and operators: what judge gets of a request, what a user gets of judge's answer, and when judge
  * is away. */
+#include <sys/mman.h>
+
 #include "frontkit.h"
 
 static void
@@ -209,6 +211,57 @@ broken_answers_do_not_get_out(void **state)
 	user_end(&u);
 }
 
+static void
+give_file(const char *name, const char *text)
+{
+	int fd = memfd_create("pem", MFD_CLOEXEC);
+
+	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	lseek(fd, 0, SEEK_SET);
+	assert_int_equal(ipc_send_fd(kit.parent, &pr_file_def, &(struct pr_file){.name = name}, fd), 0);
+	close(fd);
+}
+
+static bool
+serves_configured(void *arg)
+{
+	struct sockaddr_in a = kit_addr(LISTEN_USERS);
+	static struct user u;
+
+	if (u.c)
+		return u.opened;
+	memset(&u, 0, sizeof u);
+	assert_int_equal(conn_new_client(kit.loop, &a, sizeof a, arg, "app.localhost", &user_ops, &u, &u.c), 0);
+	return false;
+}
+
+/* A configured certificate is taken into use while running; connectors still get the private CA's leaf; rubbish changes
+ * nothing. */
+static void
+certificate_is_reloaded(void **state)
+{
+	struct connector k = {0};
+	struct tls_ctx *other;
+	struct reason why;
+	struct tlskit t;
+
+	(void)state;
+	kit_new(&t, "DNS:app.localhost");
+	assert_int_equal(tls_client_new(t.ca_file, true, &other, &why), 0);
+	give_file("tls-chain:0", t.chain);
+	give_file("tls-key:0", t.key);
+	ipc_send(kit.parent, &pr_reload_def, &(struct pr_reload){0});
+	assert_true(kit_wait(serves_configured, other));
+	give_file("tls-chain:0", "rubbish");
+	give_file("tls-key:0", "rubbish");
+	ipc_send(kit.parent, &pr_reload_def, &(struct pr_reload){0});
+	connector_dial(&k);
+	WAIT_FLAG(k.registered);
+	connector_end_all(&k);
+	tls_ctx_unref(other);
+	kit_free(&t);
+}
+
 static int
 setup(void **state)
 {
@@ -232,7 +285,7 @@ main(void)
 	    cmocka_unit_test(request_and_answer),   cmocka_unit_test(websocket_requests_are_checked),
 	    cmocka_unit_test(no_live_connector),    cmocka_unit_test(user_leaves_before_the_answer),
 	    cmocka_unit_test(operators_listener),   cmocka_unit_test(broken_answers_do_not_get_out),
-	    cmocka_unit_test(judge_goes_and_comes),
+	    cmocka_unit_test(judge_goes_and_comes), cmocka_unit_test(certificate_is_reloaded),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
