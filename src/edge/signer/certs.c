@@ -262,8 +262,13 @@ key_owner_check(struct signer *s, const struct order *o, struct reason *r)
 	const char *seen = recent_get(&s->user_keys, o->plan.fingerprint);
 	char cnf[44];
 
+	/* A token that names no key is a browser's: origins see it (cf-access-jwt-assertion), so it buys no
+	 * certificate. */
+	if (!o->who.cnf[0])
+		return reason_set(r, E_DENIED, SP_KEY_MISMATCH,
+		                  "the login was made for no key; sign in with the client");
 	sshkey_cnf(sshkey_blob(&o->plan.subject), cnf);
-	if (o->who.cnf[0] && strcmp(o->who.cnf, cnf) != 0)
+	if (strcmp(o->who.cnf, cnf) != 0)
 		return reason_set(r, E_DENIED, SP_KEY_MISMATCH, "the login was made for another key than %s",
 		                  o->plan.fingerprint);
 	if (seen && strcmp(seen, o->who.sub) != 0)
@@ -306,6 +311,8 @@ order_check(struct signer *s, struct order *o, struct reason *r)
 		return e;
 	if (!(o->ca = map_get(&s->cas, m->aud)))
 		return reason_set(r, E_NOENT, SP_NO_CA, "application %s has no CA", m->aud);
+	if (!provider_by_issuer(s, o->who.idp_iss))
+		return reason_set(r, E_DENIED, SP_REVOKED, "provider %s of this login was removed", o->who.idp_iss);
 	if ((e = principal_plan(s, &o->who, m->principal, &o->name, r)) < 0)
 		return e;
 	if ((e = serial_new(s, &q.serial)) < 0)
@@ -337,7 +344,7 @@ order_journal(struct signer *s, const struct order *o, struct reason *r)
 	journal_str(j, "key_id", p->key_id);
 	journal_str(j, "principal", p->principal);
 	journal_str(j, "key", p->fingerprint);
-	journal_bool(j, "cnf", o->who.cnf[0] != 0);
+	journal_bool(j, "cnf", true);
 	journal_num(j, "after", p->valid_after);
 	journal_num(j, "before", p->valid_before);
 	journal_str(j, "source", p->source_address);

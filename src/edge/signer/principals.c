@@ -27,12 +27,14 @@ owner_new(const char *iss, const char *sub, const char *email)
 }
 
 /* Finds the person among the owners: by identity; else a bound address waiting for its first sign-in, which is pinned
-   now; else a provider that is authoritative for the domain joins the person of that address. */
+   now; else a provider that is authoritative for the domain joins the person of that address. Not so when that very
+   issuer had another subject of the address: an account made anew is another person until an administrator binds it. */
 static bool
 owners_match(struct signer *s, json_t *owners, const struct token *who, bool *ret_change)
 {
 	const struct provider *p = provider_by_issuer(s, who->idp_iss);
-	json_t *o, *join = NULL;
+	json_t *o, *waits = NULL;
+	bool join = false, replaced = false;
 	size_t i;
 
 	json_array_foreach(owners, i, o)
@@ -42,14 +44,16 @@ owners_match(struct signer *s, json_t *owners, const struct token *who, bool *re
 		     email = strcmp(json_str_or(o, "email", ""), who->email) == 0;
 		if (iss && sub[0] && strcmp(sub, who->idp_sub) == 0)
 			return true;
-		if (iss && !sub[0] && email) {
-			*ret_change = json_object_set_new(o, "sub", json_string(who->idp_sub)) == 0;
-			return *ret_change;
-		}
-		if (email)
-			join = o;
+		if (iss && email && !sub[0])
+			waits = o;
+		join |= email;
+		replaced |= iss && email && sub[0];
 	}
-	if (!join || !p || !provider_rules(p, who->email) || json_array_size(owners) >= SIGNER_OWNERS_MAX)
+	if (waits) {
+		*ret_change = json_object_set_new(waits, "sub", json_string(who->idp_sub)) == 0;
+		return *ret_change;
+	}
+	if (!join || replaced || !p || !provider_rules(p, who->email) || json_array_size(owners) >= SIGNER_OWNERS_MAX)
 		return false;
 	*ret_change = json_array_append_new(owners, owner_new(who->idp_iss, who->idp_sub, who->email)) == 0;
 	return *ret_change;
@@ -179,15 +183,17 @@ on_js_principals(struct ipc *c, uint32_t id, const void *m, int fd, void *arg)
 	buf_release(&out);
 }
 
+/* A place for that address that nobody has taken yet. */
 static bool
-owners_have(json_t *owners, const char *iss, const char *email)
+owners_wait(json_t *owners, const char *iss, const char *email)
 {
 	json_t *o;
 	size_t i;
 
 	json_array_foreach(owners, i, o)
 	{
-		if (strcmp(json_str_or(o, "iss", ""), iss) == 0 && strcmp(json_str_or(o, "email", ""), email) == 0)
+		if (!strcmp(json_str_or(o, "iss", ""), iss) && !strcmp(json_str_or(o, "email", ""), email) &&
+		    !json_str_or(o, "sub", "")[0])
 			return true;
 	}
 	return false;
@@ -214,7 +220,7 @@ principal_bind(struct signer *s, const struct js_principal_bind *m, struct reaso
 		owners = owners_get(s, m->name);
 		if (!owners)
 			owners = json_array();
-		if (owners_have(owners, p->issuer, email))
+		if (owners_wait(owners, p->issuer, email))
 			goto out; /* bound already */
 		if (json_array_size(owners) >= SIGNER_OWNERS_MAX)
 			e = reason_set(r, E_LIMIT, SP_PRINCIPAL, "%s has %d owners already", m->name,

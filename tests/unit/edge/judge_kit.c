@@ -18,6 +18,7 @@
 #include "core/json.h"
 #include "core/str.h"
 #include "core/url.h"
+#include "crypto/seal.h"
 #include "msg/parent_role.h"
 
 #define JK_DEADLINE 30000
@@ -609,6 +610,66 @@ jk_app_token(struct jk *k, const char *host)
 	free(path);
 	jk_reply_free(&r);
 	return str_dup(jk_cookie(k, host, "CF_Authorization"));
+}
+
+/* --- a client
+ * ------------------------------------------------------------------------------------------------------------ */
+
+/* The app token of a sealed answer; malloc'ed, NULL when it is a refusal. */
+static char *
+unseal(const struct reply *r, const struct box_key *key)
+{
+	const char *service = jk_header(r, "service-public-key");
+	struct buf pub, boxed, plain;
+	json_t *o = NULL;
+
+	buf_init(&pub, 64);
+	buf_init(&boxed, 65536);
+	buf_init(&plain, 65536);
+	assert_non_null(service);
+	assert_int_equal(b64_decode(&pub, B64_URL_PAD, service, strlen(service)), 0);
+	assert_int_equal(b64_decode(&boxed, B64_STD, r->body, r->nbody), 0);
+	assert_int_equal(box_open(key, buf_ptr(&pub), buf_slice(&boxed), &plain), 0);
+	assert_int_equal(json_load_strict(buf_ptr(&plain), buf_len(&plain), 65536, &o), 0);
+	char *token = str_dup(json_str_or(o, "app_token", NULL));
+	json_decref(o);
+	buf_release(&pub);
+	buf_release(&boxed);
+	buf_release(&plain);
+	return token;
+}
+
+char *
+jk_client_token(struct jk *k, const char *host, const char *cnf)
+{
+	char name[65], path[160], *page, *csrf, form[128];
+	struct box_key key;
+	struct reply poll, r;
+	struct buf esc;
+
+	box_key_generate(&key);
+	assert_int_equal(b64_encode_str(name, sizeof name, B64_URL_PAD, key.pub, 32), 0);
+	buf_init(&esc, 256);
+	assert_int_equal(url_escape(&esc, name), 0);
+	page = str_fmt("/cdn-cgi/access/cli?token=%s&cnf=%s&app=%s", buf_cstr(&esc), cnf, host);
+	buf_release(&esc);
+	snprintf(path, sizeof path, "/cdn-cgi/access/transfer/%s", name);
+	jk_begin(k, "GET", JK_TEAM, path, NULL, NULL, &poll);
+	jk_browse(k, "GET", JK_TEAM, page, NULL, &r);
+	if (r.status == 200) {
+		csrf = jk_between(r.body, "name=\"csrf\" value=\"", "\"");
+		snprintf(form, sizeof form, "csrf=%s", csrf);
+		free(csrf);
+		jk_reply_free(&r);
+		jk_browse(k, "POST", JK_TEAM, page, form, &r);
+	}
+	jk_wait(k, &poll);
+	char *token = unseal(&poll, &key);
+	jk_reply_free(&poll);
+	jk_reply_free(&r);
+	free(page);
+	box_key_release(&key);
+	return token;
 }
 
 /* --- administrator

@@ -79,6 +79,8 @@ void jk_apply(struct jk *k, const char *json);
  */
 unsigned jk_sign_in(struct jk *k, const char *host, const char *email, const char *password);
 char *jk_app_token(struct jk *k, const char *host); /* through the browser, malloc'ed; NULL when refused */
+/* As a client of the signed-in browser gets it, for the key of that cnf; malloc'ed; NULL when refused. */
+char *jk_client_token(struct jk *k, const char *host, const char *cnf);
 const char *jk_cookie(struct jk *k, const char *host, const char *name);
 void jk_cookies_clear(struct jk *k);
 char *jk_between(const char *text, const char *from, const char *to); /* malloc'ed; fails the test when absent */

@@ -393,8 +393,8 @@ test_certificate_and_revoke(void **state)
 
 	jk_cookies_clear(k);
 	assert_int_equal(jk_sign_in(k, "ssh.localhost", "jdoe@example.test", "correct horse"), 302);
-	char *token = jk_app_token(k, "ssh.localhost");
 	kit_key(&key);
+	char *token = jk_client_token(k, "ssh.localhost", key.cnf);
 	snprintf(body, sizeof body, "{\"public_key\":\"%s\\n\",\"jwt\":\"%s\",\"issuer\":\"" KIT_ISSUER "\"}", key.line,
 	         token);
 	jk_ask(k, "POST", JK_TEAM, "/cdn-cgi/access/cert_sign", NULL, body, &r);
