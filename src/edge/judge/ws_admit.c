@@ -71,7 +71,10 @@ jump_destination(struct req *r, char out[static 300])
 	struct hostport hp;
 
 	out[0] = '\0';
-	if (!a->service || strcmp(a->service, "bastion"))
+	/* Without a service of ours the connector's own config.yml decides; a list here says that it is a bastion. */
+	bool bastion = a->service ? !strcmp(a->service, "bastion") : a->default_destination || a->destinations.n;
+
+	if (!bastion)
 		return 0;
 	if (!asked)
 		asked = a->default_destination ? a->default_destination : "";

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -189,6 +190,7 @@ role_main(const char *name, const struct role_ops *ops, void *arg)
 	    0); /* libraries that open files at their first use must do so before the sandbox: jansson its seed, */
 	setenv("TZ", "UTC0", 1); /* libc its time zone */
 	tzset();
+	umask(077); /* what a role writes is its own */
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGINT, SIG_IGN); /* Ctrl-C reaches the whole group: the parent decides */
 	signal(SIGTERM, SIG_IGN);
