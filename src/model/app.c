@@ -18,7 +18,7 @@ app_type_str(int t)
  */
 
 static int
-strs_of(struct strs *at, const json_t *v, struct model_error *err)
+texts_of(struct texts *at, const json_t *v, struct model_error *err)
 {
 	static const struct model_field one[] = {{"v", MT_STRS, 0}, {0}};
 	static const struct model_table table = {"list", one};
@@ -53,7 +53,7 @@ source_read(void *rec, const json_t *v, bool text_scalars, struct model_error *e
 	}
 	if (!json_is_array(v) || json_array_size(v) == 0)
 		return model_fail(err, "", "expected off, auto or a list of networks such as [10.0.0.0/8]");
-	ret = strs_of(&s->source_address, v, err);
+	ret = texts_of(&s->source_address, v, err);
 	for (size_t i = 0; ret == E_OK && i < s->source_address.n; i++) {
 		if (model_cidr(s->source_address.v[i], net, &bits) != 0) {
 			ret = model_fail(err, "", "found \"%.60s\", expected a network such as 10.0.0.0/8",
@@ -72,14 +72,14 @@ source_write(const void *rec, enum model_form form)
 	const struct app_ssh *s = rec;
 
 	if (s->source_mode == SOURCE_LIST)
-		return strs_to_json(&s->source_address);
+		return texts_to_json(&s->source_address);
 	return json_string(s->source_mode == SOURCE_AUTO ? "auto" : "off");
 }
 
 static void
 source_release(void *rec)
 {
-	strs_release(&((struct app_ssh *)rec)->source_address);
+	texts_release(&((struct app_ssh *)rec)->source_address);
 }
 
 /* first-seen | required | list of public keys or @cert-authority lines */
@@ -99,7 +99,7 @@ host_keys_read(void *rec, const json_t *v, bool text_scalars, struct model_error
 	}
 	if (!json_is_array(v) || json_array_size(v) == 0)
 		return model_fail(err, "", "expected first-seen, required or a list of public key lines");
-	ret = strs_of(&s->host_keys, v, err);
+	ret = texts_of(&s->host_keys, v, err);
 	if (ret == E_OK)
 		s->host_keys_mode = HOST_KEYS_LIST;
 	return ret;
@@ -111,14 +111,14 @@ host_keys_write(const void *rec, enum model_form form)
 	const struct app_ssh *s = rec;
 
 	if (s->host_keys_mode == HOST_KEYS_LIST)
-		return strs_to_json(&s->host_keys);
+		return texts_to_json(&s->host_keys);
 	return json_string(s->host_keys_mode == HOST_KEYS_REQUIRED ? "required" : "first-seen");
 }
 
 static void
 host_keys_release(void *rec)
 {
-	strs_release(&((struct app_ssh *)rec)->host_keys);
+	texts_release(&((struct app_ssh *)rec)->host_keys);
 }
 
 static int
@@ -167,8 +167,8 @@ ssh_defaults(struct app_ssh *s)
 
 	s->certificate_ttl_ms = APP_CERT_TTL_DEFAULT_MS;
 	for (size_t i = 0; ret == E_OK && i < 3; i++)
-		ret = strs_add(&s->extensions, extension_words[i]);
-	return ret == E_OK ? strs_add(&s->usernames, "{email_prefix}") : ret;
+		ret = texts_add(&s->extensions, extension_words[i]);
+	return ret == E_OK ? texts_add(&s->usernames, "{email_prefix}") : ret;
 }
 
 static int

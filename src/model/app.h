@@ -25,12 +25,12 @@ enum ssh_audit { SSH_AUDIT_OFF };
 
 struct app_ssh {
 	int64_t certificate_ttl_ms; /* 3m, at most 1h */
-	struct strs extensions;     /* default permit-pty permit-port-forwarding permit-user-rc */
+	struct texts extensions;    /* default permit-pty permit-port-forwarding permit-user-rc */
 	enum source_address source_mode;
-	struct strs source_address; /* CIDRs when SOURCE_LIST */
-	struct strs usernames;      /* templates; default "{email_prefix}" */
+	struct texts source_address; /* CIDRs when SOURCE_LIST */
+	struct texts usernames;      /* templates; default "{email_prefix}" */
 	enum host_keys host_keys_mode;
-	struct strs host_keys; /* lines when HOST_KEYS_LIST */
+	struct texts host_keys; /* lines when HOST_KEYS_LIST */
 	enum ssh_audit audit;
 };
 
@@ -41,8 +41,8 @@ struct app {
 	char *tunnel;                /* name or id, as written; judge resolves it. NULL = none */
 	char *service;               /* NULL = none given */
 	char *default_destination;   /* NULL = none */
-	struct strs destinations;
-	struct strs allowed_idps; /* names or ids; empty = all */
+	struct texts destinations;
+	struct texts allowed_idps; /* names or ids; empty = all */
 	bool auto_redirect_to_identity;
 	bool app_launcher_visible; /* default true */
 	struct app_ssh ssh;        /* defaults filled for every type */

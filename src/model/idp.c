@@ -279,8 +279,8 @@ idp_provider_record(const struct idp *i, struct buf *out)
 		goto out;
 	o = json_pack("{ss* ss ss ss ss* so so so ss* ss* ss* ss* ss* ss*}", "id", i->id, "name", i->name, "type",
 	              idp_type_str(i->type), "issuer", issuer, "client_id", c->client_id, "scopes",
-	              strs_to_json(&c->scopes), "claims", strs_to_json(&c->claims), "domains",
-	              strs_to_json(&i->domains), "email_claim", c->email_claim_name, "auth_url", c->auth_url,
+	              texts_to_json(&c->scopes), "claims", texts_to_json(&c->claims), "domains",
+	              texts_to_json(&i->domains), "email_claim", c->email_claim_name, "auth_url", c->auth_url,
 	              "token_url", c->token_url, "certs_url", c->certs_url, "apps_domain", c->apps_domain, "prompt",
 	              c->prompt);
 	if (!o)

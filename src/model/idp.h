@@ -16,7 +16,7 @@ const char *idp_type_str(int t);
 struct idp_user {
 	char *email;
 	struct secret password, password_hash, totp; /* empty = unchanged */
-	struct strs groups;
+	struct texts groups;
 };
 /* "config" of the API. The issuer of an okta or google provider follows from its type and account. */
 struct idp_config {
@@ -26,14 +26,14 @@ struct idp_config {
 	char *auth_url, *token_url, *certs_url; /* the API's own; overrides of discovery */
 	char *okta_account, *authorization_server_id, *apps_domain;
 	char *email_claim_name, *prompt;
-	struct strs scopes, claims;
+	struct texts scopes, claims;
 	bool pkce_enabled;
 };
 struct idp {
 	char *id, *name;
 	int type; /* enum idp_type */
 	struct idp_config config;
-	struct strs domains;    /* authoritative for these e-mail domains */
+	struct texts domains;   /* authoritative for these e-mail domains */
 	struct idp_user *users; /* IDP_LOCAL */
 	size_t nusers;
 	int64_t created_at, updated_at;

@@ -122,16 +122,16 @@ fail_found(struct model_error *err, const json_t *v, const char *expected)
 /* --- lists -------------------------------------------------------------------------------------------------------- */
 
 void
-strs_release(struct strs *s)
+texts_release(struct texts *s)
 {
 	for (size_t i = 0; i < s->n; i++)
 		free(s->v[i]);
 	free(s->v);
-	*s = (struct strs){0};
+	*s = (struct texts){0};
 }
 
 int
-strs_add(struct strs *s, const char *v)
+texts_add(struct texts *s, const char *v)
 {
 	char **grown, *copy;
 
@@ -151,7 +151,7 @@ strs_add(struct strs *s, const char *v)
 }
 
 bool
-strs_has(const struct strs *s, const char *v)
+texts_has(const struct texts *s, const char *v)
 {
 	for (size_t i = 0; i < s->n; i++)
 		if (strcmp(s->v[i], v) == 0)
@@ -160,7 +160,7 @@ strs_has(const struct strs *s, const char *v)
 }
 
 json_t *
-strs_to_json(const struct strs *s)
+texts_to_json(const struct texts *s)
 {
 	json_t *a = json_array();
 
@@ -353,7 +353,7 @@ read_enum(const struct model_field *f, void *rec, const json_t *v, struct model_
 static int
 read_strs(const struct model_field *f, void *rec, const json_t *v, struct model_error *err)
 {
-	struct strs got = {0}, *at = field_at(f, rec);
+	struct texts got = {0}, *at = field_at(f, rec);
 	int ret = E_OK;
 
 	if (!json_is_array(v))
@@ -368,13 +368,13 @@ read_strs(const struct model_field *f, void *rec, const json_t *v, struct model_
 			ret = fail_found(err, e, "one line of text");
 			model_error_prefix(err, "/%zu", i);
 		} else
-			ret = strs_add(&got, s);
+			ret = texts_add(&got, s);
 	}
 	if (ret != E_OK) {
-		strs_release(&got);
+		texts_release(&got);
 		return ret;
 	}
-	strs_release(at);
+	texts_release(at);
 	*at = got;
 	return E_OK;
 }
@@ -519,7 +519,7 @@ static json_t *
 write_value(const struct model_field *f, const void *rec, enum model_form form, bool *ret_absent)
 {
 	const void *at = field_in(f, rec);
-	const struct strs *list;
+	const struct texts *list;
 	const struct secret *secret;
 	json_t *sub;
 	char text[32];
@@ -543,7 +543,7 @@ write_value(const struct model_field *f, const void *rec, enum model_form form, 
 	case MT_STRS:
 		list = at;
 		*ret_absent = list->n == 0 && !(f->flags & MF_EMPTY);
-		return *ret_absent ? NULL : strs_to_json(list);
+		return *ret_absent ? NULL : texts_to_json(list);
 	case MT_SECRET:
 		secret = at;
 		*ret_absent = form == MODEL_API || !secret->d;
@@ -602,7 +602,7 @@ model_release(const struct model_table *t, void *rec)
 		case MT_ENUM:
 			break;
 		case MT_STRS:
-			strs_release(at);
+			texts_release(at);
 			break;
 		case MT_SECRET:
 			secret_release(at);

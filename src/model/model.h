@@ -38,14 +38,14 @@ void model_error_prefix(struct model_error *err, const char *fmt, ...) __attribu
 void model_error_format(const struct model_error *err, char *out, size_t n);
 
 /* List of owned strings. */
-struct strs {
+struct texts {
 	char **v;
 	size_t n;
 };
-void strs_release(struct strs *s);
-int strs_add(struct strs *s, const char *v); /* copies; E_LIMIT over MODEL_LIST_MAX */
-bool strs_has(const struct strs *s, const char *v);
-json_t *strs_to_json(const struct strs *s);
+void texts_release(struct texts *s);
+int texts_add(struct texts *s, const char *v); /* copies; E_LIMIT over MODEL_LIST_MAX */
+bool texts_has(const struct texts *s, const char *v);
+json_t *texts_to_json(const struct texts *s);
 
 enum model_form { MODEL_API, MODEL_STORE };
 
@@ -62,7 +62,7 @@ enum model_type {
 	MT_DURATION, /* int64_t milliseconds, Go style, within [min, max] milliseconds */
 	MT_TIME,     /* int64_t wall seconds, RFC 3339; 0 = absent */
 	MT_ENUM,     /* int: index into words */
-	MT_STRS,     /* struct strs of texts */
+	MT_STRS,     /* struct texts of texts */
 	MT_SECRET,   /* struct secret; written in MODEL_STORE form only */
 	MT_JSON,     /* json_t *, object or array kept as it is (new reference) */
 	MT_CUSTOM,   /* read and write below */

@@ -12,8 +12,8 @@ struct identity {
 	char *iss, *subject; /* the provider's */
 	char *idp;           /* provider id */
 	char *email, *name;
-	struct strs amr, groups; /* of the last sign-in */
-	json_t *claims;          /* of the last sign-in; NULL if none */
+	struct texts amr, groups; /* of the last sign-in */
+	json_t *claims;           /* of the last sign-in; NULL if none */
 	int64_t last_login;
 };
 struct person {

@@ -13,14 +13,14 @@ struct session {
 	char *sub;           /* identity UUID */
 	char *iss, *subject; /* the provider's */
 	char *email, *idp, *idp_type;
-	struct strs amr, groups;
+	struct texts amr, groups;
 	json_t *claims; /* NULL if none */
 	char *ip, *country, *user_agent;
-	struct strs apps; /* ids of the applications it entered */
+	struct texts apps; /* ids of the applications it entered */
 	int64_t created_at, expires_at, last_seen;
 	int64_t revoked_at; /* 0 = live */
 	char *revoked_why;
-	struct strs revoked_apps; /* ids of applications whose tokens of this session are dead */
+	struct texts revoked_apps; /* ids of applications whose tokens of this session are dead */
 };
 int session_from_json(const json_t *j, bool text_scalars, struct session **ret_s, struct model_error *err);
 json_t *session_to_json(const struct session *s, enum model_form form); /* MODEL_API: without claims */

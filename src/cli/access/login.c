@@ -211,9 +211,9 @@ refused(struct login *l, const json_t *error)
 	           *text = json_str_or(error, "message", "access denied");
 	char note[400];
 
-	fprintf(stderr, "sallyport: %s refused by %s: %s\n", code, l->a->team.host, text);
-	snprintf(note, sizeof note, "%lld %s refused by %s: %.200s", (long long)clock_wall_ms(), code, l->a->team.host,
-	         text);
+	cli_fail(0, "%s refused by %s: %s", code, l->a->team.host, text);
+	snprintf(note, sizeof note, "%lld %.8s refused by %.120s: %.200s", (long long)clock_wall_ms(), code,
+	         l->a->team.host, text);
 	lock_note(l->lock, note);
 	return E_DENIED;
 }

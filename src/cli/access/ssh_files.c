@@ -150,7 +150,7 @@ say_refusal(const struct app *a, const struct cli_response *resp)
 	if (json_load_strict(buf_ptr(&resp->body), buf_len(&resp->body), 65536, &o) == 0) {
 		const char *m = json_str_or(o, "message", "");
 		if (str_starts(m, "SP-"))
-			fprintf(stderr, "sallyport: %.7s refused by %s:%s\n", m, a->team.host, m + strcspn(m, " "));
+			cli_fail(0, "%.7s refused by %s:%s", m, a->team.host, m + strcspn(m, " "));
 		else
 			cli_fail(0, "%s refused the certificate: %s", a->team.host, m);
 	} else {

@@ -139,6 +139,7 @@ access_curl(struct cli *c, int argc, char **argv)
 		return 1;
 	/* The token travels by a file descriptor, not by the argument list that everybody can read. */
 	int fd[2];
+	static char name[] = "curl", config[] = "--config";
 	char *args[CLI_LIST_MAX + 12], cfg[64];
 	size_t n = 0;
 	if (pipe(fd) < 0)
@@ -158,8 +159,8 @@ access_curl(struct cli *c, int argc, char **argv)
 	secret_release(&token);
 	close(fd[1]);
 	snprintf(cfg, sizeof cfg, "/proc/self/fd/%d", fd[0]);
-	args[n++] = "curl";
-	args[n++] = "--config";
+	args[n++] = name;
+	args[n++] = config;
 	args[n++] = cfg;
 	for (size_t i = 0; i < pos.n; i++)
 		args[n++] = (char *)(uintptr_t)pos.v[i];
@@ -173,11 +174,10 @@ static void
 edge_logout(const struct cli *c, const struct app *a, const struct secret *token)
 {
 	struct cli_response resp = {0};
-	char url[400], team[300], *line = str_fmt("Cf-Access-Token: %.*s", (int)token->n, (const char *)token->d);
+	char url[400], *line = str_fmt("Cf-Access-Token: %.*s", (int)token->n, (const char *)token->d);
 	const char *headers[] = {line, NULL};
 
-	hostport_format(&a->team, team, sizeof team);
-	snprintf(url, sizeof url, "https://%s/cdn-cgi/access/logout", team);
+	snprintf(url, sizeof url, "https://%s/cdn-cgi/access/logout", a->name);
 	if (!line || cli_http(c, "POST", url, headers, "", 0, 10000, &resp) < 0 || resp.status >= 400)
 		fprintf(stderr, "note: the edge could not be told; the token expires by itself\n");
 	cli_response_release(&resp);

@@ -37,7 +37,7 @@ person_json(struct req *r, const struct person *p)
 	json_object_set_new(o, "sessions", json_integer((json_int_t)live_sessions(r->j, p->id)));
 	json_object_set_new(o, "disabled", json_boolean(p->disabled));
 	json_object_set_new(o, "state", json_string(p->disabled ? "disabled" : "active"));
-	json_object_set_new(o, "groups", i ? strs_to_json(&i->groups) : json_array());
+	json_object_set_new(o, "groups", i ? texts_to_json(&i->groups) : json_array());
 	json_object_set_new(o, "access_seat", json_true());
 	json_object_set_new(o, "gateway_seat", json_false());
 	return o;

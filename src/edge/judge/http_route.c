@@ -31,6 +31,7 @@ static const struct http_route routes[] = {
     {"GET", A "transfer/:key", ROUTE_TEAM, transfer_get},
     {"POST", A "cert_sign", ROUTE_TEAM | ROUTE_JSON, cert_issue},
     {"GET", A "logout", BOTH, logout_get},
+    {"POST", A "logout", ROUTE_APP, logout_post},
     {"GET", A "get-identity", BOTH | ROUTE_JSON, identity_get},
     {"GET", A "certs", BOTH | ROUTE_JSON, certs_get},
     {"GET", A "style.css", BOTH, style_get},
@@ -167,6 +168,10 @@ route_dispatch(struct req *r)
 	struct judge *j = r->j;
 	bool team = !strcmp(r->host, j->team_host), other_method;
 
+	if (!team && !strcmp(r->path, A "style.css") && !strcmp(r->method, "GET")) {
+		style_get(r); /* pages that say "no such host" are pages too */
+		return;
+	}
 	if (!team && !(r->app = snapshot_app_by_host(r->snap, r->host, r->path))) {
 		judge_deny(r, NULL, SP_UNKNOWN_HOST, "no application of that host name");
 		return;

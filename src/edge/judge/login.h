@@ -77,6 +77,7 @@ void cli_post(struct req *r);
 void authorized_get(struct req *r);
 int code_new(struct judge *j, const char *host, const char *token, int64_t exp, const char **ret_code);
 void logout_get(struct req *r);
+void logout_post(struct req *r);
 void identity_get(struct req *r);
 void certs_get(struct req *r);
 void setup_get(struct req *r);

@@ -98,7 +98,7 @@ login_session(struct req *r, const struct app_view *a, const char **ret_org)
 	if (req_cookie(r, "CF_Authorization", &text) < 0 || session_of_org(r->j, text, &t, &s, &why) != 0)
 		return NULL;
 	token_release(&t);
-	if (a && strs_has(&s->revoked_apps, a->app->id))
+	if (a && texts_has(&s->revoked_apps, a->app->id))
 		return NULL;
 	*ret_org = text;
 	return s;
@@ -192,7 +192,7 @@ app_token_done(int err, const void *msg, void *arg)
 	int code = signer_code(err, m ? m->code : 0);
 	struct session *s = session_get(r->j, c->session);
 
-	if (!code && (!s || s->revoked_at || strs_has(&s->revoked_apps, c->a->app->id)))
+	if (!code && (!s || s->revoked_at || texts_has(&s->revoked_apps, c->a->app->id)))
 		code = SP_REVOKED; /* revoked while the signer worked */
 	if (!code && session_entered(r->j, s, c->a->app->id, judge_now() + c->ttl) < 0)
 		code = SP_INTERNAL;
@@ -218,6 +218,11 @@ login_app_token(struct req *r, struct session *s, const char *org_token, const s
 		c->ttl = v->session_ms > 1000 ? v->session_ms / 1000 : 60;
 	str_copy(c->session, sizeof c->session, s->id);
 	r->ctx = c;
+	/* Before the signer makes it: a revoke of the application's tokens in between must find this session. */
+	if (session_entered(r->j, s, a->app->id, 0) < 0) {
+		then(r, SP_INTERNAL, NULL);
+		return;
+	}
 	struct js_app_token m = {.org_token = org_token,
 	                         .aud = a->app->aud,
 	                         .cnf = cnf,

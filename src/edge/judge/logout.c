@@ -59,6 +59,30 @@ logout_get(struct req *r)
 		page_note(r, 200, "Signed out", "Your session is over, on every application.");
 }
 
+/* A client signs out with the token in a header of its own, which no foreign page can send: no confirmation is needed.
+ */
+void
+logout_post(struct req *r)
+{
+	const char *text = req_header(r, "cf-access-token");
+	struct reason why = {0};
+	struct session *s = NULL;
+	struct token t = {0};
+	int code = text && *text ? session_of_app(r->j, text, r->app, &t, &s, &why) : SP_LOGIN_NEEDED;
+
+	if (code) {
+		judge_deny(r, NULL, code, why.text);
+		return;
+	}
+	token_release(&t);
+	str_copy(r->session, sizeof r->session, s->id);
+	judge_audit(r->j, r, &(struct audit_note){.kind = EVENT_LOGOUT, .actor = s->email, .session = s->id});
+	if (revoke_session(r->j, s, "signed out") < 0)
+		reply_refuse(r, SP_INTERNAL);
+	else
+		reply_text(r, 200, "signed out\n");
+}
+
 void
 identity_get(struct req *r)
 {
@@ -74,8 +98,8 @@ identity_get(struct req *r)
 	json_t *o = json_pack("{s:s, s:s, s:{s:s, s:s}, s:s, s:s, s:I, s:s, s:s, s:o, s:o, s:{s:s}}", "email", s->email,
 	                      "name", name, "idp", "id", s->idp, "type", s->idp_type ? s->idp_type : "", "user_uuid",
 	                      s->sub, "account_id", r->j->account, "iat", (json_int_t)s->created_at, "ip",
-	                      s->ip ? s->ip : "", "auth_status", "NONE", "groups", strs_to_json(&s->groups), "amr",
-	                      strs_to_json(&s->amr), "geo", "country", "");
+	                      s->ip ? s->ip : "", "auth_status", "NONE", "groups", texts_to_json(&s->groups), "amr",
+	                      texts_to_json(&s->amr), "geo", "country", "");
 	reply_json(r, 200, o);
 }
 

@@ -1,11 +1,7 @@
-/* records: the records' headers beside the messages' (both call their list of texts "strs": here the records' is
- * model_strs). */
+/* records: the headers of records, policy and store, which nearly every file of the judge needs. */
 #ifndef JUDGE_RECORDS_H
 #define JUDGE_RECORDS_H
 
-#include "msg/msg.h"
-
-#define strs model_strs
 #include "model/app.h"
 #include "model/event.h"
 #include "model/group.h"
@@ -19,6 +15,5 @@
 #include "policy/eval.h"
 #include "policy/explain.h"
 #include "store/store.h"
-#undef strs
 
 #endif

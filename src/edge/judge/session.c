@@ -120,13 +120,13 @@ sessions_load(struct judge *j, struct reason *why)
 /* --- signing in ---------------------------------------------------------------------------------------------- */
 
 static int
-texts_set(struct model_strs *to, const struct strs *from)
+texts_set(struct texts *to, const struct strs *from)
 {
 	int e = 0;
 
-	strs_release(to);
+	texts_release(to);
 	for (size_t i = 0; e == 0 && i < from->n; i++)
-		e = strs_add(to, from->v[i]);
+		e = texts_add(to, from->v[i]);
 	return e;
 }
 
@@ -261,43 +261,60 @@ out:
 int
 session_entered(struct judge *j, struct session *s, const char *app, int64_t exp)
 {
-	bool known = strs_has(&s->apps, app);
+	bool known = texts_has(&s->apps, app);
 
 	s->last_seen = judge_now();
 	if (known && exp <= s->expires_at)
 		return 0;
 	if (exp > s->expires_at)
 		s->expires_at = exp;
-	if (!known && strs_add(&s->apps, app) < 0)
+	if (!known && texts_add(&s->apps, app) < 0)
 		return E_NOMEM;
 	return session_save(j, s);
 }
 
 /* --- tokens -------------------------------------------------------------------------------------------------- */
 
+int
+session_standing(const struct judge *j, const struct session *s, const char *app, struct reason *why)
+{
+	int code = 0;
+	const char *text = "";
+
+	if (!s || s->revoked_at) {
+		code = SP_REVOKED;
+		text = s ? "session was revoked" : "session is not known here any more";
+	} else if (!session_live(s, judge_now())) {
+		code = SP_TOKEN_EXPIRED;
+		text = "session has expired";
+	} else if (person_barred(j, s->sub, s->email)) {
+		code = SP_DISABLED;
+		text = "the person is disabled";
+	} else if (!snapshot_idp(j->snap, s->idp)) {
+		code = SP_REVOKED;
+		text = "the provider of this sign-in was removed";
+	} else if (app && strs_has(&s->revoked_apps, app)) {
+		code = SP_REVOKED;
+		text = "the application's tokens were revoked";
+	}
+	if (code)
+		reason_set(why, E_DENIED, code, "%s", text);
+	return code;
+}
+
 static int
-alive(struct judge *j, const struct token *t, struct session **ret_s, struct reason *why)
+alive(struct judge *j, const struct token *t, const char *app, struct session **ret_s, struct reason *why)
 {
 	struct session *s = session_get(j, t->session);
 
-	if (!s || s->revoked_at) {
-		reason_set(why, E_DENIED, SP_REVOKED, s ? "session was revoked" : "session is not known here any more");
-		return SP_REVOKED;
-	}
-	if (strcmp(s->sub, t->sub)) {
+	if (s && strcmp(s->sub, t->sub)) {
 		reason_set(why, E_DENIED, SP_TOKEN, "token and session name different people");
 		return SP_TOKEN;
 	}
-	if (!session_live(s, judge_now())) {
-		reason_set(why, E_DENIED, SP_TOKEN_EXPIRED, "session has expired");
-		return SP_TOKEN_EXPIRED;
-	}
-	if (person_barred(j, s->sub, s->email)) {
-		reason_set(why, E_DENIED, SP_DISABLED, "the person is disabled");
-		return SP_DISABLED;
-	}
-	*ret_s = s;
-	return 0;
+	int code = session_standing(j, s, app, why);
+	if (!code)
+		*ret_s = s;
+	return code;
 }
 
 int
@@ -305,7 +322,7 @@ session_of_org(struct judge *j, const char *text, struct token *ret_t, struct se
 {
 	if (token_open(TOKEN_ORG, text, &j->jwks, j->issuer, NULL, judge_now(), ret_t, why) < 0)
 		return why->code ? why->code : SP_TOKEN;
-	int code = alive(j, ret_t, ret_s, why);
+	int code = alive(j, ret_t, NULL, ret_s, why);
 	if (code)
 		token_release(ret_t);
 	return code;
@@ -318,7 +335,7 @@ of_app(struct judge *j, const char *text, const struct app_view *a, int64_t now,
 	if (token_open(TOKEN_APP, text, &j->jwks, j->issuer, a->app->aud, now, ret_t, why) < 0)
 		return why->code ? why->code : SP_TOKEN;
 	int code = alive(j, ret_t, ret_s, why);
-	if (!code && strs_has(&(*ret_s)->revoked_apps, a->app->id)) {
+	if (!code && texts_has(&(*ret_s)->revoked_apps, a->app->id)) {
 		reason_set(why, E_DENIED, SP_REVOKED, "the application's tokens were revoked");
 		code = SP_REVOKED;
 	}
@@ -410,13 +427,22 @@ static int
 mark_app(struct session *s, const void *arg, const char *why)
 {
 	(void)why;
-	return strs_has(&s->revoked_apps, arg) ? 0 : strs_add(&s->revoked_apps, arg);
+	return texts_has(&s->revoked_apps, arg) ? 0 : texts_add(&s->revoked_apps, arg);
 }
 
+struct whose {
+	const struct judge *j;
+	const char *email;
+};
+
+/* The address that the person signed in with then, or has now. */
 static bool
 is_email(const struct session *s, const void *arg)
 {
-	return !strcmp(s->email, arg);
+	const struct whose *w = arg;
+	const struct person *p = s->person ? map_get(&w->j->persons, s->person) : NULL;
+
+	return !strcmp(s->email, w->email) || (p && p->email && !strcmp(p->email, w->email));
 }
 
 static bool
@@ -428,7 +454,7 @@ is_id(const struct session *s, const void *arg)
 static bool
 entered_app(const struct session *s, const void *arg)
 {
-	return strs_has(&s->apps, arg);
+	return texts_has(&s->apps, arg);
 }
 
 int
@@ -443,8 +469,10 @@ revoke_session(struct judge *j, struct session *s, const char *why)
 int
 revoke_email(struct judge *j, const char *email, const char *why, size_t *ret_n)
 {
-	int e = revoke_where(j, is_email, mark_session, email, why, ret_n);
+	struct whose w = {j, email};
+	int e = revoke_where(j, is_email, mark_session, &w, why, ret_n);
 	tickets_cut(j, TICKET_EMAIL, email, why);
+	tickets_judge_again(j); /* those of an address that the person had before */
 	return e;
 }
 

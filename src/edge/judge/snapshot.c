@@ -301,7 +301,7 @@ rule_of_app(const struct app *a)
 	json_t *o = json_object();
 	if (a->default_destination)
 		json_object_set_new(o, "defaultDestination", json_string(a->default_destination));
-	json_object_set_new(o, "destinations", strs_to_json(&a->destinations));
+	json_object_set_new(o, "destinations", texts_to_json(&a->destinations));
 	json_object_set_new(rule, "originRequest", o);
 	return rule;
 }

@@ -331,7 +331,7 @@ people_and_sessions(void **state)
 	assert_int_equal(person_from_json(j, false, &p, NULL), 0);
 	json_decref(j);
 	assert_int_equal(person_identity_add(p, "sub-1", &id), 0);
-	assert_int_equal(strs_add(&id->amr, "mfa"), 0);
+	assert_int_equal(texts_add(&id->amr, "mfa"), 0);
 	assert_int_equal(person_identity_add(p, "sub-2", &id), 0);
 	assert_int_equal(person_identity_add(p, "sub-1", &id), 0);
 	assert_int_equal(p->nidentities, 2);
