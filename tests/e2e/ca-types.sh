@@ -4,19 +4,11 @@
 fixture_edge
 sp_user
 fixture_people
-account=$(jq -r .accountID < <(sed '/^-----/d' "$EDGE/cert.pem" | base64 -d))
-api() { # METHOD PATH [BODY]
-	web /dev/null -X "$1" -H "Authorization: Bearer $SALLYPORT_API_TOKEN" -H 'Content-Type: application/json' ${3:+--data "$3"} \
-		"https://$TEAM_HOST:$UPORT/client/v4/accounts/$account/$2"
-}
 for type in ed25519 ecdsa-p256 rsa-3072; do
 	host=$type.localhost
 	free_port; port=$PORT
 	fixture_app "$type" "$host" "ssh://127.0.0.1:$port"
-	app=$(api GET access/apps | jq -r --arg d "$host" '.result[] | select(.domain == $d) | .id')
-	api POST "access/apps/$app/ca" "{\"type\": \"$type\"}" >"$T/ca.json"
-	eq "CA of $type: $(cat "$T/ca.json")" "$(jq -r .success "$T/ca.json")" true
-	"$SP" admin ca "$host" >"$T/$type.ca" || die "admin ca"
+	"$SP" admin ca "$host" --type "$type" >"$T/$type.ca" || die "admin ca --type $type"
 	head -1 "$T/$type.ca" >"$T/$type.ca.pub"
 	case $type in
 	ed25519) like "key line" "$(cat "$T/$type.ca.pub")" '^ssh-ed25519 ' ;;

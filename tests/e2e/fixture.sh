@@ -60,7 +60,8 @@ sp_user() {
 fixture_edge() {
 	lib_init
 	edge_init "$T/edge" "$@"
-	echo 'deadlines: {drain: 5s}' >>"$EDGE/sallyportd.yml" # a script's end must not wait for what it left open
+	# the providers of the tests are on loopback; a script's end must not wait for what it left open
+	printf 'allow_private: [localhost]\ndeadlines: {drain: 5s}\n' >>"$EDGE/sallyportd.yml"
 	edge_start
 }
 apply() { # [dry-run flag] < document
@@ -135,16 +136,22 @@ role_pid() { ps -o pid=,args= --ppid "$EDGE_PID" | sed -n "s/^ *\([0-9]*\) .*sal
 audit_has() { "$SP" admin log -o json | grep -E -- "$1"; }
 
 # --- an OpenID provider that is not ours ------------------------------------------------------------------------------
-# oidc_start USERS_JSON: $OIDC, its issuer
+# oidc_start USERS_JSON: $OIDC, its issuer; may be called again for another
+OIDC_N=0
 oidc_start() {
 	[ -d "$TOP/tests/oidc/node_modules/oidc-provider" ] || skip "tests/oidc is not installed (npm ci)"
 	REDIRECT_URI=https://$TEAM_HOST:$UPORT/cdn-cgi/access/callback node "$TOP/tests/oidc/provider.mjs" "$1" \
-		>"$T/oidc.out" 2>"$T/oidc.log" &
+		>"$T/oidc.out.$OIDC_N" 2>"$T/oidc.log" &
 	PIDS+=($!)
-	wait_line "$T/oidc.out" '^ready' 30 >/dev/null
-	OIDC=http://localhost:$(sed -n 's/^ready //p' "$T/oidc.out")
+	wait_line "$T/oidc.out.$OIDC_N" '^ready' 30 >/dev/null
+	OIDC=http://localhost:$(sed -n 's/^ready //p' "$T/oidc.out.$OIDC_N")
+	OIDC_N=$((OIDC_N + 1))
 }
-oidc_as() { curl -sS --max-time 10 "${OIDC/localhost/127.0.0.1}/test/as/$1" >/dev/null || die "provider"; }
+# oidc_as NAME [ISSUER]: who signs in there from now on
+oidc_as() {
+	local at=${2:-$OIDC}
+	curl -sS --max-time 10 "${at/localhost/127.0.0.1}/test/as/$1" >/dev/null || die "provider"
+}
 # oidc_idp NAME ALG: lines of an identity provider for the apply file
 oidc_idp() {
 	cat <<-YML

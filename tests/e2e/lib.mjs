@@ -25,8 +25,11 @@ export function totp(secret, step = 0, now = Date.now()) {
 export const edge = { port: Number(process.env.UPORT), ca: process.env.SALLYPORT_CA_FILE && fs.readFileSync(process.env.SALLYPORT_CA_FILE) };
 
 export const connect = (host) => new Promise((resolve, reject) => {
-  const s = tls.connect({ host: '127.0.0.1', port: edge.port, servername: host, ca: edge.ca, ALPNProtocols: ['http/1.1'] }, () => resolve(s));
+  const tcp = net.connect(edge.port, '127.0.0.1');
+  const s = tls.connect({ socket: tcp, servername: host, ca: edge.ca, ALPNProtocols: ['http/1.1'] }, () => resolve(s));
+  s.tcp = tcp;
   s.on('error', reject);
+  tcp.on('error', reject);
 });
 
 // Sends the pieces as they are, reads until the peer closes or `ms` pass. -> {text, closed, ms}

@@ -3,14 +3,17 @@
 # an unverified e-mail are refused.
 . "$(dirname "$0")/fixture.sh"
 fixture_edge
-oidc_start '{
+users='{
 	"jdoe": {"email": "jdoe@corp.test", "groups": ["ops", "dev"], "amr": ["pwd", "mfa"]},
 	"eve": {"email": "eve@corp.test", "groups": ["sales"]},
 	"nomfa": {"email": "nomfa@corp.test", "groups": ["ops"], "amr": ["pwd"]},
 	"unproven": {"email": "unproven@corp.test", "email_verified": false, "groups": ["ops"]},
 	"twice": {"email": "a@b@corp.test", "groups": ["ops"]}
 }'
+declare -A at # an issuer for each: two providers of one issuer are one provider
 for alg in rs256 es256 eddsa; do
+	oidc_start "$users"
+	at[$alg]=$OIDC
 	{ echo "identity_providers:"; oidc_idp "corp-$alg" "$alg"; } | apply >/dev/null || die "apply corp-$alg"
 done
 apply >"$T/apply.out" <<YML || die "apply"
@@ -35,7 +38,7 @@ apps:
 YML
 # enter HOST USER IDP: a fresh browser goes there as USER; STATUS, PAGE, JAR
 enter() {
-	oidc_as "$2"
+	oidc_as "$2" "${at[$3]}"
 	JAR=$(mktemp "$T/jar.XXXXXX")
 	PAGE=$JAR.page
 	web_step "$JAR" "https://$TEAM_HOST:$UPORT/cdn-cgi/access/login/$1?idp=$(idp_id "corp-$3")&redirect_url=/" "$PAGE"
@@ -84,7 +87,7 @@ walk() { # JAR: up to, not into, the callback; $CALLBACK
 	done
 	die "the provider did not send us back"
 }
-oidc_as jdoe
+oidc_as jdoe "${at[rs256]}"
 walk "$T/mine"
 refused_cb "somebody else's callback in another browser" "$T/theirs" "$CALLBACK"
 unlike "their cookies" "$(cat "$T/theirs" 2>/dev/null)" 'CF_Authorization'
