@@ -31,6 +31,30 @@ refuse(struct req *r, const char *email, int code, const char *why)
 	reply_refuse(r, code);
 }
 
+/* Asked once more when the signer has answered: by what is true now, not when the request came. What it made for
+   somebody who may no longer have it never leaves. */
+static int
+still_allowed(struct req *r, const char *app, struct reason *why)
+{
+	const struct judge *j = r->j;
+	const struct session *s = session_get(j, r->session);
+	const struct app_view *a = snapshot_app_by_id(j->snap, app);
+	struct policy_verdict v = {0};
+	int code;
+
+	if (!a) {
+		reason_set(why, E_NOENT, SP_TOKEN, "the application was removed");
+		return SP_TOKEN;
+	}
+	if ((code = session_standing(j, s, app, why)))
+		return code;
+	snapshot_verdict(j->snap, a, s, r->client_ip, &v);
+	if (policy_passes(&v))
+		return 0;
+	policy_verdict_reason(a->policy, &v, why);
+	return v.code ? v.code : SP_POLICY_DENY;
+}
+
 static void
 signed_(int err, const void *msg, void *arg)
 {
@@ -39,14 +63,12 @@ signed_(int err, const void *msg, void *arg)
 	const struct js_cert_is *m = msg;
 	int code = signer_code(err, m ? m->code : 0);
 	char expires[24], serial[24];
+	struct reason why = {0};
 
-	if (!code) {
-		const struct session *s = session_get(r->j, r->session);
-		if (!s || s->revoked_at)
-			code = SP_REVOKED; /* while the signer worked: what it made never leaves */
-	}
+	if (!code)
+		code = still_allowed(r, c->app, &why);
 	if (code) {
-		refuse(r, c->email, code, m && *m->why ? m->why : "no answer from the signer");
+		refuse(r, c->email, code, *why.text ? why.text : m && *m->why ? m->why : "no answer from the signer");
 		return;
 	}
 	time_format(m->valid_before, expires);

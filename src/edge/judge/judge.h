@@ -68,6 +68,7 @@ struct judge {
 	struct map persons;    /* id -> struct person */
 	struct map by_email;   /* e-mail -> struct person that bars it (disabled) */
 	struct map tickets;    /* ticket, 16 hex -> struct ticket */
+	bool cuts_unsent;      /* some ticket's cut is still to be told */
 	struct map links;      /* link, 16 hex -> struct tunnel_link */
 	struct map tunnels;    /* tunnel id -> struct tunnel_live */
 	struct map logins;     /* state -> struct login */

@@ -187,6 +187,7 @@ tick(void *arg)
 	struct judge *j = arg;
 
 	login_sweep(j);
+	tickets_cut_again(j);
 	audit_followers_wake(j);
 	if (++j->ticks % SWEEP_EVERY)
 		return;

@@ -293,7 +293,7 @@ session_standing(const struct judge *j, const struct session *s, const char *app
 	} else if (!snapshot_idp(j->snap, s->idp)) {
 		code = SP_REVOKED;
 		text = "the provider of this sign-in was removed";
-	} else if (app && strs_has(&s->revoked_apps, app)) {
+	} else if (app && texts_has(&s->revoked_apps, app)) {
 		code = SP_REVOKED;
 		text = "the application's tokens were revoked";
 	}
@@ -334,11 +334,7 @@ of_app(struct judge *j, const char *text, const struct app_view *a, int64_t now,
 {
 	if (token_open(TOKEN_APP, text, &j->jwks, j->issuer, a->app->aud, now, ret_t, why) < 0)
 		return why->code ? why->code : SP_TOKEN;
-	int code = alive(j, ret_t, ret_s, why);
-	if (!code && texts_has(&(*ret_s)->revoked_apps, a->app->id)) {
-		reason_set(why, E_DENIED, SP_REVOKED, "the application's tokens were revoked");
-		code = SP_REVOKED;
-	}
+	int code = alive(j, ret_t, a->app->id, ret_s, why);
 	if (code)
 		token_release(ret_t);
 	return code;

@@ -27,6 +27,9 @@ int session_create(struct judge *j, const char *id, const struct js_login_done *
 /* It has entered an application with a token that lives until exp. */
 int session_entered(struct judge *j, struct session *s, const char *app, int64_t exp);
 
+/* Does it still stand: neither revoked nor over, its person not barred, its provider there, and app (NULL: none in
+   particular) not revoked for it. 0 or an sp_code with why filled. s NULL: unknown here. */
+int session_standing(const struct judge *j, const struct session *s, const char *app, struct reason *why);
 /* Tokens, verified against the signer's keys, and their session alive. Code 0 or an sp_code with why filled; on 0 the
    token is the caller's to release, *ret_s is borrowed. */
 int session_of_org(struct judge *j, const char *text, struct token *ret_t, struct session **ret_s, struct reason *why);

@@ -117,20 +117,47 @@ ticket_ended(struct judge *j, const struct fj_ticket_ended *m)
 	map_del(&j->tickets, t->key);
 }
 
+/* Its connection may have moved to another loop thread: every channel is told. False when one had no room. */
+static bool
+tell_cut(struct judge *j, uint64_t id, const char *why)
+{
+	struct fj_cut m = {.ticket = id, .why = why};
+	bool all = true;
+
+	for (unsigned i = 0; i < JUDGE_FRONTS_MAX; i++) {
+		int e = j->front[i].ipc ? ipc_send(j->front[i].ipc, &fj_cut_def, &m) : 0;
+		if (e < 0 && e != E_CLOSED)
+			all = false;
+	}
+	return all;
+}
+
 static void
 cut(struct judge *j, struct ticket *t, const char *why)
 {
-	struct fj_cut m = {.ticket = t->id, .why = why};
-
 	if (t->cut)
 		return;
 	t->cut = true;
 	j->n.cuts++;
 	log_info("cut", "session", t->session, "app", t->domain, "email", t->email, "why", why, NULL);
-	/* Its connection may have moved to another loop thread: every channel is told. */
-	for (unsigned i = 0; i < JUDGE_FRONTS_MAX; i++)
-		if (j->front[i].ipc)
-			ipc_send(j->front[i].ipc, &fj_cut_def, &m);
+	if (!tell_cut(j, t->id, why))
+		t->unsent = j->cuts_unsent = true;
+}
+
+void
+tickets_cut_again(struct judge *j)
+{
+	struct map_iter it = {0};
+
+	if (!j->cuts_unsent)
+		return;
+	j->cuts_unsent = false;
+	while (map_next(&j->tickets, &it)) {
+		struct ticket *t = it.value;
+		if (t->unsent)
+			t->unsent = !tell_cut(j, t->id, "cut");
+		j->cuts_unsent |= t->unsent;
+	}
 }
 
 void
@@ -170,7 +197,10 @@ ticket_live(struct judge *j, unsigned front, const struct fj_ticket_live *m)
 		snapshot_verdict(j->snap, a, s, t->ip, &v);
 		fine = policy_passes(&v);
 	}
-	if (map_put(&j->tickets, t->key, t) < 0) {
+	int e = map_put(&j->tickets, t->key, t);
+	if (e < 0) { /* what cannot be known here cannot be ended later */
+		if (e != E_EXIST)
+			tell_cut(j, t->id, "too many connections");
 		free(t);
 		return;
 	}
@@ -205,7 +235,7 @@ tickets_judge_again(struct judge *j)
 		const struct app_view *a = snapshot_app_by_id(j->snap, t->app);
 		struct policy_verdict v = {0};
 
-		if (!a || (!s && *t->session)) {
+		if (!a || (*t->session && session_standing(j, s, t->app, NULL))) {
 			cut(j, t, a ? "session ended" : "application removed");
 			continue;
 		}

@@ -19,7 +19,7 @@ struct ticket {
 	char key[17]; /* of the map; cf-ray too */
 	char session[40], app[40], tunnel[40], domain[254], email[255], ip[64], destination[300];
 	unsigned front;
-	bool begun, cut;
+	bool begun, cut, unsent; /* unsent: front's channel was full when it was to be told */
 	int64_t made_at, began_at, until;
 };
 
@@ -34,6 +34,7 @@ enum ticket_by { TICKET_SESSION, TICKET_EMAIL, TICKET_APP, TICKET_TUNNEL };
 void tickets_cut(struct judge *j, enum ticket_by by, const char *value, const char *why);
 /* After a change of policy: each live ticket's verdict again; those it now denies are cut. */
 void tickets_judge_again(struct judge *j);
+void tickets_cut_again(struct judge *j); /* what could not be said before */
 void tickets_front_gone(struct judge *j, unsigned front);
 void tickets_sweep(struct judge *j);
 json_t *ticket_json(const struct ticket *t);
