@@ -106,6 +106,7 @@ struct thread {
 	size_t nusers;                      /* users and sessions */
 	size_t shaking;                     /* TLS handshakes under way */
 	size_t asked;                       /* requests that judge has not answered */
+	struct loop_timer held;             /* draining: for requests that judge holds on purpose */
 };
 
 static inline void

@@ -15,13 +15,16 @@
 #define FRONT_LINKS 4096u       /* tunnel connections of the process, registered or not */
 #define FRONT_STREAMS_LINK 16384u     /* streams of one tunnel connection */
 #define FRONT_HEADERS 100u            /* request headers shown to judge */
+#define FRONT_HEADER_VALUE 16384u     /* bytes of one value that a message to judge carries */
 #define FRONT_ANSWER_HEADERS 128u     /* headers judge may put into an answer or a stream's head */
 #define FRONT_PICK_TRIES 3u           /* links tried for one user before "tunnel down" */
 #define FRONT_PUSH_REPLY (16u << 10)  /* what a connector may answer to a configuration */
 #define FRONT_CONTROL_OUT (3u << 20)  /* answers to the control stream in one turn */
 #define FRONT_STATUS_MAX (512u << 10) /* text of /metrics */
 
-#define FRONT_JUDGE_MS 60000        /* judge may hold a transfer request for 55 s */
+#define FRONT_JUDGE_MS 60000 /* judge may hold a transfer request for 55 s */
+#define FRONT_HELD_MS 3000   /* draining: nobody waits for what judge holds (a client's login, a log that is followed) \
+	                      */
 #define FRONT_REGISTER_MS 5000      /* connectors give up after 5 s themselves */
 #define FRONT_UNREGISTERED_MS 15000 /* a tunnel connection that never registers (probes, scanners) */
 #define FRONT_REFUSED_MS 200        /* after a refusal the edge must close, or the connector waits for ever */

@@ -248,6 +248,8 @@ ask_judge(struct user *u, const struct http_request *r, bool websocket)
 	for (size_t i = 0; i < r->nheaders && n + 2 <= 2 * FRONT_HEADERS; i++) {
 		if (hop_by_hop(r->headers[i].name))
 			continue;
+		if (strlen(r->headers[i].value) > FRONT_HEADER_VALUE)
+			return E_RANGE;
 		headers[n++] = r->headers[i].name;
 		headers[n++] = r->headers[i].value;
 	}
@@ -293,6 +295,8 @@ on_request(struct http_server *s, const struct http_request *r, void *arg)
 	e = ask_judge(u, r, ws == 1);
 	if (e == E_FORMAT)
 		answer_text(u, 400, "SP-1001 malformed request");
+	else if (e == E_RANGE)
+		answer_text(u, 431, "SP-1002 a header is too large");
 	else if (e < 0)
 		answer_failed(u, e);
 }
@@ -348,9 +352,21 @@ refuse:
 		tls_ctx_unref(tls);
 }
 
+static void
+end_held(void *thread)
+{
+	struct thread *t = thread;
+
+	list_foreach (i, &t->users)
+		if (((struct user *)i)->asked)
+			http_server_close(((struct user *)i)->s);
+}
+
 void
 users_drain(struct thread *t)
 {
+	if (timer_start(t->loop, &t->held, FRONT_HELD_MS, end_held, t) < 0)
+		log_error("drain_timer", NULL);
 	list_foreach (i, &t->users)
 		http_server_finish(((struct user *)i)->s);
 }
@@ -358,6 +374,7 @@ users_drain(struct thread *t)
 void
 users_stop(struct thread *t)
 {
+	timer_stop(&t->held);
 	list_foreach (i, &t->users)
 		http_server_close(((struct user *)i)->s);
 }

@@ -15,6 +15,7 @@
 #include "ssh/sshcert.h"
 
 #define SOURCES_MAX 64
+#define KEY_LINE_MAX 16384 /* of a public key: what a message to the signer carries */
 
 struct cert_ctx {
 	const char *email, *app, *domain;
@@ -164,7 +165,7 @@ cert_issue(struct req *r)
 	char aud[65];
 
 	if (req_json(r, &body) < 0 || json_get_str(body, "jwt", &jwt) < 0 ||
-	    json_get_str(body, "public_key", &key) < 0) {
+	    json_get_str(body, "public_key", &key) < 0 || strlen(key) > KEY_LINE_MAX) {
 		json_decref(body);
 		refuse(r, NULL, SP_BAD_REQUEST, "body is not {public_key, jwt, issuer}");
 		return;
