@@ -59,6 +59,17 @@ fail:
 	return E_NOMEM;
 }
 
+/* Browsers send fetch metadata with everything, pictures of a foreign page included; older ones at least say Mozilla.
+ */
+static bool
+is_browser(const struct req *r)
+{
+	const char *agent = req_header(r, "user-agent");
+
+	return req_wants_html(r) || req_header(r, "sec-fetch-site") || req_header(r, "sec-fetch-mode") ||
+	       (agent && str_starts(agent, "Mozilla/"));
+}
+
 /* The mark that login_redirect put into this browser. A program has no cookies of its own between these hops and none
    to lose; a browser must come back with the mark that its sign-in began with. */
 static bool
@@ -68,7 +79,7 @@ mark_fits(struct req *r, bool *ret_start_again)
 	char hash[65];
 
 	*ret_start_again = false;
-	if (!req_wants_html(r))
+	if (!is_browser(r))
 		return true;
 	if (!*state) {
 		*ret_start_again = true;

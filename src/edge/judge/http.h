@@ -33,6 +33,7 @@ enum route_flags {
 	ROUTE_WRITE = 8, /* API: needs scope write */
 	ROUTE_JSON = 16, /* refusals are {"status","message"} */
 	ROUTE_FORM = 32, /* body is a form; Origin must be ours when given */
+	ROUTE_IDP = 64,  /* API: needs scope idp:write too */
 	ROUTE_API = ROUTE_READ | ROUTE_WRITE,
 };
 

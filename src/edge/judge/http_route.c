@@ -61,10 +61,10 @@ static const struct http_route routes[] = {
     {"PUT", ACCOUNT "access/groups/:id", W, api_groups_update},
     {"DELETE", ACCOUNT "access/groups/:id", W, api_groups_delete},
     {"GET", ACCOUNT "access/identity_providers", R, api_idps_list},
-    {"POST", ACCOUNT "access/identity_providers", W, api_idps_create},
+    {"POST", ACCOUNT "access/identity_providers", W | ROUTE_IDP, api_idps_create},
     {"GET", ACCOUNT "access/identity_providers/:id", R, api_idps_get},
-    {"PUT", ACCOUNT "access/identity_providers/:id", W, api_idps_update},
-    {"DELETE", ACCOUNT "access/identity_providers/:id", W, api_idps_delete},
+    {"PUT", ACCOUNT "access/identity_providers/:id", W | ROUTE_IDP, api_idps_update},
+    {"DELETE", ACCOUNT "access/identity_providers/:id", W | ROUTE_IDP, api_idps_delete},
     {"GET", ACCOUNT "access/service_tokens", R, api_service_tokens_list},
     {"GET", ACCOUNT "access/users", R, api_users_list},
     {"POST", ACCOUNT "access/organizations/revoke_user", W, api_users_revoke},
@@ -158,6 +158,8 @@ run(struct req *r, const struct http_route *t)
 		}
 	}
 	if (r->envelope && !admin_auth(r, (t->flags & ROUTE_WRITE) ? "write" : "read"))
+		return;
+	if ((t->flags & ROUTE_IDP) && !admin_auth(r, "idp:write"))
 		return;
 	t->handler(r);
 }

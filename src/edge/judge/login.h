@@ -89,6 +89,7 @@ int transfer_key_check(const char *key, uint8_t ret_pub[32]); /* b64url of 32 by
 /* Seals for the waiting client; the object is read, not taken. */
 int transfer_fill(struct judge *j, const char *key, const json_t *what);
 void transfer_refuse(struct judge *j, const char *key, int code, const char *text);
+const char *transfer_from(const struct judge *j, const char *key); /* address of the client that waits; "" = none yet */
 /* The waiting client of a sign-in that was meant for one; "" when there is none. */
 void login_dest_transfer(const struct login_dest *d, char ret_key[static 65]);
 void login_sweep(struct judge *j); /* every second: what is too old goes, what waited long enough is answered */

@@ -89,7 +89,8 @@ cli_get(struct req *r)
 		return;
 	login_code(c.pub, code);
 	const char *cookie = csrf_cookie(r);
-	page_cli_confirm(r, req_param(r, "app"), c.s->email, code, r->target, csrf_token(r, cookie, purpose(r, &c)));
+	page_cli_confirm(r, req_param(r, "app"), c.s->email, transfer_from(r->j, c.key), code,
+	                 csrf_token(r, cookie, purpose(r, &c)));
 }
 
 static void

@@ -119,7 +119,7 @@ page_login_choose(struct req *r, const char *to, const struct page_choice *v, si
 }
 
 void
-page_cli_confirm(struct req *r, const char *host, const char *email, const char *code, const char *action,
+page_cli_confirm(struct req *r, const char *host, const char *email, const char *from, const char *code,
                  const char *csrf)
 {
 	struct buf b;
@@ -127,10 +127,14 @@ page_cli_confirm(struct req *r, const char *host, const char *email, const char 
 	page_begin(&b, "Let this client in?");
 	page_text(&b, "<p>A command-line client asks to use <strong>", host, "</strong> in your name.</p>\n<dl>");
 	page_text(&b, "<dt>You are</dt><dd>", email, "</dd>");
-	page_text(&b, "<dt>Asked from</dt><dd>", r->client_ip, "</dd></dl>\n");
+	/* The client's address, not this browser's: somebody else's client would show here. */
+	page_text(&b, "<dt>Asked from</dt><dd>", *from ? from : "nowhere yet: no client waits", "</dd></dl>\n");
+	if (*from && strcmp(from, r->client_ip) != 0)
+		page_text(&b, "<p class=\"bad\" role=\"alert\">That is not your browser's address, which is ",
+		          r->client_ip, ".</p>\n");
 	buf_put_str(&b, "<p>Go on only if the client shows the same code:</p>\n");
 	page_text(&b, "<p class=\"big\">", code, "</p>\n");
-	page_text(&b, "<form method=\"post\" action=\"", action, "\">\n");
+	page_text(&b, "<form method=\"post\" action=\"", r->target, "\">\n");
 	page_text(&b, "<input type=\"hidden\" name=\"csrf\" value=\"", csrf,
 	          "\">\n<button type=\"submit\">The code is the same: let it in</button>\n</form>\n"
 	          "<p class=\"dim\">If you did not start this, close the window.</p>\n");

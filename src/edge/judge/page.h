@@ -25,7 +25,7 @@ struct page_choice {
 	const char *name, *link;
 };
 void page_login_choose(struct req *r, const char *to, const struct page_choice *v, size_t n);
-void page_cli_confirm(struct req *r, const char *host, const char *email, const char *code, const char *action,
+void page_cli_confirm(struct req *r, const char *host, const char *email, const char *from, const char *code,
                       const char *csrf);
 void page_logout(struct req *r, const char *link);
 void page_ssh(struct req *r);

@@ -17,6 +17,7 @@ struct transfer {
 	char *body;       /* base64 of the box; NULL = nothing yet */
 	char service[48]; /* the edge's throw-away public key */
 	struct req *waiter;
+	char from[64]; /* address of who asked last */
 	int64_t expires;
 };
 
@@ -188,6 +189,13 @@ login_dest_transfer(const struct login_dest *d, char ret_key[static 65])
 	query_release(&q);
 }
 
+const char *
+transfer_from(const struct judge *j, const char *key)
+{
+	const struct transfer *t = map_get(&j->transfers, key);
+	return t ? t->from : "";
+}
+
 static bool
 may_wait(const struct req *r)
 {
@@ -217,6 +225,7 @@ transfer_get(struct req *r)
 		reply_refuse(r, SP_BUSY);
 		return;
 	}
+	str_copy(t->from, sizeof t->from, r->client_ip);
 	not_yet(t); /* an older poll of the same client */
 	if (!t->body && !may_wait(r)) {
 		reply_refuse(r, SP_BUSY);
