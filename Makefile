@@ -7,6 +7,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 
 all: $(BUILD)/build.ninja
+	@dev/check-layers
 	@ninja -C $(BUILD) --quiet
 
 $(BUILD)/build.ninja:

@@ -65,6 +65,18 @@ b64_run(const char *s, size_t n, size_t min)
 	return true;
 }
 
+int
+password_derive(struct slice passphrase, const uint8_t salt[static 16], uint8_t out[static 32])
+{
+	if (passphrase.n > PASSWORD_MAX)
+		return E_LIMIT;
+	if (sodium_init() < 0 || crypto_pwhash(out, 32, passphrase.n ? (const char *)passphrase.p : "", passphrase.n,
+	                                       salt, crypto_pwhash_OPSLIMIT_MODERATE, crypto_pwhash_MEMLIMIT_MODERATE,
+	                                       crypto_pwhash_ALG_ARGON2ID13))
+		return E_NOMEM;
+	return 0;
+}
+
 bool
 password_hash_ok(const char *hash)
 {

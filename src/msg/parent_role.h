@@ -41,7 +41,8 @@ enum listener_kind { LISTEN_USERS, LISTEN_TUNNELS, LISTEN_METRICS };
 #define PR_LISTENER(F, S) F(S, U32, kind, 2) F(S, STR, addr, 64)
 MSG_DECLARE(pr_listener, PR_LISTENER)
 
-/* Carries an opened file or folder. Names: signer "store" "journal" "node-key"; judge "state" "audit" (folders); fetch "store" "node-key";
+/* Carries an opened file or folder. Names: signer "store" "journal", "node-key" or
+   "node-passphrase"; judge "state" "audit" (folders); fetch "store" "node-key";
    front "tls-chain:N" "tls-key:N". */
 #define PR_FILE(F, S) F(S, STR, name, 64)
 MSG_DECLARE(pr_file, PR_FILE)

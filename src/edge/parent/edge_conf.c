@@ -323,6 +323,7 @@ static const struct conf_key conf_keys[] = {
 static void
 conf_defaults(struct edge_conf *c)
 {
+	c->passphrase_fd = -1;
 	c->log_level = LOG_INFO;
 	str_copy(c->log_level_text, sizeof c->log_level_text, "info");
 	str_copy(c->store, sizeof c->store, "sqlite");

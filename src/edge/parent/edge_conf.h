@@ -14,6 +14,7 @@
 #define EDGE_LIST_MAX 256
 
 struct edge_conf {
+	int passphrase_fd; /* of a memory file that holds the node passphrase; -1 = a key is used (not from the file) */
 	char dir[4096];
 	struct hostport team; /* as users reach it; port always set */
 	char listen[64], tunnel_listen[64], metrics_listen[64];

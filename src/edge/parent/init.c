@@ -37,6 +37,23 @@ fail(const char *what, const char *why)
 	return 1;
 }
 
+int
+node_passphrase(const char *cmd, const char *text, int *ret_fd)
+{
+	uint64_t fd;
+	int r = str_u64(text, 65535, &fd);
+
+	if (r == 0)
+		r = passphrase_keep((int)fd, ret_fd);
+	if (r < 0)
+		fprintf(stderr,
+		        "sallyportd %s: --node-passphrase-fd %s: expected the number of a descriptor from which one "
+		        "line of 12 to 1024 "
+		        "characters can be read\n",
+		        cmd, text);
+	return r;
+}
+
 static int
 random_hex(char *out, size_t nbytes)
 {
@@ -89,6 +106,9 @@ conf_fill(struct init *in, const struct init_args *a)
 		return fail(a->store, "--store: this build has the embedded store only; use sqlite");
 	if (a->admin && (!strchr(a->admin, '@') || str_copy(c->admin, sizeof c->admin, a->admin) < 0))
 		return fail(a->admin, "--admin wants an e-mail address");
+	c->passphrase_fd = -1;
+	if (a->passphrase_fd && node_passphrase("init", a->passphrase_fd, &c->passphrase_fd) < 0)
+		return 1;
 	c->uid_first = 64100;
 	c->uid_last = 64109;
 	c->edge_no = 1;
@@ -136,7 +156,7 @@ keys_make_files(struct init *in)
 		return fail(in->conf.dir, why.text);
 	if (getrandom(key, sizeof key, 0) != sizeof key)
 		return fail("getrandom", strerror(errno));
-	int r = write_in(in, "node.key", 0600, key, sizeof key, ROLE_PARENT);
+	int r = in->conf.passphrase_fd >= 0 ? 0 : write_in(in, "node.key", 0600, key, sizeof key, ROLE_PARENT);
 	mem_wipe(key, sizeof key);
 	if (r == 0)
 		r = write_in(in, "keys/store", 0600, "", 0, ROLE_SIGNER);

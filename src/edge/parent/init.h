@@ -6,8 +6,10 @@
 #define EDGE_PARENT_INIT_H
 
 struct init_args {
-	const char *dir, *team, *listen, *tunnel_listen, *metrics_listen, *store, *admin;
+	const char *dir, *team, *listen, *tunnel_listen, *metrics_listen, *store, *admin, *passphrase_fd;
 };
+/* --node-passphrase-fd: its text into a sealed memory file. Says what is wrong. */
+int node_passphrase(const char *cmd, const char *text, int *ret_fd);
 int edge_init(const struct init_args *a); /* exit status */
 
 #endif

@@ -14,11 +14,13 @@
 static const char usage_text[] =
     "usage: sallyportd init  --dir DIR --team HOST[:PORT] [--listen ADDR:PORT] [--tunnel-listen ADDR:PORT]\n"
     "                        [--metrics-listen ADDR:PORT] [--store sqlite] [--admin EMAIL]\n"
+    "                        [--node-passphrase-fd N]\n"
     "       sallyportd run   --dir DIR      runs the edge in the foreground; prints \"ready\"\n"
+    "                        [--node-passphrase-fd N]   keys are sealed under a passphrase instead of DIR/node.key\n"
     "       sallyportd check --dir DIR      validates the configuration\n"
     "       sallyportd version\n";
 
-enum { OPT_DIR = 1, OPT_TEAM, OPT_LISTEN, OPT_TUNNEL, OPT_METRICS, OPT_STORE, OPT_ADMIN };
+enum { OPT_DIR = 1, OPT_TEAM, OPT_LISTEN, OPT_TUNNEL, OPT_METRICS, OPT_STORE, OPT_ADMIN, OPT_PHRASE };
 static const struct option options[] = {
     {"dir", required_argument, NULL, OPT_DIR},
     {"team", required_argument, NULL, OPT_TEAM},
@@ -27,6 +29,7 @@ static const struct option options[] = {
     {"metrics-listen", required_argument, NULL, OPT_METRICS},
     {"store", required_argument, NULL, OPT_STORE},
     {"admin", required_argument, NULL, OPT_ADMIN},
+    {"node-passphrase-fd", required_argument, NULL, OPT_PHRASE},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
@@ -66,6 +69,10 @@ cmd_run(const struct init_args *a)
 
 	if (!c)
 		return 1;
+	if (a->passphrase_fd && node_passphrase("run", a->passphrase_fd, &c->passphrase_fd) < 0) {
+		edge_conf_free(c);
+		return 1;
+	}
 	log_init("parent", c->log_level);
 	return edge_run(c);
 }
@@ -127,6 +134,9 @@ parse(int argc, char **argv, struct init_args *a)
 			break;
 		case OPT_ADMIN:
 			a->admin = optarg;
+			break;
+		case OPT_PHRASE:
+			a->passphrase_fd = optarg;
 			break;
 		default:
 			return usage(NULL, NULL);

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "core/log.h"
+#include "core/secret.h"
 #include "core/str.h"
 #include "io/file.h"
 
@@ -172,25 +173,65 @@ give_certs(const struct edge_conf *c, int (*give)(const char *, int, void *), vo
 	return 0;
 }
 
+static int
+give_row(const struct edge_conf *c, const struct role_file *f, int (*give)(const char *, int, void *), void *arg,
+         struct reason *why)
+{
+	bool phrase = c->passphrase_fd >= 0 && !strcmp(f->name, "node-key");
+	char path[4400] = "the passphrase";
+	int fd = phrase ? dup(c->passphrase_fd) : open_row(c, f, path, sizeof path);
+
+	if (fd < 0)
+		return reason_set(why, E_IO, SP_CONFIG, "%s: %s; was this folder made by 'sallyportd init'?", path,
+		                  strerror(errno));
+	int e = give(phrase ? "node-passphrase" : f->name, fd, arg);
+	close(fd);
+	return e < 0 ? reason_set(why, e, SP_INTERNAL, "%s: %s", f->name, err_str(e)) : 0;
+}
+
 int
 role_files(const struct edge_conf *c, enum role r, int (*give)(const char *, int, void *), void *arg,
            struct reason *why)
 {
-	for (size_t i = 0; i < sizeof role_file_table / sizeof *role_file_table; i++) {
-		const struct role_file *f = &role_file_table[i];
-		char path[4400];
-		if (f->role != r)
+	int e = 0;
+
+	for (size_t i = 0; e == 0 && i < sizeof role_file_table / sizeof *role_file_table; i++)
+		if (role_file_table[i].role == r)
+			e = give_row(c, &role_file_table[i], give, arg, why);
+	return e == 0 && r == ROLE_FRONT ? give_certs(c, give, arg, why) : e;
+}
+
+/* A pipe can be read once, but a signer that is restarted needs the passphrase again: it is kept in a memory file that
+   is sealed against changes and never looked at here. */
+int
+passphrase_keep(int from, int *ret_fd)
+{
+	char piece[1100];
+	size_t n = 0;
+	int fd = memfd_create("node-passphrase", MFD_CLOEXEC | MFD_ALLOW_SEALING), e = fd < 0 ? E_IO : 0;
+
+	while (e == 0 && n < sizeof piece) {
+		ssize_t k = read(from, piece + n, sizeof piece - n);
+		if (k < 0 && errno == EINTR)
 			continue;
-		int fd = open_row(c, f, path, sizeof path);
-		if (fd < 0)
-			return reason_set(why, E_IO, SP_CONFIG, "%s: %s; was this folder made by 'sallyportd init'?",
-			                  path, strerror(errno));
-		int e = give(f->name, fd, arg);
-		close(fd);
-		if (e < 0)
-			return reason_set(why, e, SP_INTERNAL, "%s: %s", f->name, err_str(e));
+		if (k < 0)
+			e = E_IO;
+		if (k <= 0)
+			break;
+		n += (size_t)k;
 	}
-	return r == ROLE_FRONT ? give_certs(c, give, arg, why) : 0;
+	if (e == 0)
+		e = n && n < sizeof piece ? fd_write_all(fd, piece, n) : E_LIMIT;
+	mem_wipe(piece, sizeof piece);
+	if (e == 0 && fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0)
+		e = E_IO;
+	if (e < 0) {
+		if (fd >= 0)
+			close(fd);
+		return e;
+	}
+	*ret_fd = fd;
+	return 0;
 }
 
 static int

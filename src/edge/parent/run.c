@@ -371,6 +371,7 @@ on_hup(int signo, void *arg)
 	if (strcmp(fresh->listen, e->conf->listen) || strcmp(fresh->tunnel_listen, e->conf->tunnel_listen) ||
 	    strcmp(fresh->metrics_listen, e->conf->metrics_listen) || strcmp(fresh->team.host, e->conf->team.host))
 		log_warn("reload_partial", "why", "addresses and the team name change at a restart only", NULL);
+	fresh->passphrase_fd = e->conf->passphrase_fd;
 	edge_conf_free(e->conf);
 	e->conf = fresh;
 	log_info("reload", NULL);

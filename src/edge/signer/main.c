@@ -3,6 +3,7 @@
 #include "edge/signer/main.h"
 
 #include <malloc.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -10,10 +11,13 @@
 
 #include "core/log.h"
 #include "core/str.h"
+#include "crypto/hash.h"
+#include "crypto/password.h"
 #include "edge/role/role.h"
 #include "io/sandbox.h"
 
 #define SIGNER_NOFILE 64
+#define NODE_PASSPHRASE_MIN 12
 
 int
 signer_configure(struct signer *s, const struct pr_start *m)
@@ -21,6 +25,8 @@ signer_configure(struct signer *s, const struct pr_start *m)
 	if (str_copy(s->issuer, sizeof s->issuer, m->issuer) < 0 || !str_starts(s->issuer, "https://"))
 		return E_FORMAT;
 	s->edge_no = m->edge_no;
+	if (str_copy(s->account, sizeof s->account, m->account) < 0)
+		return E_FORMAT;
 	return str_copy(s->team_host, sizeof s->team_host, m->team_host);
 }
 
@@ -50,6 +56,30 @@ take_node_key(struct signer *s, int fd)
 	return e;
 }
 
+/* A passphrase of one line instead: the key is derived from it, salted by the account's number, which is this edge's
+ * alone. */
+static int
+take_node_passphrase(struct signer *s, int fd)
+{
+	static const char label[] = "sallyport node key";
+	uint8_t raw[PASSWORD_MAX + 1], salt[SHA256_LEN];
+	char text[sizeof label + sizeof s->account];
+	ssize_t n = pread(fd, raw, sizeof raw, 0);
+	int e = E_FORMAT;
+
+	close(fd);
+	while (n > 0 && (raw[n - 1] == '\n' || raw[n - 1] == '\r'))
+		n--;
+	if (n >= NODE_PASSPHRASE_MIN && n <= PASSWORD_MAX) {
+		snprintf(text, sizeof text, "%s%s", label, s->account);
+		sha256(text, strlen(text), salt);
+		e = password_derive((struct slice){raw, (size_t)n}, salt, s->node_key);
+	}
+	mem_wipe(raw, sizeof raw);
+	s->have_key = e == 0;
+	return e;
+}
+
 int
 signer_take_file(struct signer *s, const char *name, int fd)
 {
@@ -57,6 +87,8 @@ signer_take_file(struct signer *s, const char *name, int fd)
 
 	if (strcmp(name, "node-key") == 0 && !s->have_key)
 		return take_node_key(s, fd);
+	if (strcmp(name, "node-passphrase") == 0 && !s->have_key)
+		return take_node_passphrase(s, fd);
 	if (!slot || *slot >= 0) {
 		close(fd);
 		return E_STATE;

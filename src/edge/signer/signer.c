@@ -74,8 +74,12 @@ signer_load(struct signer *s, struct reason *r)
 
 	s->held_end = &s->held;
 	tables_init(s, seed);
-	if (!s->have_key || s->store_fd < 0 || s->journal_fd < 0)
-		return reason_set(r, E_STATE, SP_CONFIG, "store, journal and node-key must be given before the start");
+	if (!s->have_key)
+		return reason_set(
+		    r, E_STATE, SP_CONFIG,
+		    "no usable node key: expected 32 bytes or 64 hex digits, or a passphrase of 12 to 1024 characters");
+	if (s->store_fd < 0 || s->journal_fd < 0)
+		return reason_set(r, E_STATE, SP_CONFIG, "store and journal must be given before the start");
 	e = keystore_open(&s->ks, s->store_fd, s->node_key, seed, r);
 	s->store_fd = -1;
 	mem_wipe(s->node_key, sizeof s->node_key);

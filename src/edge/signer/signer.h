@@ -39,6 +39,7 @@ struct signer {
 	char issuer[301], team_host[254];
 	unsigned edge_no;
 	int store_fd, journal_fd;
+	char account[33];
 	uint8_t node_key[32];
 	bool have_key;
 	bool dead; /* the journal failed: nothing leaves any more */
