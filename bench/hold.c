@@ -22,7 +22,8 @@
 static int
 dial(unsigned port)
 {
-	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((unsigned short)port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	struct sockaddr_in a = {
+	    .sin_family = AF_INET, .sin_port = htons((unsigned short)port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 
 	if (fd >= 0 && connect(fd, (struct sockaddr *)&a, sizeof a) < 0) {
@@ -35,7 +36,8 @@ dial(unsigned port)
 static int
 sink(unsigned port)
 {
-	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((unsigned short)port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	struct sockaddr_in a = {
+	    .sin_family = AF_INET, .sin_port = htons((unsigned short)port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
 	int fd = socket(AF_INET, SOCK_STREAM, 0), one = 1;
 
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
@@ -59,10 +61,11 @@ static int
 upgrade(SSL *ssl, const char *host, const char *token)
 {
 	char req[20000], resp[4096];
-	int n = snprintf(req, sizeof req,
-	                 "GET / HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-	                 "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nCf-Access-Token: %s\r\n\r\n",
-	                 host, token);
+	int n = snprintf(
+	    req, sizeof req,
+	    "GET / HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+	    "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nCf-Access-Token: %s\r\n\r\n",
+	    host, token);
 
 	if (n <= 0 || SSL_write(ssl, req, n) != n)
 		return -1;

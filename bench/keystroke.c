@@ -1,6 +1,6 @@
 /*
- * keystroke: one byte at a time through `CMD...` (an ssh whose remote end is `stty raw -echo; exec cat`), with 1 to 4 ms between, and how long each
- * took to come back.
+ * keystroke: one byte at a time through `CMD...` (an ssh whose remote end is `stty raw -echo; exec cat`), with 1 to 4
+ * ms between, and how long each took to come back.
  *
  *   keystroke COUNT CMD...      prints p50 p90 p99 max in microseconds
  */

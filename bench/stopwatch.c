@@ -4,8 +4,8 @@
  *   stopwatch run CMD...         standard output is read and counted
  *   stopwatch up BYTES CMD...    feeds BYTES of zeros to its standard input as well
  *
- * One line: wall seconds, seconds to the first output byte, CPU seconds (user + system) of the whole process tree, bytes read, exit status. We are
- * the subreaper, so that a ProxyCommand which its ssh does not wait for is counted too.
+ * One line: wall seconds, seconds to the first output byte, CPU seconds (user + system) of the whole process tree,
+ * bytes read, exit status. We are the subreaper, so that a ProxyCommand which its ssh does not wait for is counted too.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -33,7 +33,8 @@ now(void)
 static double
 cpu(const struct rusage *u)
 {
-	return (double)(u->ru_utime.tv_sec + u->ru_stime.tv_sec) + (double)(u->ru_utime.tv_usec + u->ru_stime.tv_usec) / 1e6;
+	return (double)(u->ru_utime.tv_sec + u->ru_stime.tv_sec) +
+	       (double)(u->ru_utime.tv_usec + u->ru_stime.tv_usec) / 1e6;
 }
 
 static char zeros[1 << 18], sink[1 << 18];

@@ -1,4 +1,5 @@
-/* arena: many small allocations, freed at once. Limit at init; NULL beyond it. Zeroed memory, aligned for any object. */
+/* arena: many small allocations, freed at once. Limit at init; NULL beyond it. Zeroed memory, aligned for any object.
+ */
 #ifndef CORE_ARENA_H
 #define CORE_ARENA_H
 

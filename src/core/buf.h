@@ -20,12 +20,12 @@ struct slice {
 };
 
 struct buf {
-	uint8_t *d;   /* storage */
-	size_t r, w;  /* unread bytes are d[r..w) */
-	size_t cap;   /* allocated size of d */
-	size_t max;   /* never hold more than this */
-	bool wipe;    /* zero storage before it is freed or moved */
-	bool view;    /* d is foreign */
+	uint8_t *d;  /* storage */
+	size_t r, w; /* unread bytes are d[r..w) */
+	size_t cap;  /* allocated size of d */
+	size_t max;  /* never hold more than this */
+	bool wipe;   /* zero storage before it is freed or moved */
+	bool view;   /* d is foreign */
 };
 
 #define BUF_MAX ((size_t)1 << 30) /* hard ceiling of any buf */
@@ -36,9 +36,21 @@ void buf_view(struct buf *b, const void *p, size_t n);
 void buf_release(struct buf *b); /* safe on a zeroed struct; leaves it reusable with the same max */
 void buf_clear(struct buf *b);   /* forget content, keep storage */
 
-static inline const uint8_t *buf_ptr(const struct buf *b) { return b->d ? b->d + b->r : (const uint8_t *)""; }
-static inline size_t buf_len(const struct buf *b) { return b->w - b->r; }
-static inline struct slice buf_slice(const struct buf *b) { return (struct slice){buf_ptr(b), b->w - b->r}; }
+static inline const uint8_t *
+buf_ptr(const struct buf *b)
+{
+	return b->d ? b->d + b->r : (const uint8_t *)"";
+}
+static inline size_t
+buf_len(const struct buf *b)
+{
+	return b->w - b->r;
+}
+static inline struct slice
+buf_slice(const struct buf *b)
+{
+	return (struct slice){buf_ptr(b), b->w - b->r};
+}
 size_t buf_room(const struct buf *b); /* how many bytes may still be appended */
 
 /* Makes n writable bytes at the end and gives their address; then buf_commit(b, used<=n). */
@@ -73,7 +85,9 @@ const char *buf_cstr(struct buf *b);
 /* Content as a fresh malloc'ed NUL-terminated string; the buf is released. NULL when out of memory. */
 char *buf_take_str(struct buf *b);
 
-static inline struct slice slice_str(const char *s) {
+static inline struct slice
+slice_str(const char *s)
+{
 	size_t n = 0;
 	while (s && s[n])
 		n++;

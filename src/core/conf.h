@@ -3,7 +3,8 @@
  *
  * Refused: aliases, anchors, tags, duplicate keys, tabs (libyaml), more than one document, more than CONF_NODES_MAX
  * nodes, depth over CONF_DEPTH_MAX, input over CONF_BYTES_MAX. Plain scalars are text; the key decides the type.
- * Errors are one line for people: "FILE:LINE: found X, expected Y; example Z". May block: only conf_load (reads a file).
+ * Errors are one line for people: "FILE:LINE: found X, expected Y; example Z". May block: only conf_load (reads a
+ * file).
  */
 #ifndef CORE_CONF_H
 #define CORE_CONF_H
@@ -38,8 +39,10 @@ const struct conf_node *conf_get(const struct conf_node *map, const char *key); 
 size_t conf_count(const struct conf_node *n);
 
 /* Typed readers for leaf nodes; on E_* the error is filled with file:line, found, expected. */
-int conf_bool(const char *file, const struct conf_node *n, bool *ret_v, struct conf_error *err); /* true false yes no on off */
-int conf_u64(const char *file, const struct conf_node *n, uint64_t min, uint64_t max, uint64_t *ret_v, struct conf_error *err);
+int conf_bool(const char *file, const struct conf_node *n, bool *ret_v,
+              struct conf_error *err); /* true false yes no on off */
+int conf_u64(const char *file, const struct conf_node *n, uint64_t min, uint64_t max, uint64_t *ret_v,
+             struct conf_error *err);
 int conf_duration(const char *file, const struct conf_node *n, int64_t *ret_ms, struct conf_error *err);
 int conf_fail(const char *file, const struct conf_node *n, struct conf_error *err, const char *fmt, ...)
     __attribute__((format(printf, 4, 5))); /* formats "file:line: ..." and returns E_FORMAT */
@@ -56,7 +59,8 @@ int conf_apply(const char *file, const struct conf_node *map, const struct conf_
 
 /* The tree as JSON, every scalar a JSON string (typing is the reader's). New reference, NULL when out of memory. */
 json_t *conf_to_json(const struct conf_node *root);
-/* The line of the node at a JSON pointer ("/apps/0/domain"); the deepest existing ancestor's when it is missing. 0 = none. */
+/* The line of the node at a JSON pointer ("/apps/0/domain"); the deepest existing ancestor's when it is missing. 0 =
+ * none. */
 unsigned conf_line_at(const struct conf_node *root, const char *pointer);
 
 #endif

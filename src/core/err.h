@@ -48,54 +48,54 @@ int reason_set(struct reason *r, int e, int code, const char *fmt, ...) __attrib
 enum sp_code {
 	SP_OK = 0,
 	/* 10xx the request */
-	SP_BAD_REQUEST = 1001,  /* malformed head, body or field */
-	SP_TOO_LARGE = 1002,    /* head or body over its limit */
-	SP_UNKNOWN_HOST = 1003, /* no application of that name */
-	SP_NO_ROUTE = 1004,     /* application has no tunnel */
-	SP_TUNNEL_DOWN = 1005,  /* the tunnel has no live connector */
-	SP_ORIGIN = 1006,       /* the connector could not reach its service */
-	SP_BUSY = 1007,         /* a queue is full; try again */
-	SP_INTERNAL = 1008,     /* a role of the edge is down or failed */
+	SP_BAD_REQUEST = 1001,   /* malformed head, body or field */
+	SP_TOO_LARGE = 1002,     /* head or body over its limit */
+	SP_UNKNOWN_HOST = 1003,  /* no application of that name */
+	SP_NO_ROUTE = 1004,      /* application has no tunnel */
+	SP_TUNNEL_DOWN = 1005,   /* the tunnel has no live connector */
+	SP_ORIGIN = 1006,        /* the connector could not reach its service */
+	SP_BUSY = 1007,          /* a queue is full; try again */
+	SP_INTERNAL = 1008,      /* a role of the edge is down or failed */
 	SP_NOT_WEBSOCKET = 1009, /* an ssh or tcp application was asked for a page */
-	SP_CONFLICT = 1010,     /* changed by somebody else meanwhile */
-	SP_NOT_FOUND = 1011,    /* no such object or page */
-	SP_METHOD = 1012,       /* method not allowed here */
+	SP_CONFLICT = 1010,      /* changed by somebody else meanwhile */
+	SP_NOT_FOUND = 1011,     /* no such object or page */
+	SP_METHOD = 1012,        /* method not allowed here */
 	/* 11xx signing in */
 	SP_LOGIN_NEEDED = 1101,
-	SP_LOGIN_FAILED = 1102,  /* wrong e-mail, password or code: never says which */
-	SP_LOGIN_STATE = 1103,   /* state, nonce or one-time code missing, foreign, reused or expired */
+	SP_LOGIN_FAILED = 1102,   /* wrong e-mail, password or code: never says which */
+	SP_LOGIN_STATE = 1103,    /* state, nonce or one-time code missing, foreign, reused or expired */
 	SP_LOGIN_PROVIDER = 1104, /* provider answered with an error, or not at all */
-	SP_ID_TOKEN = 1105,      /* ID token does not verify */
-	SP_EMAIL = 1106,         /* e-mail missing, unverified or not of an acceptable form */
-	SP_LOGIN_RATE = 1107,    /* too many attempts */
-	SP_DISABLED = 1108,      /* the person is disabled */
-	SP_LOGIN_TIMEOUT = 1109, /* nobody finished the sign-in in time */
-	SP_NOT_SIGNED_IN = 1110, /* client: no token and no way to ask for one */
+	SP_ID_TOKEN = 1105,       /* ID token does not verify */
+	SP_EMAIL = 1106,          /* e-mail missing, unverified or not of an acceptable form */
+	SP_LOGIN_RATE = 1107,     /* too many attempts */
+	SP_DISABLED = 1108,       /* the person is disabled */
+	SP_LOGIN_TIMEOUT = 1109,  /* nobody finished the sign-in in time */
+	SP_NOT_SIGNED_IN = 1110,  /* client: no token and no way to ask for one */
 	/* 12xx policy and tokens */
-	SP_NO_POLICY = 1201,     /* application without a policy */
-	SP_POLICY_DENY = 1202,   /* no policy allowed it */
-	SP_POLICY_BLOCK = 1203,  /* a policy blocked it */
-	SP_TOKEN = 1204,         /* malformed token or bad signature */
+	SP_NO_POLICY = 1201,    /* application without a policy */
+	SP_POLICY_DENY = 1202,  /* no policy allowed it */
+	SP_POLICY_BLOCK = 1203, /* a policy blocked it */
+	SP_TOKEN = 1204,        /* malformed token or bad signature */
 	SP_TOKEN_EXPIRED = 1205,
 	SP_TOKEN_AUDIENCE = 1206, /* a token of another application */
 	SP_REVOKED = 1207,        /* session or person revoked */
 	SP_API_TOKEN = 1208,      /* API token missing, wrong or without the scope */
 	/* 13xx certificates */
-	SP_NO_CA = 1301,          /* application has no certificate authority */
-	SP_KEY_REFUSED = 1302,    /* public key of a kind or size that is not accepted */
-	SP_KEY_MISMATCH = 1303,   /* not the key that the login was made for */
-	SP_PRINCIPAL = 1304,      /* name outside the charset, or reserved */
+	SP_NO_CA = 1301,           /* application has no certificate authority */
+	SP_KEY_REFUSED = 1302,     /* public key of a kind or size that is not accepted */
+	SP_KEY_MISMATCH = 1303,    /* not the key that the login was made for */
+	SP_PRINCIPAL = 1304,       /* name outside the charset, or reserved */
 	SP_PRINCIPAL_OWNED = 1305, /* the name belongs to another person */
 	SP_CERT_RATE = 1306,
 	SP_SIGNER_DOWN = 1307,
 	/* 14xx tunnels */
-	SP_TUNNEL_AUTH = 1401,    /* unknown tunnel or wrong secret */
+	SP_TUNNEL_AUTH = 1401,     /* unknown tunnel or wrong secret */
 	SP_TUNNEL_PROTOCOL = 1402, /* the peer broke the tunnel protocol */
-	SP_DESTINATION = 1403,    /* bastion destination not allowed */
+	SP_DESTINATION = 1403,     /* bastion destination not allowed */
 	/* 15xx the client's own */
 	SP_CLIENT_USAGE = 1501,
-	SP_CLIENT_NET = 1502,     /* DNS, TCP or TLS towards the edge failed */
-	SP_CLIENT_FILE = 1503,    /* a file of ours is unsafe or unwritable */
+	SP_CLIENT_NET = 1502,      /* DNS, TCP or TLS towards the edge failed */
+	SP_CLIENT_FILE = 1503,     /* a file of ours is unsafe or unwritable */
 	SP_CLIENT_PROTOCOL = 1504, /* the edge answered something that makes no sense */
 	/* 16xx configuration and administration */
 	SP_CONFIG = 1601,

@@ -17,7 +17,8 @@ struct map {
 	void (*drop)(void *);
 };
 
-void map_init(struct map *m, size_t max, uint64_t seed, void (*drop)(void *value)); /* seed against chosen collisions; drop may be NULL */
+void map_init(struct map *m, size_t max, uint64_t seed,
+              void (*drop)(void *value)); /* seed against chosen collisions; drop may be NULL */
 void map_release(struct map *m);
 void *map_get(const struct map *m, const char *key);
 void *map_get_n(const struct map *m, const void *key, size_t n);
@@ -26,8 +27,12 @@ int map_put_n(struct map *m, const void *key, size_t n, void *value);
 int map_set(struct map *m, const char *key, void *value); /* replaces, dropping the old value */
 void *map_take(struct map *m, const char *key);           /* removes without drop */
 void *map_take_n(struct map *m, const void *key, size_t n);
-int map_del(struct map *m, const char *key);              /* E_NOENT */
-static inline size_t map_len(const struct map *m) { return m->n; }
+int map_del(struct map *m, const char *key); /* E_NOENT */
+static inline size_t
+map_len(const struct map *m)
+{
+	return m->n;
+}
 
 /* struct map_iter it = {0}; while (map_next(m, &it)) use it.key, it.value. Removing the current entry is allowed. */
 struct map_iter {

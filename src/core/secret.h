@@ -18,10 +18,14 @@ struct secret {
 int secret_set(struct secret *s, const void *p, size_t n); /* copies; frees what was there; E_LIMIT over SECRET_MAX */
 int secret_set_str(struct secret *s, const char *p);
 void secret_release(struct secret *s); /* wipes; safe on zeroed */
-static inline struct slice secret_slice(const struct secret *s) { return (struct slice){s->d, s->n}; }
+static inline struct slice
+secret_slice(const struct secret *s)
+{
+	return (struct slice){s->d, s->n};
+}
 
-void mem_wipe(void *p, size_t n);                                /* not optimised away */
-bool mem_eq_ct(const void *a, const void *b, size_t n);          /* constant time */
-bool secret_eq(struct slice a, struct slice b);                  /* constant time in content; length is public */
+void mem_wipe(void *p, size_t n);                       /* not optimised away */
+bool mem_eq_ct(const void *a, const void *b, size_t n); /* constant time */
+bool secret_eq(struct slice a, struct slice b);         /* constant time in content; length is public */
 
 #endif

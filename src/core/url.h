@@ -11,7 +11,8 @@
 
 #define HOST_MAX 253
 
-/* Host name (letters, digits, '-', '_' inside labels; labels 1..63; no trailing dot; no leading '-'), lower-cased into out. */
+/* Host name (letters, digits, '-', '_' inside labels; labels 1..63; no trailing dot; no leading '-'), lower-cased into
+ * out. */
 int host_parse(const char *s, size_t n, char out[static HOST_MAX + 1]);
 
 struct hostport {
@@ -27,9 +28,9 @@ void hostport_format(const struct hostport *hp, char *out, size_t n); /* with br
 struct url {
 	char scheme[16];
 	struct hostport at; /* port: the scheme's own when none is given (http ws https wss ssh), else 0 */
-	const char *path;  /* from '/', without query; "/" when absent */
-	const char *query; /* without '?', "" when absent; the fragment is dropped */
-	char *store;       /* owned */
+	const char *path;   /* from '/', without query; "/" when absent */
+	const char *query;  /* without '?', "" when absent; the fragment is dropped */
+	char *store;        /* owned */
 };
 int url_parse(const char *s, struct url *ret_u); /* absolute only; at most 8 KiB */
 void url_release(struct url *u);
@@ -37,15 +38,17 @@ void url_release(struct url *u);
 /* application/x-www-form-urlencoded and query strings. At most QUERY_MAX pairs; duplicate names: E_FORMAT. */
 #define QUERY_MAX 64
 struct query {
-	struct { char *name, *value; } v[QUERY_MAX];
+	struct {
+		char *name, *value;
+	} v[QUERY_MAX];
 	size_t n;
 	char *store;
 };
 int query_parse(const char *s, size_t n, struct query *ret_q);
 const char *query_get(const struct query *q, const char *name); /* NULL when absent */
-void query_release(struct query *q);                           /* wipes: forms carry passwords */
+void query_release(struct query *q);                            /* wipes: forms carry passwords */
 
-int url_escape(struct buf *out, const char *s);               /* percent-encodes all but unreserved */
+int url_escape(struct buf *out, const char *s);                                 /* percent-encodes all but unreserved */
 int url_unescape(struct buf *out, const char *s, size_t n, bool plus_is_space); /* E_FORMAT on bad %, NUL refused */
 int html_escape(struct buf *out, const char *s);
 

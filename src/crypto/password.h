@@ -19,7 +19,8 @@ int password_hash(struct slice password, char out[static PASSWORD_HASH_MAX]); /*
 /* 0 = matches, E_CRYPTO = does not, E_FORMAT = hash is not argon2id text or asks for more than 256 MiB or 10 passes. */
 int password_verify(const char *hash, struct slice password);
 bool password_hash_ok(const char *hash); /* may be stored: form and cost as above */
-/* A key from a passphrase: argon2id, 256 MiB, about a second. For once at a start, not for sign-ins. E_LIMIT, E_NOMEM. */
+/* A key from a passphrase: argon2id, 256 MiB, about a second. For once at a start, not for sign-ins. E_LIMIT, E_NOMEM.
+ */
 int password_derive(struct slice passphrase, const uint8_t salt[static 16], uint8_t out[static 32]);
 
 /* The 6-digit code of one step (step = wall seconds / TOTP_STEP). */

@@ -40,13 +40,14 @@ struct conn;
 struct conn_ops {
 	void (*opened)(struct conn *c, void *arg);
 	void (*data)(struct conn *c, uint8_t *d, size_t n, void *arg);
-	void (*drained)(struct conn *c, void *arg);                   /* may be NULL; also each time the queue has emptied */
-	void (*eof)(struct conn *c, void *arg);                       /* peer will send no more; NULL = close */
+	void (*drained)(struct conn *c, void *arg); /* may be NULL; also each time the queue has emptied */
+	void (*eof)(struct conn *c, void *arg);     /* peer will send no more; NULL = close */
 	void (*closed)(struct conn *c, enum conn_why why, void *arg); /* last call */
 };
 
 /* Takes fd in every case (closes it on failure). tls NULL = plain. A reference of tls is taken. */
-int conn_new_server(struct loop *l, int fd, struct tls_ctx *tls, const struct conn_ops *ops, void *arg, struct conn **ret_c);
+int conn_new_server(struct loop *l, int fd, struct tls_ctx *tls, const struct conn_ops *ops, void *arg,
+                    struct conn **ret_c);
 /* Dials; sni/verify name is `name` (NULL = plain TCP). addr: sockaddr of salen bytes. */
 int conn_new_client(struct loop *l, const void *addr, unsigned salen, struct tls_ctx *tls, const char *name,
                     const struct conn_ops *ops, void *arg, struct conn **ret_c);
@@ -56,24 +57,25 @@ int conn_new_fd(struct loop *l, int rfd, int wfd, const struct conn_ops *ops, vo
 void conn_set_ops(struct conn *c, const struct conn_ops *ops, void *arg);
 int conn_write(struct conn *c, const void *d, size_t n); /* all or E_LIMIT/E_CLOSED; TLS before opened(): E_STATE */
 size_t conn_queued(const struct conn *c);                /* bytes not yet taken by the kernel */
-void conn_pause(struct conn *c);                         /* no more data() until resume; bytes already decrypted may still come once */
+void conn_pause(struct conn *c); /* no more data() until resume; bytes already decrypted may still come once */
 void conn_resume(struct conn *c);
 bool conn_paused(const struct conn *c);
-void conn_shutdown(struct conn *c); /* flush, then end our direction (close_notify and FIN) */
-void conn_close(struct conn *c);    /* flush what the kernel takes at once, then close */
-void conn_abort(struct conn *c);    /* RST */
+void conn_shutdown(struct conn *c);             /* flush, then end our direction (close_notify and FIN) */
+void conn_close(struct conn *c);                /* flush what the kernel takes at once, then close */
+void conn_abort(struct conn *c);                /* RST */
 void conn_deadline(struct conn *c, int64_t ms); /* closes with CONN_TIMEOUT after ms unless changed; 0 = none */
 void conn_quickack(struct conn *c, bool on);    /* re-arm TCP_QUICKACK after each read (beside sshd: 42 ms a login) */
 
-/* Moves a connection to another loop; to be called on its present loop's thread. On the new thread fn(c, arg) runs first;
-   no callback of ops happens in between, no byte is lost. */
+/* Moves a connection to another loop; to be called on its present loop's thread. On the new thread fn(c, arg) runs
+   first; no callback of ops happens in between, no byte is lost. */
 int conn_move(struct conn *c, struct loop *to, void (*fn)(struct conn *c, void *arg), void *arg);
 
 struct loop *conn_loop(const struct conn *c);
-const char *conn_peer(const struct conn *c);       /* "192.0.2.1:4711" or "[2001:db8::1]:4711" */
-const char *conn_peer_ip(const struct conn *c);    /* address alone; v4-mapped v6 is written as v4 */
-const char *conn_sni(const struct conn *c);        /* "" if none */
-int conn_peer_pem(const struct conn *c, struct buf *out); /* certificate that the TLS peer showed; E_NOENT without one */
+const char *conn_peer(const struct conn *c);    /* "192.0.2.1:4711" or "[2001:db8::1]:4711" */
+const char *conn_peer_ip(const struct conn *c); /* address alone; v4-mapped v6 is written as v4 */
+const char *conn_sni(const struct conn *c);     /* "" if none */
+int conn_peer_pem(const struct conn *c,
+                  struct buf *out);                /* certificate that the TLS peer showed; E_NOENT without one */
 const char *conn_error_text(const struct conn *c); /* for logs: why TLS or connect failed */
 int conn_fd(const struct conn *c);                 /* for getsockname and the like */
 uint64_t conn_bytes_in(const struct conn *c);      /* plaintext */

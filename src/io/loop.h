@@ -15,8 +15,8 @@
 
 struct loop;
 int loop_new(struct loop **ret_l); /* also ignores SIGPIPE in this process: before an exec restore the default */
-void loop_free(struct loop *l); /* everything must have been stopped */
-int loop_run(struct loop *l);   /* until loop_stop */
+void loop_free(struct loop *l);    /* everything must have been stopped */
+int loop_run(struct loop *l);      /* until loop_stop */
 void loop_stop(struct loop *l);
 int64_t loop_now(const struct loop *l); /* monotonic ms, cached at the start of the iteration */
 
@@ -27,10 +27,15 @@ struct loop_timer {
 	void *arg;
 	void *h; /* backend */
 };
-int timer_start(struct loop *l, struct loop_timer *t, int64_t ms, void (*fn)(void *), void *arg); /* one shot; restarts */
+int timer_start(struct loop *l, struct loop_timer *t, int64_t ms, void (*fn)(void *),
+                void *arg); /* one shot; restarts */
 int timer_repeat(struct loop *l, struct loop_timer *t, int64_t ms, void (*fn)(void *), void *arg);
 void timer_stop(struct loop_timer *t); /* safe on zeroed */
-static inline bool timer_active(const struct loop_timer *t) { return t->fn != 0; }
+static inline bool
+timer_active(const struct loop_timer *t)
+{
+	return t->fn != 0;
+}
 
 /* Readiness of a descriptor (level-triggered). The watch never closes the fd. */
 enum { LOOP_READ = 1, LOOP_WRITE = 2 };

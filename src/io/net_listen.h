@@ -10,7 +10,8 @@
 #include "core/url.h"
 #include "io/loop.h"
 
-/* Binds and listens "ADDR:PORT" (port 0 = any; "[::1]:8443"; ":8443" = every address of both families). ret_text gets the bound "addr:port" (64 bytes). */
+/* Binds and listens "ADDR:PORT" (port 0 = any; "[::1]:8443"; ":8443" = every address of both families). ret_text gets
+ * the bound "addr:port" (64 bytes). */
 int listen_open(const char *addr_port, int *ret_fd, char ret_text[static 64], struct reason *why);
 
 struct listener {

@@ -1,8 +1,8 @@
 /*
  * tls: contexts and verification by OpenSSL. TLS 1.2 and 1.3, groups X25519 and P-256, no tickets beyond one, no
- * renegotiation, no compression, no early data. ALPN on the user side is "http/1.1"; a tunnel connection may come without.
- * (facts/cloudflared-wire.md a.2, security.md 3.8.) Contexts are reference counted: tls_ctx_swap replaces what new connections
- * use, live ones keep theirs. May block: only *_load (files).
+ * renegotiation, no compression, no early data. ALPN on the user side is "http/1.1"; a tunnel connection may come
+ * without. (facts/cloudflared-wire.md a.2, security.md 3.8.) Contexts are reference counted: tls_ctx_swap replaces what
+ * new connections use, live ones keep theirs. May block: only *_load (files).
  */
 #ifndef IO_TLS_H
 #define IO_TLS_H
@@ -16,7 +16,7 @@ struct tls_ctx;
 int tls_server_new(const char *chain_pem, const char *key_pem, struct tls_ctx **ret_c, struct reason *why);
 /* Server whose key was made here by tls_key_new; chain_pem from the signer. */
 struct tls_key;
-int tls_key_new(struct tls_key **ret_k); /* P-256 */
+int tls_key_new(struct tls_key **ret_k);                        /* P-256 */
 int tls_key_spki(const struct tls_key *k, struct buf *out_der); /* SubjectPublicKeyInfo */
 void tls_key_free(struct tls_key *k);
 int tls_server_new_key(const char *chain_pem, struct tls_key *k, struct tls_ctx **ret_c, struct reason *why);

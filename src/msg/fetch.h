@@ -1,6 +1,7 @@
 /*
- * judge -> fetch and signer <-> fetch. Addresses and secrets come from provider records, and those come from the signer alone: judge
- * names a provider and a kind, never a URL or a secret. JWKS documents go straight to the signer, so that judge cannot forge one.
+ * judge -> fetch and signer <-> fetch. Addresses and secrets come from provider records, and those come from the signer
+ * alone: judge names a provider and a kind, never a URL or a secret. JWKS documents go straight to the signer, so that
+ * judge cannot forge one.
  */
 #ifndef MSG_FETCH_H
 #define MSG_FETCH_H
@@ -8,20 +9,23 @@
 #include "msg/msg.h"
 
 enum fetch_kind { FETCH_DISCOVERY, FETCH_TOKEN, FETCH_USERINFO, FETCH_JWKS };
-#define JH_FETCH(F, S)                                                                                       \
-	F(S, U32, kind, FETCH_JWKS) F(S, STR, provider, 36)                                                  \
-	F(S, STR, code, 4096) F(S, STR, verifier, 128) F(S, STR, redirect_uri, 512) /* TOKEN */              \
-	F(S, SECRET, access_token, 16384)                                           /* USERINFO */
+#define JH_FETCH(F, S)                                                         \
+	F(S, U32, kind, FETCH_JWKS)                                            \
+	F(S, STR, provider, 36) F(S, STR, code, 4096) F(S, STR, verifier, 128) \
+	    F(S, STR, redirect_uri, 512)      /* TOKEN */                      \
+	    F(S, SECRET, access_token, 16384) /* USERINFO */
 MSG_DECLARE(jh_fetch, JH_FETCH)
-/* body: bounded, JSON checked to parse; refresh_token and client secrets taken out. DISCOVERY: {issuer, authorization_endpoint, ...}.
-   JWKS: body empty, the keys went to the signer. code 0 = an answer with a 2xx status came. */
+/* body: bounded, JSON checked to parse; refresh_token and client secrets taken out. DISCOVERY: {issuer,
+   authorization_endpoint, ...}. JWKS: body empty, the keys went to the signer. code 0 = an answer with a 2xx status
+   came. */
 #define JH_FETCHED(F, S) F(S, U32, code, 9999) F(S, STR, why, 256) F(S, U32, status, 599) F(S, STR, body, 262144)
 MSG_DECLARE(jh_fetched, JH_FETCHED)
 #define JH_EMPTY(F, S)
 MSG_DECLARE(jh_ping, JH_EMPTY)
 MSG_DECLARE(jh_pong, JH_EMPTY)
 
-/* signer -> fetch: one provider record (JSON, with its secret), or its removal when record is empty. All are sent when a channel opens. */
+/* signer -> fetch: one provider record (JSON, with its secret), or its removal when record is empty. All are sent when
+ * a channel opens. */
 #define SF_PROVIDER(F, S) F(S, STR, id, 36) F(S, SECRET, record, 65536)
 MSG_DECLARE(sf_provider, SF_PROVIDER)
 /* fetch -> signer: JWKS as fetched over verified TLS from the jwks_uri of the provider's own discovery document. */

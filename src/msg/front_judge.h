@@ -1,6 +1,6 @@
 /*
- * front <-> judge: one channel per loop thread of front. Requests come from front (it is the less trusted side: judge re-checks
- * every field); orders come from judge. No raw bytes of sessions, no paths, no SQL.
+ * front <-> judge: one channel per loop thread of front. Requests come from front (it is the less trusted side: judge
+ * re-checks every field); orders come from judge. No raw bytes of sessions, no paths, no SQL.
  */
 #ifndef MSG_FRONT_JUDGE_H
 #define MSG_FRONT_JUDGE_H
@@ -10,55 +10,58 @@
 #define FJ_BODY_MAX (1u << 20)
 
 /* One parsed HTTP request on the users' listener. Header names are lower case; names and values alternate. */
-#define FJ_REQUEST(F, S)                                                                          \
-	F(S, STR, method, 16)                                                                     \
-	F(S, STR, host, 253)        /* of Host, lower case, without port */                       \
-	F(S, U32, port, 65535)      /* of Host; 0 when none was given */                          \
-	F(S, STR, target, 8192)     /* origin form: path and query as received */                 \
-	F(S, STR, client_ip, 64)                                                                  \
-	F(S, BOOL, websocket, 1)    /* a well-formed RFC 6455 upgrade */                          \
-	F(S, STRS, headers, 16384)                                                                \
+#define FJ_REQUEST(F, S)                                                      \
+	F(S, STR, method, 16)                                                 \
+	F(S, STR, host, 253)    /* of Host, lower case, without port */       \
+	F(S, U32, port, 65535)  /* of Host; 0 when none was given */          \
+	F(S, STR, target, 8192) /* origin form: path and query as received */ \
+	F(S, STR, client_ip, 64)                                              \
+	F(S, BOOL, websocket, 1) /* a well-formed RFC 6455 upgrade */         \
+	F(S, STRS, headers, 16384)                                            \
 	F(S, DATA, body, FJ_BODY_MAX)
 MSG_DECLARE(fj_request, FJ_REQUEST)
 
-/* Judge's answer. RESPOND: front writes the response (adds content-length, date, connection). RELAY: front opens a stream on a
-   live link of the tunnel with these headers and moves bytes until either side ends, the ticket is cut, or `until`. */
+/* Judge's answer. RESPOND: front writes the response (adds content-length, date, connection). RELAY: front opens a
+   stream on a live link of the tunnel with these headers and moves bytes until either side ends, the ticket is cut, or
+   `until`. */
 enum answer_action { ANSWER_RESPOND = 0, ANSWER_RELAY = 1 };
-#define FJ_ANSWER(F, S)                                                                                  \
-	F(S, U32, action, 1)                                                                             \
-	F(S, U32, status, 599)                                                                           \
-	F(S, STRS, headers, 16384)  /* RESPOND: of the response. RELAY: of the stream's request */       \
-	F(S, DATA, body, FJ_BODY_MAX)                                                                    \
-	F(S, BOOL, close, 1)        /* RESPOND: close the connection after it */                         \
-	F(S, STR, tunnel, 36)       /* RELAY: UUID */                                                    \
-	F(S, STR, authority, 300)   /* RELAY: :authority */                                              \
-	F(S, STR, path, 8192)       /* RELAY: :path */                                                   \
-	F(S, U64, ticket, UINT64_MAX) /* RELAY: never 0 */                                               \
-	F(S, I64, until, INT64_MAX) /* RELAY: wall-clock seconds; 0 = no end but a cut */
+#define FJ_ANSWER(F, S)                                                                           \
+	F(S, U32, action, 1)                                                                      \
+	F(S, U32, status, 599)                                                                    \
+	F(S, STRS, headers, 16384) /* RESPOND: of the response. RELAY: of the stream's request */ \
+	F(S, DATA, body, FJ_BODY_MAX)                                                             \
+	F(S, BOOL, close, 1)          /* RESPOND: close the connection after it */                \
+	F(S, STR, tunnel, 36)         /* RELAY: UUID */                                           \
+	F(S, STR, authority, 300)     /* RELAY: :authority */                                     \
+	F(S, STR, path, 8192)         /* RELAY: :path */                                          \
+	F(S, U64, ticket, UINT64_MAX) /* RELAY: never 0 */                                        \
+	F(S, I64, until, INT64_MAX)   /* RELAY: wall-clock seconds; 0 = no end but a cut */
 MSG_DECLARE(fj_answer, FJ_ANSWER)
 
 /* Tickets: a relayed connection's name between the two. */
 #define FJ_TICKET_BEGAN(F, S) F(S, U64, ticket, UINT64_MAX)
 MSG_DECLARE(fj_ticket_began, FJ_TICKET_BEGAN)
-#define FJ_TICKET_ENDED(F, S) \
-	F(S, U64, ticket, UINT64_MAX) F(S, U64, bytes_up, UINT64_MAX) F(S, U64, bytes_down, UINT64_MAX) F(S, STR, why, 128)
-MSG_DECLARE(fj_ticket_ended, FJ_TICKET_ENDED) /* also when it could not begin: why says "no-tunnel", "origin-502", ... */
+#define FJ_TICKET_ENDED(F, S)         \
+	F(S, U64, ticket, UINT64_MAX) \
+	F(S, U64, bytes_up, UINT64_MAX) F(S, U64, bytes_down, UINT64_MAX) F(S, STR, why, 128)
+MSG_DECLARE(fj_ticket_ended,
+            FJ_TICKET_ENDED) /* also when it could not begin: why says "no-tunnel", "origin-502", ... */
 #define FJ_CUT(F, S) F(S, U64, ticket, UINT64_MAX) F(S, STR, why, 128)
 MSG_DECLARE(fj_cut, FJ_CUT) /* judge -> front, sent on every channel; unknown tickets are ignored */
 
 /* A connector registers (request). link is front's own number for the connection, unique per front process. */
-#define FJ_REGISTER(F, S)                                                                          \
-	F(S, U64, link, UINT64_MAX) F(S, STR, account, 64) F(S, STR, tunnel, 36)                   \
-	F(S, SECRET, secret, 256) F(S, U32, index, 255) F(S, STR, client_id, 36)                   \
-	F(S, STR, version, 64) F(S, STR, arch, 64) F(S, STRS, features, 64)                        \
-	F(S, STR, address, 64) F(S, STR, origin_ip, 64) F(S, U32, attempts, 255)                   \
-	F(S, BOOL, replace, 1)
+#define FJ_REGISTER(F, S)                                                                                \
+	F(S, U64, link, UINT64_MAX)                                                                      \
+	F(S, STR, account, 64) F(S, STR, tunnel, 36) F(S, SECRET, secret, 256) F(S, U32, index, 255)     \
+	    F(S, STR, client_id, 36) F(S, STR, version, 64) F(S, STR, arch, 64) F(S, STRS, features, 64) \
+	        F(S, STR, address, 64) F(S, STR, origin_ip, 64) F(S, U32, attempts, 255) F(S, BOOL, replace, 1)
 MSG_DECLARE(fj_register, FJ_REGISTER)
-#define FJ_REGISTERED(F, S)                                                                        \
-	F(S, STR, cause, 128) /* "" = accepted; else the ConnectionError's cause */                \
-	F(S, BOOL, retry, 1)                                                                       \
-	F(S, STR, conn_id, 36) F(S, STR, location, 32) F(S, BOOL, remote, 1)                       \
-	F(S, U32, version, INT32_MAX) F(S, STR, config, 1048576) /* pushed when remote */
+#define FJ_REGISTERED(F, S)                                                         \
+	F(S, STR, cause, 128) /* "" = accepted; else the ConnectionError's cause */ \
+	F(S, BOOL, retry, 1)                                                        \
+	F(S, STR, conn_id, 36)                                                      \
+	F(S, STR, location, 32) F(S, BOOL, remote, 1) F(S, U32, version, INT32_MAX) \
+	    F(S, STR, config, 1048576) /* pushed when remote */
 MSG_DECLARE(fj_registered, FJ_REGISTERED)
 #define FJ_LINK(F, S) F(S, U64, link, UINT64_MAX) F(S, STR, why, 128)
 MSG_DECLARE(fj_link_down, FJ_LINK)
@@ -70,27 +73,30 @@ MSG_DECLARE(fj_local_config, FJ_LOCAL_CONFIG)
 /* judge -> front */
 #define FJ_PUSH(F, S) F(S, STR, tunnel, 36) F(S, U32, version, INT32_MAX) F(S, STR, config, 1048576)
 MSG_DECLARE(fj_push, FJ_PUSH) /* every link of the tunnel on every thread */
-#define FJ_UNLINK(F, S) F(S, U64, link, UINT64_MAX) F(S, STR, tunnel, 36) F(S, STR, why, 128) /* link 0 = all of the tunnel */
+#define FJ_UNLINK(F, S) \
+	F(S, U64, link, UINT64_MAX) F(S, STR, tunnel, 36) F(S, STR, why, 128) /* link 0 = all of the tunnel */
 MSG_DECLARE(fj_unlink, FJ_UNLINK)
 
-/* A new channel to judge (it was restarted) begins with what lives on this thread: links that were registered before, and tickets.
-   The links' secrets were checked by the judge that registered them and are not kept. */
-#define FJ_LINK_UP(F, S)                                                                           \
-	F(S, U64, link, UINT64_MAX) F(S, STR, tunnel, 36) F(S, STR, client_id, 36)                 \
-	F(S, U32, index, 255) F(S, STR, version, 64) F(S, STR, arch, 64) F(S, STR, conn_id, 36)    \
-	F(S, STR, address, 64) F(S, BOOL, leaving, 1) F(S, I64, since, INT64_MAX) /* wall-clock seconds */ \
-	F(S, U32, config, INT32_MAX) /* version of the configuration it last took; 0 = none */     \
-	F(S, STR, origin_ip, 64)     /* as it registered: certificates of source_address "auto" name it */
+/* A new channel to judge (it was restarted) begins with what lives on this thread: links that were registered before,
+   and tickets. The links' secrets were checked by the judge that registered them and are not kept. */
+#define FJ_LINK_UP(F, S)                                                                              \
+	F(S, U64, link, UINT64_MAX)                                                                   \
+	F(S, STR, tunnel, 36) F(S, STR, client_id, 36) F(S, U32, index, 255) F(S, STR, version, 64)   \
+	    F(S, STR, arch, 64) F(S, STR, conn_id, 36) F(S, STR, address, 64) F(S, BOOL, leaving, 1)  \
+	        F(S, I64, since, INT64_MAX) /* wall-clock seconds */                                  \
+	    F(S, U32, config, INT32_MAX)    /* version of the configuration it last took; 0 = none */ \
+	    F(S, STR, origin_ip, 64)        /* as it registered: certificates of source_address "auto" name it */
 MSG_DECLARE(fj_link_up, FJ_LINK_UP)
-#define FJ_TICKET_LIVE(F, S)                                                                       \
-	F(S, U64, ticket, UINT64_MAX) F(S, STR, tunnel, 36) F(S, STR, authority, 300)              \
-	F(S, STR, client_ip, 64) F(S, I64, since, INT64_MAX) F(S, I64, until, INT64_MAX)           \
-	F(S, STR, assertion, 16384) /* cf-access-jwt-assertion of its RELAY: whose session it is */
+#define FJ_TICKET_LIVE(F, S)                                                                                 \
+	F(S, U64, ticket, UINT64_MAX)                                                                        \
+	F(S, STR, tunnel, 36) F(S, STR, authority, 300) F(S, STR, client_ip, 64) F(S, I64, since, INT64_MAX) \
+	    F(S, I64, until, INT64_MAX)                                                                      \
+	        F(S, STR, assertion, 16384) /* cf-access-jwt-assertion of its RELAY: whose session it is */
 MSG_DECLARE(fj_ticket_live, FJ_TICKET_LIVE)
 
 /* The edge's own certificate: front makes its key, the signer's private CA signs a leaf over the configured names. */
 #define FJ_LEAF(F, S) F(S, DATA, spki, 1024)
-MSG_DECLARE(fj_leaf, FJ_LEAF) /* request */
+MSG_DECLARE(fj_leaf, FJ_LEAF)                       /* request */
 #define FJ_LEAF_CHAIN(F, S) F(S, STR, chain, 65536) /* PEM; "" = not now */
 MSG_DECLARE(fj_leaf_chain, FJ_LEAF_CHAIN)
 #define FJ_EMPTY(F, S)

@@ -1,9 +1,10 @@
 /*
- * judge -> signer: one request of fixed fields and the evidence it rests on; never bytes to sign. The signer believes nothing that
- * judge says about who somebody is: it verifies the evidence itself and keeps its own limits and journal.
+ * judge -> signer: one request of fixed fields and the evidence it rests on; never bytes to sign. The signer believes
+ * nothing that judge says about who somebody is: it verifies the evidence itself and keeps its own limits and journal.
  *
  * Every reply begins with code (0 = done, else an sp_code) and why (for log and administrator, not for the peer).
- * Times are the signer's own clock. Tokens are compact JWS; admin_token is an API token of the signer's own making whose scopes it checks.
+ * Times are the signer's own clock. Tokens are compact JWS; admin_token is an API token of the signer's own making
+ * whose scopes it checks.
  */
 #ifndef MSG_JUDGE_SIGNER_H
 #define MSG_JUDGE_SIGNER_H
@@ -16,7 +17,8 @@
 
 #define JS_EMPTY(F, S)
 MSG_DECLARE(js_ping, JS_EMPTY)
-#define JS_PONG(F, S) JS_RESULT(F, S) F(S, U32, cas, 1000000) F(S, U32, accounts, 10000000) F(S, U64, certificates, UINT64_MAX)
+#define JS_PONG(F, S) \
+	JS_RESULT(F, S) F(S, U32, cas, 1000000) F(S, U32, accounts, 10000000) F(S, U64, certificates, UINT64_MAX)
 MSG_DECLARE(js_pong, JS_PONG)
 
 /* Public keys: the JWKS document of the token keys. */
@@ -26,32 +28,34 @@ MSG_DECLARE(js_text, JS_TEXT) /* reply with one text */
 
 /* --- evidence in, org token out ---------------------------------------------------------------------------------- */
 /* Local account: e-mail and password, and the TOTP code when the account has one. */
-#define JS_LOGIN_LOCAL(F, S)                                                                                     \
-	F(S, STR, idp, 36) F(S, STR, email, 254) F(S, SECRET, password, 1024) F(S, SECRET, code, 16)             \
-	F(S, STR, session, 64) /* becomes identity_nonce */                                                      \
-	F(S, I64, ttl, 2678400) F(S, STR, client_ip, 64)
+#define JS_LOGIN_LOCAL(F, S)                                                      \
+	F(S, STR, idp, 36)                                                        \
+	F(S, STR, email, 254) F(S, SECRET, password, 1024) F(S, SECRET, code, 16) \
+	    F(S, STR, session, 64) /* becomes identity_nonce */                   \
+	    F(S, I64, ttl, 2678400) F(S, STR, client_ip, 64)
 MSG_DECLARE(js_login_local, JS_LOGIN_LOCAL)
 /* ID token of an OIDC provider. nonce must equal b64url(sha256("sallyport-nonce" 0 salt 0 cnf)). */
-#define JS_LOGIN_OIDC(F, S)                                                                                      \
-	F(S, STR, idp, 36) F(S, STR, id_token, JS_TOKEN_MAX) F(S, STR, salt, 64) F(S, STR, cnf, 64)              \
-	F(S, STR, userinfo, JS_CLAIMS_MAX) /* "" or claims fetched with the access token; sub must match */      \
-	F(S, STR, session, 64) F(S, I64, ttl, 2678400)
+#define JS_LOGIN_OIDC(F, S)                                                                                     \
+	F(S, STR, idp, 36)                                                                                      \
+	F(S, STR, id_token, JS_TOKEN_MAX) F(S, STR, salt, 64) F(S, STR, cnf, 64)                                \
+	    F(S, STR, userinfo, JS_CLAIMS_MAX) /* "" or claims fetched with the access token; sub must match */ \
+	    F(S, STR, session, 64) F(S, I64, ttl, 2678400)
 MSG_DECLARE(js_login_oidc, JS_LOGIN_OIDC)
-#define JS_LOGIN_DONE(F, S)                                                                                      \
-	JS_RESULT(F, S)                                                                                          \
-	F(S, BOOL, need_keys, 1)     /* OIDC: kid unknown; have fetch bring the JWKS and ask once more */        \
-	F(S, BOOL, need_code, 1)     /* local: password right, TOTP code missing */                              \
-	F(S, STR, org_token, JS_TOKEN_MAX)                                                                       \
-	F(S, STR, sub, 36)           /* identity UUID, stable per (issuer, subject) */                           \
-	F(S, STR, iss, 300) F(S, STR, subject, 255) F(S, STR, email, 254) F(S, STR, name, 254)                   \
-	F(S, STRS, amr, 64) F(S, STRS, groups, 256)                                                              \
-	F(S, STR, claims, JS_CLAIMS_MAX) /* JSON of the verified claims, for OIDC claim rules */
+#define JS_LOGIN_DONE(F, S)                                                                                            \
+	JS_RESULT(F, S)                                                                                                \
+	F(S, BOOL, need_keys, 1) /* OIDC: kid unknown; have fetch bring the JWKS and ask once more */                  \
+	F(S, BOOL, need_code, 1) /* local: password right, TOTP code missing */                                        \
+	F(S, STR, org_token, JS_TOKEN_MAX)                                                                             \
+	F(S, STR, sub, 36) /* identity UUID, stable per (issuer, subject) */                                           \
+	F(S, STR, iss, 300)                                                                                            \
+	F(S, STR, subject, 255) F(S, STR, email, 254) F(S, STR, name, 254) F(S, STRS, amr, 64) F(S, STRS, groups, 256) \
+	    F(S, STR, claims, JS_CLAIMS_MAX) /* JSON of the verified claims, for OIDC claim rules */
 MSG_DECLARE(js_login_done, JS_LOGIN_DONE)
 
 /* App token on the evidence of an org token. cnf: b64url sha256 of the SSH public key blob, "" = none. */
-#define JS_APP_TOKEN(F, S)                                                                                       \
-	F(S, STR, org_token, JS_TOKEN_MAX) F(S, STR, aud, 64) F(S, STR, cnf, 64) F(S, STR, country, 2)           \
-	F(S, STR, policy_id, 36) F(S, I64, ttl, 2678400)
+#define JS_APP_TOKEN(F, S)                 \
+	F(S, STR, org_token, JS_TOKEN_MAX) \
+	F(S, STR, aud, 64) F(S, STR, cnf, 64) F(S, STR, country, 2) F(S, STR, policy_id, 36) F(S, I64, ttl, 2678400)
 MSG_DECLARE(js_app_token, JS_APP_TOKEN)
 
 /* --- certificates ----------------------------------------------------------------------------------------------- */
@@ -59,23 +63,25 @@ MSG_DECLARE(js_app_token, JS_APP_TOKEN)
 #define JS_CA_CREATE(F, S) F(S, STR, aud, 64) F(S, STR, kind, 16) F(S, STR, comment, 128)
 MSG_DECLARE(js_ca_create, JS_CA_CREATE) /* an existing one is returned as it is */
 #define JS_CA_GET(F, S) F(S, STR, aud, 64)
-MSG_DECLARE(js_ca_get, JS_CA_GET)       /* code SP_NO_CA when there is none */
+MSG_DECLARE(js_ca_get, JS_CA_GET) /* code SP_NO_CA when there is none */
 #define JS_CA_DELETE(F, S) F(S, STR, aud, 64) F(S, STR, admin_token, JS_TOKEN_MAX)
 MSG_DECLARE(js_ca_delete, JS_CA_DELETE)
 #define JS_CA_IS(F, S) JS_RESULT(F, S) F(S, STR, id, 48) F(S, STR, public_key, 2048) F(S, I64, created, INT64_MAX)
 MSG_DECLARE(js_ca_is, JS_CA_IS)
 
-#define JS_CERT_SIGN(F, S)                                                                                       \
-	F(S, STR, app_token, JS_TOKEN_MAX) F(S, STR, aud, 64) F(S, STR, public_key, 16384)                       \
-	F(S, STR, principal, 64)     /* the Unix user asked for; "" = the e-mail's prefix */                     \
-	F(S, I64, ttl, 3600)         /* seconds; signer's own ceiling is one hour */                             \
-	F(S, STRS, extensions, 64) F(S, STRS, source_address, 64)
+#define JS_CERT_SIGN(F, S)                                                                   \
+	F(S, STR, app_token, JS_TOKEN_MAX)                                                   \
+	F(S, STR, aud, 64) F(S, STR, public_key, 16384)                                      \
+	    F(S, STR, principal, 64) /* the Unix user asked for; "" = the e-mail's prefix */ \
+	    F(S, I64, ttl, 3600)     /* seconds; signer's own ceiling is one hour */         \
+	    F(S, STRS, extensions, 64) F(S, STRS, source_address, 64)
 MSG_DECLARE(js_cert_sign, JS_CERT_SIGN)
-#define JS_CERT_IS(F, S)                                                                                         \
-	JS_RESULT(F, S)                                                                                          \
-	F(S, STR, certificate, 32768) /* one line, no newline */                                                 \
-	F(S, STR, principal, 64) F(S, STR, key_id, 512) F(S, STR, fingerprint, 64) F(S, U64, serial, UINT64_MAX) \
-	F(S, I64, valid_after, INT64_MAX) F(S, I64, valid_before, INT64_MAX)
+#define JS_CERT_IS(F, S)                                                                \
+	JS_RESULT(F, S)                                                                 \
+	F(S, STR, certificate, 32768) /* one line, no newline */                        \
+	F(S, STR, principal, 64)                                                        \
+	F(S, STR, key_id, 512) F(S, STR, fingerprint, 64) F(S, U64, serial, UINT64_MAX) \
+	    F(S, I64, valid_after, INT64_MAX) F(S, I64, valid_before, INT64_MAX)
 MSG_DECLARE(js_cert_is, JS_CERT_IS)
 
 /* Who owns which Unix name. The signer keeps the table: it is what it signs by. text = JSON array of
@@ -88,16 +94,18 @@ MSG_DECLARE(js_principal_bind, JS_PRINCIPAL_BIND) /* scope principals:write; the
 MSG_DECLARE(js_principal_release, JS_PRINCIPAL_RELEASE)
 
 /* --- providers, accounts, API tokens ------------------------------------------------------------------------------ */
-/* record: JSON {id, name, type, issuer, client_id, client_secret, scopes, domains, email_claim, algs, endpoints...}. Secrets are kept
-   sealed by signer and handed to fetch; judge must forget them. Scope idp:write. */
+/* record: JSON {id, name, type, issuer, client_id, client_secret, scopes, domains, email_claim, algs, endpoints...}.
+   Secrets are kept sealed by signer and handed to fetch; judge must forget them. Scope idp:write. */
 #define JS_PROVIDER_PUT(F, S) F(S, STR, admin_token, JS_TOKEN_MAX) F(S, STR, id, 36) F(S, SECRET, record, 65536)
 MSG_DECLARE(js_provider_put, JS_PROVIDER_PUT)
 #define JS_PROVIDER_DELETE(F, S) F(S, STR, admin_token, JS_TOKEN_MAX) F(S, STR, id, 36)
 MSG_DECLARE(js_provider_delete, JS_PROVIDER_DELETE)
-/* Either password or hash (argon2id "$argon2id$..."), both empty = unchanged. totp: base32 secret, "" = unchanged, "-" = none. */
-#define JS_ACCOUNT_PUT(F, S)                                                                                     \
-	F(S, STR, admin_token, JS_TOKEN_MAX) F(S, STR, idp, 36) F(S, STR, email, 254) F(S, SECRET, password, 1024) \
-	F(S, SECRET, hash, 256) F(S, SECRET, totp, 128) F(S, STRS, groups, 256)
+/* Either password or hash (argon2id "$argon2id$..."), both empty = unchanged. totp: base32 secret, "" = unchanged, "-"
+ * = none. */
+#define JS_ACCOUNT_PUT(F, S)                                                                          \
+	F(S, STR, admin_token, JS_TOKEN_MAX)                                                          \
+	F(S, STR, idp, 36) F(S, STR, email, 254) F(S, SECRET, password, 1024) F(S, SECRET, hash, 256) \
+	    F(S, SECRET, totp, 128) F(S, STRS, groups, 256)
 MSG_DECLARE(js_account_put, JS_ACCOUNT_PUT)
 #define JS_ACCOUNT_DELETE(F, S) F(S, STR, admin_token, JS_TOKEN_MAX) F(S, STR, idp, 36) F(S, STR, email, 254)
 MSG_DECLARE(js_account_delete, JS_ACCOUNT_DELETE)
@@ -110,11 +118,13 @@ MSG_DECLARE(js_setup_begin, JS_SETUP_BEGIN)
 MSG_DECLARE(js_setup_is, JS_SETUP_IS)
 #define JS_SETUP_FINISH(F, S) F(S, SECRET, code, 128) F(S, SECRET, password, 1024) F(S, SECRET, totp_code, 16)
 MSG_DECLARE(js_setup_finish, JS_SETUP_FINISH) /* -> js_setup_done: judge binds the admin role to (iss, subject) */
-#define JS_SETUP_DONE(F, S) JS_RESULT(F, S) F(S, STR, email, 254) F(S, STR, idp, 36) F(S, STR, iss, 300) F(S, STR, subject, 255)
+#define JS_SETUP_DONE(F, S) \
+	JS_RESULT(F, S) F(S, STR, email, 254) F(S, STR, idp, 36) F(S, STR, iss, 300) F(S, STR, subject, 255)
 MSG_DECLARE(js_setup_done, JS_SETUP_DONE)
 
 /* scopes: read write idp:write principals:write. The new token never has more than admin_token has. */
-#define JS_API_MINT(F, S) F(S, STR, admin_token, JS_TOKEN_MAX) F(S, STR, name, 128) F(S, STRS, scopes, 64) F(S, I64, ttl, 31536000)
+#define JS_API_MINT(F, S) \
+	F(S, STR, admin_token, JS_TOKEN_MAX) F(S, STR, name, 128) F(S, STRS, scopes, 64) F(S, I64, ttl, 31536000)
 MSG_DECLARE(js_api_mint, JS_API_MINT) /* -> js_text: the token */
 
 /* --- the edge's TLS --------------------------------------------------------------------------------------------- */

@@ -5,11 +5,12 @@
  *   MSG_DECLARE(js_cert_sign, JS_CERT_SIGN)         in the pair's header: struct + extern table
  *   MSG_DEFINE(js_cert_sign, 0x0301, JS_CERT_SIGN)  in the pair's .c
  *
- * The last argument of a field is a maximum: bytes for STR, DATA and every element of STRS, value for U32/U64, magnitude for I64.
- * A maximum exceeded, a byte left over, a NUL inside STR, a bool that is not 0 or 1: E_FORMAT, and the peer that sent it is
- * closed. Wire: fields in order; STR/DATA = u32 length + bytes (STR with its NUL); STRS = u32 count + STRs;
- * SECRET is DATA that is wiped after the handler. Decoded pointers borrow from the message and its arena: valid during the
- * handler only; str_dup what must live on. An absent STR is "" and never NULL; encode takes NULL as "".
+ * The last argument of a field is a maximum: bytes for STR, DATA and every element of STRS, value for U32/U64,
+ * magnitude for I64. A maximum exceeded, a byte left over, a NUL inside STR, a bool that is not 0 or 1: E_FORMAT, and
+ * the peer that sent it is closed. Wire: fields in order; STR/DATA = u32 length + bytes (STR with its NUL); STRS = u32
+ * count + STRs; SECRET is DATA that is wiped after the handler. Decoded pointers borrow from the message and its arena:
+ * valid during the handler only; str_dup what must live on. An absent STR is "" and never NULL; encode takes NULL as
+ * "".
  */
 #ifndef MSG_MSG_H
 #define MSG_MSG_H
@@ -53,16 +54,17 @@ struct msg_def {
 #define MSG_MEMBER_(S, kind, name, max) MSG_CTYPE_##kind name;
 #define MSG_ROW_(S, kind, name, max) {#name, MSG_##kind, offsetof(struct S, name), max},
 
-#define MSG_DECLARE(m, FIELDS)                \
-	struct m {                            \
-		FIELDS(MSG_MEMBER_, m)        \
-		char msg_end_;                \
-	};                                    \
+#define MSG_DECLARE(m, FIELDS)         \
+	struct m {                     \
+		FIELDS(MSG_MEMBER_, m) \
+		char msg_end_;         \
+	};                             \
 	extern const struct msg_def m##_def;
 
-#define MSG_DEFINE(m, typ, FIELDS)                                                                     \
-	static const struct msg_field m##_fields[] = {FIELDS(MSG_ROW_, m){NULL, MSG_BOOL, 0, 0}};      \
-	const struct msg_def m##_def = {typ, #m, sizeof(struct m), m##_fields, sizeof m##_fields / sizeof *m##_fields - 1};
+#define MSG_DEFINE(m, typ, FIELDS)                                                                \
+	static const struct msg_field m##_fields[] = {FIELDS(MSG_ROW_, m){NULL, MSG_BOOL, 0, 0}}; \
+	const struct msg_def m##_def = {typ, #m, sizeof(struct m), m##_fields,                    \
+	                                sizeof m##_fields / sizeof *m##_fields - 1};
 
 int msg_encode(const struct msg_def *d, const void *m, struct buf *out);
 int msg_decode(const struct msg_def *d, struct slice wire, struct arena *a, void *ret_m); /* ret_m has d->size bytes */

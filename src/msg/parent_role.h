@@ -1,8 +1,8 @@
 /*
- * parent <-> every role. The parent sends, in this order: pr_start, then pr_listener / pr_file / pr_peer as the role needs them, then
- * pr_go. The role opens what it must, confines itself, and answers pr_ready. Later: pr_peer again when a neighbour was restarted
- * (the new end replaces the old), pr_reload, pr_drain, pr_ping.
- * Phases: 1 = before pr_start, 2 = configured, 4 = running.
+ * parent <-> every role. The parent sends, in this order: pr_start, then pr_listener / pr_file / pr_peer as the role
+ * needs them, then pr_go. The role opens what it must, confines itself, and answers pr_ready. Later: pr_peer again when
+ * a neighbour was restarted (the new end replaces the old), pr_reload, pr_drain, pr_ping. Phases: 1 = before pr_start,
+ * 2 = configured, 4 = running.
  */
 #ifndef MSG_PARENT_ROLE_H
 #define MSG_PARENT_ROLE_H
@@ -13,27 +13,27 @@ enum role { ROLE_PARENT, ROLE_FRONT, ROLE_JUDGE, ROLE_FETCH, ROLE_SIGNER, ROLE_S
 const char *role_name(enum role r); /* "parent", "front", ... */
 
 /* Nothing in here is secret. */
-#define PR_START(F, S)                                                                                      \
-	F(S, STR, dir, 4096)          /* DIR, for log texts; roles do not open by path unless stated */     \
-	F(S, STR, team_host, 253)     /* without port */                                                    \
-	F(S, U32, team_port, 65535)   /* as users reach it */                                               \
-	F(S, STR, issuer, 300)        /* https://team_host[:port], port omitted when 443 */                 \
-	F(S, STR, account, 32)        /* 32 hex */                                                          \
-	F(S, STR, zone, 32)                                                                                 \
-	F(S, STR, location, 32)       /* shown to connectors, e.g. "edge1" */                               \
-	F(S, U32, edge_no, 255)       /* top 8 bits of certificate serials */                               \
-	F(S, STR, log_level, 8)                                                                             \
-	F(S, U32, threads, 64)        /* front: loop threads */                                             \
-	F(S, U32, tunnel_port, 65535) /* as connectors reach it */                                          \
-	F(S, STR, store, 1024)        /* judge: "sqlite" or postgres URL */                                 \
-	F(S, STR, admin_email, 254)                                                                         \
-	F(S, STR, local_idp, 36)       /* judge: id of the built-in local provider, made by init */         \
-	F(S, STR, version, 32)                                                                              \
-	F(S, STRS, trusted_proxies, 64)                                                                     \
-	F(S, STRS, allow_private, 256) /* fetch: private destinations that are permitted, host or CIDR */   \
-	F(S, STR, ca_file, 4096)       /* fetch: extra roots; "" = system's */                              \
-	F(S, I64, handshake_ms, 600000) F(S, I64, head_ms, 600000) F(S, I64, body_ms, 600000)               \
-	F(S, I64, drain_ms, 600000)
+#define PR_START(F, S)                                                                                    \
+	F(S, STR, dir, 4096)        /* DIR, for log texts; roles do not open by path unless stated */     \
+	F(S, STR, team_host, 253)   /* without port */                                                    \
+	F(S, U32, team_port, 65535) /* as users reach it */                                               \
+	F(S, STR, issuer, 300)      /* https://team_host[:port], port omitted when 443 */                 \
+	F(S, STR, account, 32)      /* 32 hex */                                                          \
+	F(S, STR, zone, 32)                                                                               \
+	F(S, STR, location, 32) /* shown to connectors, e.g. "edge1" */                                   \
+	F(S, U32, edge_no, 255) /* top 8 bits of certificate serials */                                   \
+	F(S, STR, log_level, 8)                                                                           \
+	F(S, U32, threads, 64)        /* front: loop threads */                                           \
+	F(S, U32, tunnel_port, 65535) /* as connectors reach it */                                        \
+	F(S, STR, store, 1024)        /* judge: "sqlite" or postgres URL */                               \
+	F(S, STR, admin_email, 254)                                                                       \
+	F(S, STR, local_idp, 36) /* judge: id of the built-in local provider, made by init */             \
+	F(S, STR, version, 32)                                                                            \
+	F(S, STRS, trusted_proxies, 64)                                                                   \
+	F(S, STRS, allow_private, 256) /* fetch: private destinations that are permitted, host or CIDR */ \
+	F(S, STR, ca_file, 4096)       /* fetch: extra roots; "" = system's */                            \
+	F(S, I64, handshake_ms, 600000)                                                                   \
+	F(S, I64, head_ms, 600000) F(S, I64, body_ms, 600000) F(S, I64, drain_ms, 600000)
 MSG_DECLARE(pr_start, PR_START)
 
 /* Carries the listening descriptor. */

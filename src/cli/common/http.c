@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/common/api_text.h"
 #include "core/str.h"
 #include "io/file.h"
 #include "net/http_client.h"
@@ -107,40 +108,10 @@ cli_response_release(struct cli_response *r)
  * ----------------------------------------------------------------------------------------------------------- */
 
 static int
-cert_pem_take(const char *text, struct cli_api *a, const char **ret_token, json_t **ret_o)
-{
-	static const char begin[] = "-----BEGIN ARGO TUNNEL TOKEN-----", end[] = "-----END ARGO TUNNEL TOKEN-----";
-	const char *p = strstr(text, begin), *q = p ? strstr(p, end) : NULL;
-	struct buf b64, raw;
-	int r = q ? 0 : E_FORMAT;
-
-	buf_init_secret(&b64, 65536);
-	buf_init_secret(&raw, 65536);
-	for (p = p ? p + strlen(begin) : NULL; r == 0 && p < q; p++)
-		if (*p != '\n' && *p != '\r')
-			r = buf_put(&b64, p, 1);
-	if (r == 0)
-		r = b64_decode(&raw, B64_STD, (const char *)buf_ptr(&b64), buf_len(&b64));
-	if (r == 0)
-		r = json_load_strict(buf_ptr(&raw), buf_len(&raw), 65536, ret_o);
-	if (r == 0)
-		r = json_get_str(*ret_o, "apiToken", ret_token);
-	if (r == 0) {
-		str_copy(a->account, sizeof a->account, json_str_or(*ret_o, "accountID", ""));
-		str_copy(a->zone, sizeof a->zone, json_str_or(*ret_o, "zoneID", ""));
-	}
-	buf_release(&b64);
-	buf_release(&raw);
-	return r;
-}
-
-static int
 from_cert_pem(const struct cli *c, struct cli_api *a)
 {
 	char path[4200];
 	struct reason why = {0};
-	const char *token = NULL;
-	json_t *o = NULL;
 	struct buf b;
 
 	if (c->origincert)
@@ -156,13 +127,10 @@ from_cert_pem(const struct cli *c, struct cli_api *a)
 	if (r < 0)
 		cli_fail(SP_CLIENT_FILE, "%s", why.text[0] ? why.text : path);
 	const char *text = r == 0 ? buf_cstr(&b) : NULL;
-	if (r == 0 && (!text || (r = cert_pem_take(text, a, &token, &o)) < 0))
+	if (r == 0 && (!text || (r = cert_pem_parse(text, a)) < 0))
 		cli_fail(SP_CLIENT_FILE, "%s: expected one ARGO TUNNEL TOKEN block, as sallyportd init wrote it", path),
 		    r = E_FORMAT;
-	if (r == 0)
-		r = secret_set_str(&a->token, token);
 	buf_release(&b);
-	json_decref(o);
 	return r;
 }
 
@@ -246,27 +214,21 @@ say_errors(const json_t *errors, unsigned status)
 static int
 read_answer(const struct cli_response *resp, json_t **ret_result, json_t **ret_errors)
 {
-	json_t *o = NULL;
-	int r = json_load_strict(buf_ptr(&resp->body), buf_len(&resp->body), CLI_BODY_MAX, &o);
+	json_t *errors = NULL;
+	int r = api_answer_parse(buf_ptr(&resp->body), buf_len(&resp->body), ret_result, &errors);
 
-	if (r < 0 || !json_is_object(o)) {
+	if (r == E_FORMAT) {
 		cli_fail(SP_CLIENT_PROTOCOL,
 		         "the edge answered with status %u and something that is not JSON: is the URL right?",
 		         resp->status);
-		json_decref(o);
-		return E_FORMAT;
-	}
-	if (json_bool_or(o, "success", false)) {
-		if (ret_result)
-			*ret_result = json_incref(json_object_get(o, "result"));
-	} else {
+	} else if (r == E_DENIED) {
 		if (ret_errors)
-			*ret_errors = json_incref(json_object_get(o, "errors"));
+			*ret_errors = json_incref(errors);
 		else
-			say_errors(json_object_get(o, "errors"), resp->status);
+			say_errors(errors, resp->status);
 		r = resp->status == 404 ? E_NOENT : E_DENIED;
 	}
-	json_decref(o);
+	json_decref(errors);
 	return r;
 }
 

@@ -94,7 +94,7 @@ take_key(const char *file, const struct conf_node *n, struct tunnel_options *o, 
 		return unknown_key(file, n);
 	if (k->kind == KEY_NOTE) {
 		if (k->note)
-			fprintf(stderr, "note: %s:%u: %s: %s\n", file, n->line, n->key, k->note);
+			cli_note("%s:%u: %s: %s", file, n->line, n->key, k->note);
 		return 0;
 	}
 	if (!strcmp(n->key, "ingress")) {
@@ -136,23 +136,39 @@ find_file(const struct cli *c, const struct tunnel_options *o, char *out, size_t
 }
 
 int
-tunnel_config_load(const struct cli *c, struct tunnel_options *o, struct tunnel_config *t)
+tunnel_config_parse(const char *file, const void *p, size_t n, struct tunnel_options *o, struct tunnel_config *t)
 {
 	struct conf_error err = {{0}};
+	int r = conf_parse(file, p, n, &t->root, &err);
+
+	if (r == 0 && t->root && t->root->kind != CONF_MAP)
+		r = conf_fail(file, t->root, &err, "found no keys, expected tunnel:, credentials-file:, ingress:");
+	if (r < 0)
+		cli_fail(SP_CONFIG, "%s", err.text);
+	for (const struct conf_node *k = r == 0 && t->root ? t->root->sub : NULL; r == 0 && k; k = k->next)
+		r = take_key(file, k, o, t);
+	return r;
+}
+
+int
+tunnel_config_load(const struct cli *c, struct tunnel_options *o, struct tunnel_config *t)
+{
+	struct buf b;
 
 	memset(t, 0, sizeof *t);
+	buf_init(&b, CONF_BYTES_MAX);
 	int r = find_file(c, o, t->file, sizeof t->file);
 	if (r < 0)
-		return r;
-	r = conf_load(t->file, &t->root, &err);
-	if (r == 0 && t->root && t->root->kind != CONF_MAP)
-		r = conf_fail(t->file, t->root, &err, "found no keys, expected tunnel:, credentials-file:, ingress:");
+		goto out;
+	r = file_read(t->file, &b);
 	if (r < 0) {
-		cli_fail(SP_CONFIG, "%s", err.text);
-		return r == E_NOENT ? E_FORMAT : r;
+		cli_fail(SP_CONFIG, "%s: %s", t->file, r == E_IO ? strerror(errno) : err_str(r));
+		r = E_FORMAT; /* E_NOENT would say that there is none to be read */
+		goto out;
 	}
-	for (const struct conf_node *n = t->root ? t->root->sub : NULL; r == 0 && n; n = n->next)
-		r = take_key(t->file, n, o, t);
+	r = tunnel_config_parse(t->file, buf_ptr(&b), buf_len(&b), o, t);
+out:
+	buf_release(&b);
 	return r;
 }
 

@@ -23,8 +23,9 @@
 #define FRONT_STATUS_MAX (512u << 10) /* text of /metrics */
 
 #define FRONT_JUDGE_MS 60000 /* judge may hold a transfer request for 55 s */
-#define FRONT_HELD_MS 3000   /* draining: nobody waits for what judge holds (a client's login, a log that is followed) \
-	                      */
+#define FRONT_HELD_MS                                                                                  \
+	3000 /* draining: nobody waits for what judge holds (a client's login, a log that is followed) \
+	      */
 #define FRONT_REGISTER_MS 5000      /* connectors give up after 5 s themselves */
 #define FRONT_UNREGISTERED_MS 15000 /* a tunnel connection that never registers (probes, scanners) */
 #define FRONT_REFUSED_MS 200        /* after a refusal the edge must close, or the connector waits for ever */

@@ -3,11 +3,11 @@
 #include "msg/msg.h"
 #include "t.h"
 
-#define T_ALL(F, S)                                                                               \
-	F(S, BOOL, flag, 1)                                                                       \
-	F(S, U32, small, 3600)                                                                    \
-	F(S, U64, large, UINT64_MAX) F(S, I64, time, 100) F(S, STR, text, 5) F(S, DATA, bytes, 4) \
-	    F(S, SECRET, secret, 4) F(S, STRS, list, 3)
+#define T_ALL(F, S)                  \
+	F(S, BOOL, flag, 1)          \
+	F(S, U32, small, 3600)       \
+	F(S, U64, large, UINT64_MAX) \
+	F(S, I64, time, 100) F(S, STR, text, 5) F(S, DATA, bytes, 4) F(S, SECRET, secret, 4) F(S, STRS, list, 3)
 MSG_DECLARE(t_all, T_ALL)
 MSG_DEFINE(t_all, 0x0101, T_ALL)
 
