@@ -45,8 +45,8 @@ until_ok() {
 }
 node_lib() { node "$E2E/lib.mjs" "$@"; } # small tools in JavaScript: totp, jwt, http
 
-# The account named sptest, whose home the sessions see. Made once by whoever comes first; ended by the one who made it unless
-# dev/test keeps it for all.
+# The account named sptest, whose home the sessions see, made by whoever comes first. dev/test makes it before all and removes it at the
+# end; a script that is run alone leaves it.
 sp_user() {
 	exec 9>"${TMPDIR:-/tmp}/sallyport-sptest.lock"
 	flock 9
