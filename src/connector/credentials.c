@@ -9,7 +9,7 @@
 
 #define CREDENTIALS_MAX 65536
 #define SECRET_MIN 32
-#define SECRET_MAX 1024 /* real ones have 32 bytes */
+#define TUNNEL_SECRET_MAX 1024 /* real ones have 32 bytes */
 
 static int
 fill(struct credentials *c, const char *account, const char *secret, const char *tunnel)
@@ -17,7 +17,7 @@ fill(struct credentials *c, const char *account, const char *secret, const char 
 	struct buf raw;
 	int r;
 
-	buf_init_secret(&raw, SECRET_MAX);
+	buf_init_secret(&raw, TUNNEL_SECRET_MAX);
 	r = str_copy(c->account, sizeof c->account, account);
 	if (r == 0)
 		r = uuid_parse(tunnel, c->tunnel);
@@ -114,7 +114,7 @@ credentials_format(const struct credentials *c, struct buf *out)
 	struct buf b64;
 	int r;
 
-	buf_init_secret(&b64, (SECRET_MAX + 2) / 3 * 4);
+	buf_init_secret(&b64, (TUNNEL_SECRET_MAX + 2) / 3 * 4);
 	r = b64_encode(&b64, B64_STD, c->secret.d, c->secret.n);
 	json_t *o = r == 0 ? json_pack("{s:s,s:s%,s:s,s:s}", "AccountTag", c->account, "TunnelSecret",
 	                               (const char *)buf_ptr(&b64), buf_len(&b64), "TunnelID", c->tunnel_text,
