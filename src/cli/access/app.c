@@ -10,8 +10,6 @@
 #include "io/file.h"
 
 #define DISCOVER_MS 10000
-#define TOKEN_MAX 16384
-#define LOGIN_PATH "/cdn-cgi/access/login/"
 
 int
 app_parse(const char *text, struct app *a)
@@ -76,49 +74,21 @@ app_store(const struct cli *c, const char *path, mode_t mode, struct slice data)
 
 /* --- tokens ------------------------------------------------------------------------------------------------------- */
 
-static int
-token_payload(struct slice token, json_t **ret_o)
+bool
+token_ok(struct slice token)
 {
-	const uint8_t *p = memchr(token.p, '.', token.n),
-	              *q = p ? memchr(p + 1, '.', token.n - (size_t)(p + 1 - token.p)) : NULL;
-	struct buf b;
-	int r;
+	static const char set[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+	size_t dots = 0;
 
-	if (!q)
-		return E_FORMAT;
-	buf_init(&b, TOKEN_MAX);
-	r = b64_decode(&b, B64_URL, (const char *)p + 1, (size_t)(q - p - 1));
-	if (r == 0)
-		r = json_load_strict(buf_ptr(&b), buf_len(&b), TOKEN_MAX, ret_o);
-	buf_release(&b);
-	return r;
-}
-
-int
-token_claim(struct slice token, const char *claim, char *out, size_t n)
-{
-	json_t *o = NULL;
-	const char *s;
-	int r = token_payload(token, &o);
-
-	if (r == 0)
-		r = json_get_str(o, claim, &s);
-	if (r == 0)
-		r = str_copy(out, n, s);
-	json_decref(o);
-	return r;
-}
-
-int
-token_expiry(struct slice token, int64_t *ret_exp)
-{
-	json_t *o = NULL;
-	int r = token_payload(token, &o);
-
-	if (r == 0)
-		r = json_get_i64(o, "exp", ret_exp);
-	json_decref(o);
-	return r;
+	if (!token.n || token.n > TOKEN_MAX)
+		return false;
+	for (size_t i = 0; i < token.n; i++) {
+		if (token.p[i] == '.')
+			dots++;
+		else if (!token.p[i] || !strchr(set, token.p[i]))
+			return false;
+	}
+	return dots == 2;
 }
 
 int
@@ -139,7 +109,7 @@ app_token_load(const struct cli *c, const struct app *a, struct secret *ret_toke
 	}
 	while (buf_len(&b) && (b.d[b.w - 1] == '\n' || b.d[b.w - 1] == '\r'))
 		b.w--;
-	r = token_expiry(buf_slice(&b), &exp);
+	r = token_ok(buf_slice(&b)) ? token_expiry(buf_slice(&b), &exp) : E_FORMAT;
 	if (r < 0 || exp <= clock_wall() + 30) {
 		unlink(path);
 		r = E_NOENT;
@@ -167,22 +137,14 @@ static int
 cache_load(const struct cli *c, struct app *a, struct hostport *ret_team, char aud[static 65])
 {
 	char path[4400];
-	json_t *o = NULL;
 	struct buf b;
 
-	buf_init(&b, 65536);
+	buf_init(&b, APP_CACHE_MAX);
 	int r = app_file(c, a, ".app", path, sizeof path);
 	if (r == 0)
 		r = file_read(path, &b);
 	if (r == 0)
-		r = json_load_strict(buf_ptr(&b), buf_len(&b), 65536, &o);
-	if (r == 0)
-		r = str_copy(aud, 65, json_str_or(o, "aud", ""));
-	if (r == 0)
-		r = hostport_parse(json_str_or(o, "team", ""), 443, ret_team);
-	if (r == 0 && strlen(aud) != 64)
-		r = E_FORMAT;
-	json_decref(o);
+		r = app_cache_parse(buf_slice(&b), ret_team, aud);
 	buf_release(&b);
 	return r;
 }
@@ -203,30 +165,6 @@ cache_store(const struct cli *c, const struct app *a)
 	return r;
 }
 
-/* The redirect to the team's login page says who guards the application and its audience tag. */
-static int
-read_redirect(const struct cli_response *resp, struct app *a)
-{
-	const char *loc = cli_response_header(resp, "location"), *kid;
-	struct url u = {0};
-	struct query q = {0};
-	int r = E_NOENT;
-
-	if (resp->status != 302 || !loc || url_parse(loc, &u) < 0)
-		return E_NOENT;
-	if (!strcmp(u.scheme, "https") && str_starts(u.path, LOGIN_PATH) &&
-	    query_parse(u.query, strlen(u.query), &q) == 0 && (kid = query_get(&q, "kid")) && strlen(kid) == 64 &&
-	    strspn(kid, "0123456789abcdef") == 64) {
-		a->team = u.at;
-		if (!a->team.port)
-			a->team.port = 443;
-		r = str_copy(a->aud, sizeof a->aud, kid);
-	}
-	query_release(&q);
-	url_release(&u);
-	return r;
-}
-
 static int
 ask(const struct cli *c, struct app *a)
 {
@@ -241,7 +179,7 @@ ask(const struct cli *c, struct app *a)
 		                                    "no HTTP answer"};
 		cli_fail(SP_CLIENT_NET, "cannot reach %s: %s (%s); 'sallyport doctor client %s' looks closer", a->name,
 		         steps[resp.step], resp.why, a->name);
-	} else if ((r = read_redirect(&resp, a)) < 0) {
+	} else if ((r = app_redirect_parse(resp.status, cli_response_header(&resp, "location"), a)) < 0) {
 		const char *code = cli_response_header(&resp, "cf-access-error");
 		if (resp.status == 404)
 			cli_fail(SP_UNKNOWN_HOST, "the edge knows no application named %s", a->at.host);

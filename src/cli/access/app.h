@@ -34,8 +34,18 @@ void app_token_drop(const struct cli *c, const struct app *a);
 int app_store(const struct cli *c, const char *path, mode_t mode,
               struct slice data); /* 0600 or so, whole or not at all; prints errors */
 
+/* Three parts of base64url and nothing else: what may go into a header, a file of curl's options and onto a terminal. */
+bool token_ok(struct slice token);
 /* One claim of a token as text, without verifying it: the client only reads its own. E_NOENT. */
 int token_claim(struct slice token, const char *claim, char *out, size_t n);
 int token_expiry(struct slice token, int64_t *ret_exp);
+
+#define TOKEN_MAX 16384
+#define APP_CACHE_MAX 65536
+/* HOME/<A>.app: the team and the audience tag of an earlier discovery; E_FORMAT. */
+int app_cache_parse(struct slice text, struct hostport *ret_team, char aud[static 65]);
+/* The redirect to the team's login page says who guards the application and its audience tag. E_NOENT when it is
+ * another answer; location may be NULL. */
+int app_redirect_parse(unsigned status, const char *location, struct app *a);
 
 #endif

@@ -6,23 +6,41 @@
 
 #include "core/str.h"
 
-int
-cli_fail(int code, const char *fmt, ...)
+/* One line to people: what came from elsewhere moves no cursor. */
+static void
+say(const char *head, const char *fmt, va_list ap)
 {
 	char text[1024];
-	va_list ap;
 
-	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
-	va_end(ap);
 	for (char *p = text; *p; p++)
 		if ((unsigned char)*p < 0x20 || *p == 0x7f)
 			*p = '?';
+	fprintf(stderr, "%s%s\n", head, text);
+}
+
+int
+cli_fail(int code, const char *fmt, ...)
+{
+	char head[32] = "sallyport: ";
+	va_list ap;
+
 	if (code)
-		fprintf(stderr, "sallyport: SP-%d %s\n", code, text);
-	else
-		fprintf(stderr, "sallyport: %s\n", text);
+		snprintf(head, sizeof head, "sallyport: SP-%d ", code);
+	va_start(ap, fmt);
+	say(head, fmt, ap);
+	va_end(ap);
 	return 1;
+}
+
+void
+cli_note(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	say("note: ", fmt, ap);
+	va_end(ap);
 }
 
 /* --- options --------------------------------------------------------------------------------------------------- */

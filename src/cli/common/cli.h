@@ -59,6 +59,8 @@ int cli_dispatch(struct cli *c, const char *program, const struct cli_command *c
 /* One line on standard error: "sallyport: SP-1502 cannot reach edge.example.com:8443: connection refused". code 0 =
    without. Returns 1. Text from the network is printed with control characters replaced. */
 int cli_fail(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* The same, "note: ...", for what is no failure. */
+void cli_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 extern const struct cli_command access_command, tunnel_command, admin_command, doctor_command;
 

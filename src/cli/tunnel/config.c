@@ -1,10 +1,12 @@
 /* config: config.yml in the words of cloudflared (facts/cloudflared-wire.md e.3). */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cli/tunnel/tunnel.h"
 #include "core/str.h"
+#include "io/file.h"
 
 enum key_kind { KEY_TEXT, KEY_NOTE, KEY_TREE };
 struct key {
@@ -156,7 +158,7 @@ tunnel_config_load(const struct cli *c, struct tunnel_options *o, struct tunnel_
 	struct buf b;
 
 	memset(t, 0, sizeof *t);
-	buf_init(&b, CONF_BYTES_MAX);
+	buf_init_secret(&b, CONF_BYTES_MAX); /* a token may stand there */
 	int r = find_file(c, o, t->file, sizeof t->file);
 	if (r < 0)
 		goto out;
