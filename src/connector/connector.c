@@ -68,7 +68,10 @@ connector_refused(struct link *l, const struct control_error *e)
 
 	log_error("registration_refused", "connIndex", log_num(l->index), "cause", e->cause, NULL);
 	if (!k->ever_registered && !strstr(e->cause, "Unauthorized") && strcmp(e->cause, "EDUPCONN")) {
-		fprintf(stderr, "sallyport: the edge refused this connector: %s\n", e->cause);
+		struct reason shown = {0}; /* without the control characters a hostile edge may have put in */
+
+		reason_set(&shown, 0, 0, "%s", e->cause);
+		fprintf(stderr, "sallyport: the edge refused this connector: %s\n", shown.text);
 		k->status = 1;
 		k->stopping = true;
 		loop_stop(k->loop);

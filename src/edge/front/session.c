@@ -592,7 +592,8 @@ opening_head(struct opening *o, const struct fj_answer *a)
 	return 0;
 }
 
-/* tunnel 0 authority 0 client address 0 assertion 0, in one allocation that lives as long as the session. */
+/* tunnel 0 authority 0 client address 0 assertion 0, in one allocation that lives as long as the session. The address is
+   the one judge decided by: behind a trusted proxy that is not our peer's. */
 static char *
 make_note(const struct fj_answer *a, const char *ip)
 {
@@ -602,6 +603,8 @@ make_note(const struct fj_answer *a, const char *ip)
 	for (size_t i = 0; i + 1 < a->headers.n; i += 2)
 		if (strcasecmp(a->headers.v[i], "cf-access-jwt-assertion") == 0)
 			part[3] = a->headers.v[i + 1];
+		else if (strcasecmp(a->headers.v[i], "cf-connecting-ip") == 0)
+			part[2] = a->headers.v[i + 1];
 	buf_init(&b, 32768);
 	for (size_t i = 0; i < 4; i++)
 		if (buf_put(&b, part[i], strlen(part[i]) + 1) < 0)

@@ -44,7 +44,7 @@ struct seen { /* what judge heard, newest last */
 	    body[256];
 	char register_account[65], register_tunnel[37], register_version[65], register_arch[65], register_features[256],
 	    register_origin[64];
-	char live_tunnel[37], live_assertion[256], up_tunnel[37];
+	char live_tunnel[37], live_assertion[256], live_ip[64], up_tunnel[37];
 	uint8_t secret[64];
 	size_t nsecret;
 	unsigned requests, registers, index, config_version, downs, leavings, configs, locals, begans, endeds, lives,
@@ -296,6 +296,7 @@ kit_on_live(struct ipc *c, uint32_t id, const void *mv, int fd, void *arg)
 	kit.seen.live = m->ticket;
 	snprintf(kit.seen.live_tunnel, sizeof kit.seen.live_tunnel, "%s", m->tunnel);
 	snprintf(kit.seen.live_assertion, sizeof kit.seen.live_assertion, "%s", m->assertion);
+	snprintf(kit.seen.live_ip, sizeof kit.seen.live_ip, "%s", m->client_ip);
 }
 
 static const struct ipc_row kit_judge_rows[] = {
@@ -962,10 +963,12 @@ kit_relay(uint64_t ticket)
 	                          "sec-websocket-version",
 	                          "13",
 	                          "cf-access-jwt-assertion",
-	                          "header.payload.signature"};
+	                          "header.payload.signature",
+	                          "cf-connecting-ip",
+	                          "192.0.2.33"};
 
 	kit.answer = (struct fj_answer){.action = ANSWER_RELAY,
-	                                .headers = {h, 8},
+	                                .headers = {h, 10},
 	                                .tunnel = KIT_TUNNEL,
 	                                .authority = "app.localhost",
 	                                .path = "/",

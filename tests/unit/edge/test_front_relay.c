@@ -458,6 +458,7 @@ relays_outlive_judge(void **state)
 	assert_int_equal(kit.seen.live, 130);
 	assert_string_equal(kit.seen.live_tunnel, KIT_TUNNEL);
 	assert_string_equal(kit.seen.live_assertion, "header.payload.signature");
+	assert_string_equal(kit.seen.live_ip, "192.0.2.33"); /* as judge said, not who our peer is */
 	kit_judge_all(&fj_cut_def, &(struct fj_cut){.ticket = 130, .why = "after restart"});
 	WAIT_FLAG(u.closed);
 	user_end(&u);
