@@ -74,23 +74,6 @@ app_store(const struct cli *c, const char *path, mode_t mode, struct slice data)
 
 /* --- tokens ------------------------------------------------------------------------------------------------------- */
 
-bool
-token_ok(struct slice token)
-{
-	static const char set[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-	size_t dots = 0;
-
-	if (!token.n || token.n > TOKEN_MAX)
-		return false;
-	for (size_t i = 0; i < token.n; i++) {
-		if (token.p[i] == '.')
-			dots++;
-		else if (!token.p[i] || !strchr(set, token.p[i]))
-			return false;
-	}
-	return dots == 2;
-}
-
 int
 app_token_load(const struct cli *c, const struct app *a, struct secret *ret_token)
 {

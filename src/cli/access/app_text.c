@@ -12,6 +12,23 @@ aud_ok(const char *s)
 	return strlen(s) == 64 && strspn(s, "0123456789abcdef") == 64;
 }
 
+bool
+token_ok(struct slice token)
+{
+	static const char set[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+	size_t dots = 0;
+
+	if (!token.n || token.n > TOKEN_MAX)
+		return false;
+	for (size_t i = 0; i < token.n; i++) {
+		if (token.p[i] == '.')
+			dots++;
+		else if (!token.p[i] || !strchr(set, token.p[i]))
+			return false;
+	}
+	return dots == 2;
+}
+
 static int
 token_payload(struct slice token, json_t **ret_o)
 {

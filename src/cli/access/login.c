@@ -253,7 +253,10 @@ store_tokens(struct login *l, const json_t *o, struct secret *ret_token)
 {
 	const char *app = json_str_or(o, "app_token", ""), *org = json_str_or(o, "org_token", "");
 	char path[4400];
-	int r = *app ? store_key(l) : E_FORMAT; /* key first: a token without its key would be useless */
+
+	if (!token_ok(slice_str(app)) || (*org && !token_ok(slice_str(org))))
+		return cli_fail(SP_CLIENT_PROTOCOL, "%s sent something that is no token", l->a->team.host), E_FORMAT;
+	int r = store_key(l); /* key first: a token without its key would be useless */
 
 	if (r == 0)
 		r = app_token_file(l->c, l->a, path, sizeof path);
