@@ -29,8 +29,17 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		sshkey_release(&k);
 	}
 	key = NULL;
-	if (sshkey_parse_private((const char *)p, n, &key) == 0)
+	if (sshkey_parse_private((const char *)p, n, &key) == 0) {
+		struct key *same = NULL;
+		struct buf file;
+
+		buf_init_secret(&file, 65536);
+		MUST(sshkey_format_private(key, "a\nb", 7, &file) == 0);
+		MUST(sshkey_parse_private((const char *)buf_ptr(&file), buf_len(&file), &same) == 0);
+		key_free(same);
+		buf_release(&file);
 		key_free(key);
+	}
 	buf_release(&line);
 	return 0;
 }

@@ -1,0 +1,34 @@
+/* A connector's config.yml by the client's keys: taken, or refused with a line for people. */
+#include "cli/tunnel/tunnel.h"
+#include "fuzz.h"
+
+#include "cli_say.h"
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *d, size_t n)
+{
+	struct tunnel_options o = {0};
+	struct tunnel_config t = {{0}};
+	const char *first;
+
+	if (n > 65536)
+		return 0;
+	said = 0;
+	if (tunnel_config_parse("f.yml", d, n, &o, &t) < 0) {
+		MUST(said == 1); /* one line, and not none */
+	} else {
+		MUST(said == 0 && o.edge.n <= CLI_LIST_MAX);
+		for (size_t i = 0; i < o.edge.n; i++)
+			MUST(o.edge.v[i]);
+		MUST(!t.ingress || t.root);
+		/* what the command line said stays */
+		struct tunnel_config again = {{0}};
+		struct tunnel_options mine = {.token = "mine", .edge = {.v = {"e:1"}, .n = 1}};
+		first = mine.token;
+		MUST(tunnel_config_parse("f.yml", d, n, &mine, &again) == 0);
+		MUST(mine.token == first && mine.edge.n == 1);
+		tunnel_config_release(&again);
+	}
+	tunnel_config_release(&t);
+	return 0;
+}
