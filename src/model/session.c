@@ -16,6 +16,7 @@ static const struct model_field session_fields[] = {
     {"amr", MT_STRS, AT(amr), MF_EMPTY},
     {"groups", MT_STRS, AT(groups), MF_EMPTY},
     {"claims", MT_JSON, AT(claims), MF_STORE},
+    {"groups_unknown", MT_BOOL, AT(groups_unknown)},
     {"ip", MT_TEXT, AT(ip)},
     {"country", MT_TEXT, AT(country)},
     {"user_agent", MT_TEXT, AT(user_agent)},

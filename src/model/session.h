@@ -14,7 +14,8 @@ struct session {
 	char *iss, *subject; /* the provider's */
 	char *email, *idp, *idp_type;
 	struct texts amr, groups;
-	json_t *claims; /* NULL if none */
+	json_t *claims;      /* NULL if none */
+	bool groups_unknown; /* groups or claims were more than could be taken */
 	char *ip, *country, *user_agent;
 	struct texts apps; /* ids of the applications it entered */
 	int64_t created_at, expires_at, last_seen;

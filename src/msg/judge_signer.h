@@ -49,6 +49,7 @@ MSG_DECLARE(js_login_oidc, JS_LOGIN_OIDC)
 	F(S, STR, sub, 36) /* identity UUID, stable per (issuer, subject) */                                           \
 	F(S, STR, iss, 300)                                                                                            \
 	F(S, STR, subject, 255) F(S, STR, email, 254) F(S, STR, name, 254) F(S, STRS, amr, 64) F(S, STRS, groups, 256) \
+	F(S, BOOL, groups_unknown, 1) /* the provider said more than could be taken */                                 \
 	    F(S, STR, claims, JS_CLAIMS_MAX) /* JSON of the verified claims, for OIDC claim rules */
 MSG_DECLARE(js_login_done, JS_LOGIN_DONE)
 

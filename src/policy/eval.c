@@ -118,6 +118,15 @@ github_has(const struct eval *e, const struct rule *r)
 	return false;
 }
 
+/* About groups and claims: what is not seen in a part of them may stand in the rest. */
+static enum tri
+tri_seen(const struct eval *e, const struct rule *r, bool seen)
+{
+	if (!idp_fits(e, r))
+		return TRI_NO;
+	return seen ? TRI_YES : e->in->groups_unknown ? TRI_UNKNOWN : TRI_NO;
+}
+
 static enum tri
 rule_person(const struct eval *e, const struct rule *r)
 {
@@ -131,11 +140,11 @@ rule_person(const struct eval *e, const struct rule *r)
 	case SEL_AUTH_METHOD:
 		return tri_of(has_text(e->in->amr, e->in->namr, r->text));
 	case SEL_OIDC:
-		return tri_of(idp_fits(e, r) && claim_has(e, r));
+		return tri_seen(e, r, claim_has(e, r));
 	case SEL_GITHUB:
-		return tri_of(idp_fits(e, r) && github_has(e, r));
+		return tri_seen(e, r, github_has(e, r));
 	default: /* okta, gsuite, azure_ad */
-		return tri_of(idp_fits(e, r) && has_text(e->in->groups, e->in->ngroups, r->text));
+		return tri_seen(e, r, has_text(e->in->groups, e->in->ngroups, r->text));
 	}
 }
 
@@ -193,6 +202,8 @@ found_text(const struct eval *e, const struct rule *r, char *out, size_t n)
 	else if (r->sel == SEL_AUTH_METHOD)
 		snprintf(out, n, "%zu authentication methods reported%s%s", e->in->namr, e->in->namr ? ", first " : "",
 		         e->in->namr ? e->in->amr[0] : "");
+	else if ((flags & SF_IDENTITY) && e->in->groups_unknown)
+		snprintf(out, n, "the provider's list of groups or claims was too long to be taken");
 	else if (r->sel == SEL_OIDC)
 		snprintf(out, n, "claim %s", json_object_get(e->in->claims, r->claim) ? "present" : "absent");
 	else if (flags & SF_IDENTITY)

@@ -23,6 +23,8 @@ struct policy_input {
 	const char *const *groups;
 	size_t ngroups;
 	const json_t *claims; /* object or NULL */
+	/* The provider had more to say than could be taken: a group or claim that is not seen is unknown, not absent. */
+	bool groups_unknown;
 
 	const char *ip;            /* client address; NULL or unreadable = unknown */
 	const char *country;       /* ISO 3166-1 alpha-2; NULL or "" = unknown */

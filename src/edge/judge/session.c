@@ -204,6 +204,7 @@ session_fill(struct session *s, const char *id, const struct js_login_done *who,
 		text_set(&s->user_agent, short_ua);
 	}
 	s->claims = json_incref(claims);
+	s->groups_unknown = who->groups_unknown;
 	s->created_at = s->last_seen = now;
 	s->expires_at = now + ORG_TTL;
 	if (!s->id || !s->sub || !s->person || !s->email || !s->idp)

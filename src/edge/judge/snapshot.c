@@ -345,6 +345,7 @@ snapshot_verdict(const struct snapshot *s, const struct app_view *a, const struc
 		in.groups = (const char *const *)who->groups.v;
 		in.ngroups = who->groups.n;
 		in.claims = who->claims;
+		in.groups_unknown = who->groups_unknown;
 	}
 	policy_eval(s->set, a->policy, &in, ret_v, NULL);
 }

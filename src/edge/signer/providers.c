@@ -421,6 +421,7 @@ on_js_login_oidc(struct ipc *c, uint32_t id, const void *mv, int fd, void *arg)
 		identity_uuid(p->issuer, i.sub, sub);
 		if ((e = oidc_mint(s, m, p, &i, sub, &org, &r)) == 0 && json_dump(i.claims, &claims) < 0)
 			buf_clear(&claims); /* too long for claim rules */
+		a.groups_unknown = i.groups_overage || !buf_len(&claims);
 	}
 	signer_result(e, &r, &a.code, &a.why);
 	a.need_keys = need;

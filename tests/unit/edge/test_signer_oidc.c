@@ -138,7 +138,19 @@ test_login(void **state)
 	assert_string_equal(a.subject, "u1");
 	assert_string_equal(a.iss, ISS);
 	assert_int_equal(a.groups.n, 2);
+	assert_false(a.groups_unknown);
 	assert_true(a.org_token[0]);
+	/* a list that cannot be taken is said to be unknown, not empty (security.md 30) */
+	struct js_login_oidc more = {.idp = IDP,
+	                             .id_token = t,
+	                             .salt = "salt",
+	                             .cnf = "CNF",
+	                             .userinfo = "{\"sub\":\"u1\",\"_claim_names\":{\"groups\":\"elsewhere\"}}",
+	                             .session = "s-9",
+	                             .ttl = 3600};
+	assert_int_equal(kit_ask(k, &js_login_oidc_def, &more, &js_login_done_def, &a), 0);
+	assert_int_equal(a.code, 0);
+	assert_true(a.groups_unknown);
 	/* the nonce commits to the key */
 	assert_int_equal(login(k, t, "salt", "other", &a), SP_ID_TOKEN);
 	assert_int_equal(login(k, t, "tlas", "CNF", &a), SP_ID_TOKEN);
