@@ -49,9 +49,5 @@ admin_auth(struct req *r, const char *scope)
 	token_release(&t);
 	if (!may)
 		return refuse(r, SP_API_TOKEN, req_fmt(r, "the token lacks the scope %s", scope));
-	if (!account_fits(r)) {
-		reply_refuse_text(r, SP_NOT_FOUND, "no such account");
-		return false;
-	}
-	return true;
+	return account_fits(r) || refuse(r, SP_NOT_FOUND, "no such account");
 }

@@ -33,13 +33,20 @@ answered(int err, const void *msg, void *arg)
 	const struct js_login_done *m = msg;
 	int code = signer_code(err, m ? m->code : 0);
 
-	if (m && m->need_code)
+	if (m && m->need_code) {
+		judge_audit(r->j, r,
+		            &(struct audit_note){.kind = EVENT_LOGIN_REFUSED,
+		                                 .actor = c->email,
+		                                 .subject = c->d.host,
+		                                 .code = SP_LOGIN_FAILED,
+		                                 .why = "code missing"});
 		login_local_page(r, &c->d, c->idp, sp_status(SP_LOGIN_FAILED),
 		                 "Enter your account's code as well. (SP-1102)");
-	else if (code)
+	} else if (code) {
 		login_refused(r, c->email, c->idp, &c->d, code, m ? m->why : "no answer from the signer");
-	else
+	} else {
 		login_vouched(r, m, c->session, c->idp, &c->d);
+	}
 }
 
 static const struct idp *

@@ -10,6 +10,7 @@
 #include "core/str.h"
 #include "crypto/random.h"
 #include "edge/judge/http.h"
+#include "edge/judge/login.h"
 
 static void
 key_of(uint64_t id, char out[static 17])
@@ -244,6 +245,8 @@ tickets_judge_again(struct judge *j)
 			cut(j, t, "policy changed");
 		else if (!a->tunnel || strcmp(a->tunnel->id, t->tunnel))
 			cut(j, t, "application moved to another tunnel");
+		else if (!ws_destination_stands(a->app, t->destination))
+			cut(j, t, "destination is no longer listed");
 	}
 }
 

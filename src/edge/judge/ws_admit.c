@@ -62,6 +62,22 @@ destination_ok(const struct app *a, const struct hostport *hp)
 	return networks && !hp->is_ip && !host_is_localhost(hp->host);
 }
 
+/* Without a service of ours the connector's own config.yml decides; a list here says that it is a bastion. */
+static bool
+is_bastion(const struct app *a)
+{
+	return a->service ? !strcmp(a->service, "bastion") : a->default_destination || a->destinations.n;
+}
+
+bool
+ws_destination_stands(const struct app *a, const char *destination)
+{
+	struct hostport hp;
+
+	return !*destination ||
+	       (is_bastion(a) && hostport_parse(destination, DEFAULT_SSH_PORT, &hp) == 0 && destination_ok(a, &hp));
+}
+
 /* 0 and the header's value ("" for an application that is no bastion), or an sp_code. */
 static int
 jump_destination(struct req *r, char out[static 300])
@@ -71,10 +87,7 @@ jump_destination(struct req *r, char out[static 300])
 	struct hostport hp;
 
 	out[0] = '\0';
-	/* Without a service of ours the connector's own config.yml decides; a list here says that it is a bastion. */
-	bool bastion = a->service ? !strcmp(a->service, "bastion") : a->default_destination || a->destinations.n;
-
-	if (!bastion)
+	if (!is_bastion(a))
 		return 0;
 	if (!asked)
 		asked = a->default_destination ? a->default_destination : "";

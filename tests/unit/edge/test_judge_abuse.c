@@ -248,6 +248,57 @@ test_provider_gone(void **state)
 	free(token);
 }
 
+static void
+connect_tunnel(struct jk *k)
+{
+	char id[40], path[128], cause[128], config[4096];
+	struct buf token, secret;
+	struct reply r;
+	json_t *t, *res = jk_api(k, "GET", "cfd_tunnel?name=pool&is_deleted=false", NULL, &r);
+
+	str_copy(id, sizeof id, json_string_value(json_object_get(json_array_get(res, 0), "id")));
+	jk_reply_free(&r);
+	snprintf(path, sizeof path, "cfd_tunnel/%s/token", id);
+	res = jk_api(k, "GET", path, NULL, &r);
+	buf_init(&token, 4096);
+	buf_init(&secret, 256);
+	assert_int_equal(b64_decode(&token, B64_STD, json_string_value(res), json_string_length(res)), 0);
+	assert_int_equal(json_load_strict(buf_ptr(&token), buf_len(&token), 4096, &t), 0);
+	const char *s = json_string_value(json_object_get(t, "s"));
+	assert_int_equal(b64_decode(&secret, B64_STD, s, strlen(s)), 0);
+	jk_register(k, 3, id, buf_slice(&secret), 0, cause, config);
+	assert_string_equal(cause, "");
+	json_decref(t);
+	jk_reply_free(&r);
+	buf_release(&token);
+	buf_release(&secret);
+}
+
+/* A destination that an administrator strikes from the list ends what goes there, and nothing else. */
+static void
+test_destination_struck(void **state)
+{
+	struct jk *k = *state;
+	struct reply r;
+
+	assert_int_equal(jk_sign_in(k, "jump.localhost", "jdoe@example.test", "correct horse"), 302);
+	char *token = jk_app_token(k, "jump.localhost");
+	connect_tunnel(k);
+	jk_websocket(k, "jump.localhost", token, "10.9.9.9:22", &r);
+	assert_int_equal(r.action, ANSWER_RELAY);
+	uint64_t struck = r.ticket;
+	jk_reply_free(&r);
+	jk_websocket(k, "jump.localhost", token, "db.internal:2222", &r);
+	assert_int_equal(r.action, ANSWER_RELAY);
+	jk_reply_free(&r);
+	k->ncuts = 0;
+	jk_apply(k, "{\"apps\":[{\"name\":\"jump\",\"domain\":\"jump.localhost\",\"destinations\":[\"db.internal:"
+	            "2222\"]}]}");
+	assert_int_equal(k->ncuts, 1);
+	assert_true(k->cuts[0] == struck);
+	free(token);
+}
+
 int
 main(void)
 {
@@ -258,6 +309,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_code_in_a_picture, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_confirmation_names_the_client, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_provider_gone, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_destination_struck, setup, teardown),
 	};
 	return cmocka_run_group_tests_name("judge_abuse", tests, NULL, NULL);
 }
