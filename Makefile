@@ -12,7 +12,8 @@ all: $(BUILD)/build.ninja
 
 $(BUILD)/build.ninja:
 	@dev/install-deps --check build || { echo "Something to build with is missing: run 'make deps' (it installs Debian packages)." >&2; exit 1; }
-	@meson setup $(BUILD) --prefix $(PREFIX) >/dev/null
+	@meson setup $(BUILD) --prefix $(PREFIX) >$(BUILD).log 2>&1 || { tail -n 5 $(BUILD).log >&2; rm -rf $(BUILD); exit 1; }
+	@mv $(BUILD).log $(BUILD)/setup.log
 
 deps:
 	@dev/install-deps build
