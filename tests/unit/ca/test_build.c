@@ -194,6 +194,38 @@ test_options(void **state)
 	q.source_address = bad;
 	q.nsource_address = 1;
 	expect(&q, E_FORMAT, SP_BAD_REQUEST);
+	const char *many[CA_SOURCES_MAX + 1];
+	for (size_t i = 0; i <= CA_SOURCES_MAX; i++)
+		many[i] = "10.0.0.1";
+	q.source_address = many;
+	q.nsource_address = CA_SOURCES_MAX;
+	expect(&q, 0, 0);
+	q.nsource_address = CA_SOURCES_MAX + 1;
+	expect(&q, E_LIMIT, SP_BAD_REQUEST);
+	const char *const six[CA_EXTENSIONS_MAX + 1] = {ca_extensions[0], ca_extensions[1], ca_extensions[2],
+	                                                ca_extensions[3], ca_extensions[4], ca_extensions[0]};
+	q = request();
+	q.extensions = six;
+	q.nextensions = CA_EXTENSIONS_MAX + 1;
+	expect(&q, E_LIMIT, SP_BAD_REQUEST);
+}
+
+/* Whose certificate it is stands in every log of every server: never empty. */
+static void
+test_key_id_is_never_empty(void **state)
+{
+	struct ca_request q = request();
+	q.email = "";
+	expect(&q, E_FORMAT, SP_INTERNAL);
+	q = request();
+	q.email = NULL;
+	expect(&q, E_FORMAT, SP_INTERNAL);
+	q = request();
+	q.session = "";
+	expect(&q, E_FORMAT, SP_INTERNAL);
+	q = request();
+	q.session = NULL;
+	expect(&q, E_FORMAT, SP_INTERNAL);
 }
 
 /* security.md 70: certificates, the authority's own key, rubbish */
@@ -224,8 +256,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_golden), cmocka_unit_test(test_deterministic), cmocka_unit_test(test_principals),
-	    cmocka_unit_test(test_times),  cmocka_unit_test(test_options),       cmocka_unit_test(test_keys),
+	    cmocka_unit_test(test_golden),
+	    cmocka_unit_test(test_deterministic),
+	    cmocka_unit_test(test_principals),
+	    cmocka_unit_test(test_times),
+	    cmocka_unit_test(test_options),
+	    cmocka_unit_test(test_keys),
+	    cmocka_unit_test(test_key_id_is_never_empty),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

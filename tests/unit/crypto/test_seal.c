@@ -31,7 +31,8 @@ test_seal(void **state)
 			assert_int_equal(seal_open(key, buf_slice(&sealed), &plain), E_CRYPTO);
 			sealed.d[sealed.r + i] ^= 1;
 		}
-		assert_int_equal(seal_open(key, (struct slice){buf_ptr(&sealed), SEAL_OVERHEAD - 1}, &plain), E_CRYPTO);
+		for (size_t k = 0; k < SEAL_OVERHEAD; k++)
+			assert_int_equal(seal_open(key, (struct slice){buf_ptr(&sealed), k}, &plain), E_CRYPTO);
 		buf_release(&sealed);
 		buf_release(&plain);
 	}
@@ -53,6 +54,8 @@ test_box(void **state)
 	assert_true(slice_eq_str(buf_slice(&plain), "{\"app_token\":\"x\"}"));
 	assert_int_equal(box_open(&c, a.pub, buf_slice(&boxed), &plain), E_CRYPTO);
 	assert_int_equal(box_open(&b, c.pub, buf_slice(&boxed), &plain), E_CRYPTO);
+	for (size_t k = 0; k < SEAL_OVERHEAD; k++)
+		assert_int_equal(box_open(&b, a.pub, (struct slice){buf_ptr(&boxed), k}, &plain), E_CRYPTO);
 	assert_int_equal(box(&a, zero, slice_str("x"), &boxed), E_CRYPTO); /* a shared key anybody knows */
 	box_key_release(&a);
 	assert_memory_equal(a.sec, zero, 32);

@@ -118,13 +118,53 @@ test_refused(void **state)
 	    x509_leaf_make(f.leaf, buf_slice(&f.ca_pem), buf_slice(&f.spki), &name, 1, f.now, 30, serial, &pem),
 	    E_FORMAT);
 	assert_int_equal(x509_ca_make(f.ca, "", f.now, serial, &pem), E_LIMIT);
+	/* a life of nothing, or longer than the CA's */
+	static const unsigned days[] = {0, X509_CA_DAYS + 1, UINT32_MAX};
+	for (size_t i = 0; i < sizeof days / sizeof *days; i++)
+		assert_int_equal(x509_leaf_make(f.ca, buf_slice(&f.ca_pem), buf_slice(&f.spki), &name, 1, f.now,
+		                                days[i], serial, &pem),
+		                 E_LIMIT);
+	static const char *many[X509_NAMES_MAX + 1];
+	for (size_t i = 0; i <= X509_NAMES_MAX; i++)
+		many[i] = "a.test";
+	assert_int_equal(leaf(&f, many, X509_NAMES_MAX + 1, &pem), E_LIMIT);
+	assert_int_equal(buf_len(&pem), 0);
 	buf_release(&pem);
+	end(&f);
+}
+
+/* Whatever the random numbers are, a serial is positive and of 16 bytes (RFC 5280 4.1.2.2). */
+static void
+test_serial(void **state)
+{
+	struct fixture f;
+	struct buf pem, text;
+	const char *name = "a.test";
+	begin(&f, "ecdsa-p256");
+	buf_init(&pem, 65536);
+	buf_init(&text, 65536);
+	for (int i = 0; i < 2; i++) {
+		uint8_t serial[16];
+		memset(serial, i ? 0xff : 0, sizeof serial);
+		buf_clear(&pem);
+		buf_clear(&text);
+		assert_int_equal(
+		    x509_leaf_make(f.ca, buf_slice(&f.ca_pem), buf_slice(&f.spki), &name, 1, f.now, 30, serial, &pem),
+		    0);
+		assert_int_equal(tool_write("leaf.pem", buf_ptr(&pem), buf_len(&pem)), 0);
+		assert_int_equal(TOOL(&text, "openssl", "x509", "-in", "leaf.pem", "-noout", "-serial"), 0);
+		assert_string_equal(buf_cstr(&text), i ? "serial=7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF\n"
+		                                       : "serial=40000000000000000000000000000000\n");
+	}
+	buf_release(&pem);
+	buf_release(&text);
 	end(&f);
 }
 
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_chain), cmocka_unit_test(test_refused)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_chain), cmocka_unit_test(test_refused),
+	                                   cmocka_unit_test(test_serial)};
 	return cmocka_run_group_tests(tests, tool_setup, tool_teardown);
 }

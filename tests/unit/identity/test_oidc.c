@@ -83,6 +83,24 @@ test_discovery_refused(void **state)
 		json_decref(o);
 		buf_release(&b);
 	}
+	/* a provider on this machine does not send us to other addresses either */
+	static const char *const local[] = {"http://127.0.0.1:9000/token", "https://10.0.0.1/token",
+	                                    "https://169.254.169.254/token", "https://idp.example.test/token"};
+	for (size_t i = 0; i < sizeof local / sizeof *local; i++) {
+		struct oidc_provider p = {0};
+		struct buf b;
+		json_t *o =
+		    json_pack("{s:s,s:s,s:s,s:s,s:[s]}", "issuer", "http://127.0.0.1:9000", "authorization_endpoint",
+		              "http://127.0.0.1:9000/auth", "token_endpoint", local[i], "jwks_uri",
+		              "http://127.0.0.1:9000/jwks", "response_types_supported", "code");
+		buf_init(&b, 65536);
+		assert_int_equal(json_dump(o, &b), 0);
+		assert_int_equal(oidc_discovery_parse(buf_ptr(&b), buf_len(&b), "http://127.0.0.1:9000", &p, NULL),
+		                 i == 1 || i == 2 ? E_FORMAT : 0);
+		oidc_provider_release(&p);
+		json_decref(o);
+		buf_release(&b);
+	}
 	assert_true(oidc_url_ok("http://idp.localhost:9000/x"));
 	assert_true(oidc_url_ok("http://127.0.0.1:9000/x"));
 	assert_false(oidc_url_ok("http://idp.example.test/x"));
@@ -232,6 +250,10 @@ test_claims_refused(void **state)
 	struct oidc_check none = check, trust = check;
 	json_t *o = claims(NULL, NULL);
 	none.nonce = NULL; /* a login without nonce does not exist */
+	assert_int_equal(oidc_claims_check(o, &none, NULL, &id, NULL), E_DENIED);
+	json_decref(o);
+	o = claims("nonce", "\"\"");
+	none.nonce = "";
 	assert_int_equal(oidc_claims_check(o, &none, NULL, &id, NULL), E_DENIED);
 	json_decref(o);
 	trust.trust_email = true;

@@ -167,6 +167,8 @@ test_claims(void **state)
 	    {"exp", "1800003600.5", SP_TOKEN},
 	    {"exp", "9223372036854775807", SP_TOKEN},
 	    {"exp", "1800000000", SP_TOKEN},
+	    {"exp", "1831536000", 0}, /* a year, and no more */
+	    {"exp", "1831536001", SP_TOKEN},
 	    {"iat", NULL, SP_TOKEN},
 	    {"iat", "1800003599", SP_TOKEN_EXPIRED},
 	    {"nbf", "1800000031", SP_TOKEN_EXPIRED},
@@ -206,6 +208,38 @@ test_claims(void **state)
 	buf_release(&b);
 }
 
+/* Lists of an org token: as many as there is room for, of texts. */
+static void
+test_lists(void **state)
+{
+	static const struct {
+		size_t n;
+		const char *last;
+		int code;
+	} rows[] = {{TOKEN_LIST_MAX, "\"g\"", 0},
+	            {TOKEN_LIST_MAX + 1, "\"g\"", SP_TOKEN},
+	            {1, "7", SP_TOKEN},
+	            {2, "null", SP_TOKEN},
+	            {2, "[\"g\"]", SP_TOKEN}};
+	struct buf b;
+	buf_init(&b, JWT_MAX);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct token t = sample(TOKEN_ORG);
+		json_t *claims = NULL, *list = json_array();
+		mint(&t, &b);
+		assert_int_equal(jwt_peek((const char *)buf_ptr(&b), buf_len(&b), &claims), 0);
+		for (size_t k = 1; k < rows[i].n; k++)
+			json_array_append_new(list, json_string("g"));
+		json_array_append_new(list, json_loads(rows[i].last, JSON_DECODE_ANY, NULL));
+		json_object_set_new(claims, "groups", list);
+		buf_clear(&b);
+		assert_int_equal(jwt_sign(set.v[0].key, kid, claims, &b), 0);
+		expect(TOKEN_ORG, buf_cstr(&b), NULL, NOW, rows[i].code);
+		json_decref(claims);
+	}
+	buf_release(&b);
+}
+
 static void
 test_mint_refused(void **state)
 {
@@ -230,6 +264,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_round), cmocka_unit_test(test_refused),
-	                                   cmocka_unit_test(test_claims), cmocka_unit_test(test_mint_refused)};
+	                                   cmocka_unit_test(test_claims), cmocka_unit_test(test_lists),
+	                                   cmocka_unit_test(test_mint_refused)};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

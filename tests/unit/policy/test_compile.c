@@ -151,6 +151,52 @@ steps_are_bounded(void **state)
 	fx_free(&f);
 }
 
+/* Each policy is small enough, all of them together are not. */
+static void
+steps_of_all_policies_count(void **state)
+{
+	static const char *const one =
+	    "{\"name\":\"p\",\"decision\":\"allow\",\"include\":[{\"group\":{\"name\":\"g4\"}}]}";
+	struct fixture f;
+	char text[4096];
+
+	fx_init(&f);
+	fx_group(&f, "{\"name\":\"g0\",\"include\":[{\"everyone\":{}}]}");
+	for (int i = 1; i <= 4; i++) {
+		size_t w = (size_t)snprintf(text, sizeof text, "{\"name\":\"g%d\",\"include\":[", i);
+		for (int k = 0; k < 10; k++)
+			w += (size_t)snprintf(text + w, sizeof text - w, "%s{\"group\":{\"name\":\"g%d\"}}",
+			                      k ? "," : "", i - 1);
+		snprintf(text + w, sizeof text - w, "]}");
+		fx_group(&f, text);
+	}
+	size_t w = (size_t)snprintf(text, sizeof text, "{\"name\":\"a\",\"domain\":\"a.test\",\"policies\":[");
+	for (int k = 0; k < 10; k++)
+		w += (size_t)snprintf(text + w, sizeof text - w, "%s%s", k ? "," : "", one);
+	snprintf(text + w, sizeof text - w, "]}");
+	fx_app(&f, text);
+	has(fx_refused(&f).text, "more than 100000 rules");
+	fx_free(&f);
+}
+
+static void
+rules_of_a_list_are_bounded(void **state)
+{
+	struct group *g = calloc(1, sizeof *g);
+	struct fixture f;
+
+	fx_init(&f);
+	g->name = str_dup("long");
+	g->include = json_array();
+	for (int i = 0; i < POLICY_RULES_MAX; i++)
+		json_array_append_new(g->include, fx_json("{\"everyone\":{}}"));
+	f.groups[f.src.ngroups++] = g;
+	policy_set_free(fx_compile(&f));
+	json_array_append_new(g->include, fx_json("{\"everyone\":{}}"));
+	has(fx_refused(&f).text, "expected at most 1000");
+	fx_free(&f);
+}
+
 static void
 broken_application_denies(void **state)
 {
@@ -287,6 +333,8 @@ rules_that_are_refused(void **state)
 	refused("{\"everyone\":{\"x\":1}}", "/everyone", "unknown field");
 	refused("{\"oidc\":{\"claim_name\":\"a\"}}", "/oidc", "claim_value");
 	refused("{\"okta\":{\"name\":7}}", "/okta/name", "expected a text");
+	refused("{\"okta\":{\"name\":\"a\\nb\"}}", "/okta/name", "on one line");
+	refused("{\"okta\":{\"name\":\"a\\u007f\"}}", "/okta/name", "on one line");
 }
 
 int
@@ -301,6 +349,8 @@ main(void)
 	    cmocka_unit_test(identity_rules_need_a_sign_in),
 	    cmocka_unit_test(nesting_is_bounded),
 	    cmocka_unit_test(steps_are_bounded),
+	    cmocka_unit_test(steps_of_all_policies_count),
+	    cmocka_unit_test(rules_of_a_list_are_bounded),
 	    cmocka_unit_test(broken_application_denies),
 	    cmocka_unit_test(most_specific_host_wins),
 	    cmocka_unit_test(explain_json),

@@ -342,6 +342,49 @@ provider_must_be_admitted(void **state)
 	json_decref(claims);
 }
 
+/* The word "organization/team" is one of both: neither a look-alike nor a longer team is in it. */
+static void
+a_team_is_named_whole(void **state)
+{
+	static const char *const near[] = {"acme-core", "acme/core2", "acme/cor", "acme", "xacme/core", "acme/x/core"},
+	                         *const in_it[] = {"other/team", "acme/core"};
+	struct policy_input in = {.have_identity = true, .email = "j@a.test", .groups = near, .ngroups = 6};
+	struct policy_verdict v;
+	struct fixture f;
+
+	fx_init(&f);
+	one_app(&f, "allow", "{\"github_organization\":{\"name\":\"acme\",\"team\":\"core\"}}", "", "");
+	verdict_for(&f, &in, &v);
+	assert_int_equal(v.outcome, POLICY_DENIED);
+	in.groups = in_it;
+	in.ngroups = 2;
+	verdict_for(&f, &in, &v);
+	assert_int_equal(v.outcome, POLICY_ALLOWED);
+	fx_free(&f);
+}
+
+/* What stands behind a NUL is part of a claim's value. */
+static void
+a_claim_is_compared_whole(void **state)
+{
+	struct policy_input in = {.have_identity = true, .email = "j@a.test"};
+	struct policy_verdict v;
+	struct fixture f;
+	json_t *c = json_object();
+
+	fx_init(&f);
+	one_app(&f, "allow", "{\"oidc\":{\"claim_name\":\"department\",\"claim_value\":\"eng\"}}", "", "");
+	json_object_set_new(c, "department", json_stringn("eng\0x", 5));
+	in.claims = c;
+	verdict_for(&f, &in, &v);
+	assert_int_equal(v.outcome, POLICY_DENIED);
+	json_object_set_new(c, "department", json_string("eng"));
+	verdict_for(&f, &in, &v);
+	assert_int_equal(v.outcome, POLICY_ALLOWED);
+	fx_free(&f);
+	json_decref(c);
+}
+
 /* An application of one snapshot evaluated with another is refused, not misread. */
 static void
 foreign_snapshot(void **state)
@@ -415,6 +458,8 @@ main(void)
 	    cmocka_unit_test(unknown_never_opens),
 	    cmocka_unit_test(default_is_deny),
 	    cmocka_unit_test(provider_must_be_admitted),
+	    cmocka_unit_test(a_team_is_named_whole),
+	    cmocka_unit_test(a_claim_is_compared_whole),
 	    cmocka_unit_test(foreign_snapshot),
 	    cmocka_unit_test(hot_path_is_fast),
 	};

@@ -196,6 +196,24 @@ test_own_frames_come_back(void **st)
 	free(d);
 }
 
+/* A control frame carries 125 bytes, whatever the reason's length. */
+static void
+test_long_close_reason_is_cut(void **st)
+{
+	struct seen s;
+	struct buf b;
+	char text[400];
+	memset(text, 'r', sizeof text);
+	text[sizeof text - 1] = 0;
+	buf_init(&b, 1024);
+	assert_int_equal(ws_put_close(&b, 1008, text, NULL), 0);
+	assert_int_equal(buf_len(&b), 2 + 125);
+	assert_int_equal(feed(WS_CLIENT, buf_ptr(&b), buf_len(&b), 7, &s), 0);
+	assert_int_equal(s.code, 1008);
+	buf_release(&s.data);
+	buf_release(&b);
+}
+
 static void
 test_handshake_values(void **st)
 {
@@ -225,6 +243,7 @@ main(void)
 	    cmocka_unit_test(test_refused),
 	    cmocka_unit_test(test_mask_is_its_own_inverse),
 	    cmocka_unit_test(test_own_frames_come_back),
+	    cmocka_unit_test(test_long_close_reason_is_cut),
 	    cmocka_unit_test(test_handshake_values),
 	};
 	return cmocka_run_group_tests(t, NULL, NULL);
