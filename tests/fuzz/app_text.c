@@ -15,6 +15,8 @@ token(struct slice s)
 	char out[64];
 	int64_t exp;
 
+	if (token_ok(s))
+		MUST(!memchr(s.p, '\n', s.n) && !memchr(s.p, 0, s.n) && s.n <= TOKEN_MAX);
 	token_expiry(s, &exp);
 	if (token_claim(s, "cnf", out, sizeof out) == 0)
 		MUST(strlen(out) < sizeof out);

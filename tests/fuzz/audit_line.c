@@ -1,7 +1,41 @@
 /* Lines of the audit chain: any bytes are a record or refused; a record that we write verifies, and with one bit
  * changed it does not. */
 #include "audit/chain.h"
+#include "core/str.h"
+#include "crypto/hash.h"
 #include "fuzz.h"
+
+/* The input as the body of a line whose hash is right: past the hash, the body is no less hostile. */
+static void
+framed(const uint8_t *p, size_t n)
+{
+	struct audit_head head = {0}, other = {.seq = 6};
+	struct audit_record rec;
+	struct reason r = {0};
+	uint8_t sum[32], prev[32];
+	char hex[65];
+	struct buf line;
+
+	buf_init(&line, 1u << 20);
+	sha256(p, n, sum);
+	MUST(hex_encode_str(hex, sizeof hex, sum, sizeof sum) == 0);
+	MUST(buf_put_str(&line, "{\"body\":") == 0 && buf_put(&line, p, n) == 0 &&
+	     buf_putf(&line, ",\"hash\":\"%s\"}", hex) == 0);
+	if (audit_parse(buf_ptr(&line), buf_len(&line), &rec, NULL, prev, &r) == 0) {
+		MUST(rec.seq && rec.doc);
+		json_t *j = audit_record_json(&rec);
+		MUST(j);
+		json_decref(j);
+		if (audit_verify_line(&head, buf_ptr(&line), buf_len(&line), &r) == 0)
+			MUST(rec.seq == 1 && head.seq == 1);
+		if (audit_verify_line(&other, buf_ptr(&line), buf_len(&line), &r) == 0)
+			MUST(rec.seq == 7);
+		audit_record_release(&rec);
+	} else {
+		MUST(r.text[0]);
+	}
+	buf_release(&line);
+}
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
@@ -21,6 +55,8 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		audit_record_release(&rec);
 	}
 	audit_verify_line(&head, p, n, &r);
+	if (n < 4096)
+		framed(p, n);
 	head = (struct audit_head){0};
 	buf_init(&out, 1 << 20);
 	if (n < 4096) {

@@ -1,7 +1,7 @@
 /* YAML to tree, the tree's JSON, a keyword table, and the line of every pointer. */
 #include "core/conf.h"
 #include "core/err.h"
-#include "fuzz.h"
+#include "fuzz_file.h"
 
 static int
 set_bool(void *target, const char *file, const struct conf_node *n, struct conf_error *err)
@@ -40,6 +40,13 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		MUST(!root && memcmp(err.text, "f:", 2) == 0);
 		return 0;
 	}
+	if (n < 2048) {
+		struct conf_node *same = NULL;
+		fuzz_file("f.yml", p, n);
+		MUST(conf_load(fuzz_path, &same, &err) == 0 && conf_count(same) == conf_count(root));
+		conf_free(same);
+	}
+	MUST(conf_line_at(root, "/a~1b~0/x") > 0);
 	MUST(conf_line_at(root, "/apps/0/domain") > 0);
 	e = conf_apply("f", root, keys, 3, &enabled, &err);
 	MUST(!e || memcmp(err.text, "f:", 2) == 0);

@@ -11,6 +11,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	char *s = fuzz_text(p, n);
 	if (email_parse((const char *)p, n, key) == 0) {
 		MUST(strlen(key) == n && email_ok(key));
+		MUST(email_eq(s, key) && *email_domain(key));
 		MUST(email_parse(key, n, again) == 0 && !strcmp(key, again));
 		for (size_t i = 0; i < n; i++)
 			MUST(key[i] > 0x20 && key[i] < 0x7f && !(key[i] >= 'A' && key[i] <= 'Z'));

@@ -6,7 +6,7 @@
 #define MAX_STREAMS 8
 
 struct owner {
-	unsigned live, step;
+	unsigned live, step, pongs;
 };
 
 static const struct h2_header head[] = {{":method", "GET"}, {":scheme", "https"}, {":authority", "a"}, {":path", "/"}};
@@ -41,6 +41,15 @@ on_data(struct h2stream *s, uint8_t *d, size_t n, void *arg)
 {
 	struct owner *o = arg;
 	memset(d, 0, n);
+	if (h2stream_link(s) == NULL || h2link_arg(h2stream_link(s)) != o || h2stream_id(s) == 0)
+		abort();
+	if (o->step % 7 == 6) {
+		static const char big[H2_OUT_MARK];
+		for (unsigned i = 0; i < 3; i++)
+			h2stream_write(s, big, sizeof big);
+	}
+	if (h2stream_queued(s) > 4 * H2_OUT_MARK)
+		abort();
 	if (o->step++ % 3)
 		h2stream_consume(s, n);
 	h2stream_write2(s, "h", 1, d, n);
@@ -67,7 +76,15 @@ on_closed(struct h2stream *s, uint32_t code, void *arg)
 	o->live--;
 }
 
-static const struct h2link_ops ops = {on_headers, on_data, on_end, on_drained, on_closed, NULL};
+static void
+on_pong(struct h2link *l, void *arg)
+{
+	struct owner *o = arg;
+	if (++o->pongs > 1) /* one ping, one answer */
+		abort();
+}
+
+static const struct h2link_ops ops = {on_headers, on_data, on_end, on_drained, on_closed, on_pong};
 
 static void
 drain(struct h2link *l)
@@ -113,6 +130,10 @@ LLVMFuzzerTestOneInput(const uint8_t *d, size_t n)
 		h2link_ping(l);
 		feed(l, d + cut, n - cut);
 	}
+	if (h2link_streams(l) < o.live) /* one whose head is not whole yet is not the owner's */
+		abort();
+	h2link_can_open(l);
+	h2link_want_write(l);
 	drain(l);
 	h2link_goaway(l, 0);
 	drain(l);

@@ -34,8 +34,10 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		lseek(fd, 0, SEEK_END);
 		journal_begin(&j, 5, 1, "x");
 		journal_str(&j, "s", "a\"b\\c\n\x7f");
-		if (journal_end(&j) < 0 || journal_commit(&j) < 0 || journal_open(&k, again, each, NULL, &r) < 0 ||
-		    k.n != j.n)
+		journal_num(&j, "i", -5);
+		journal_bool(&j, "b", n % 2 == 0);
+		if (journal_dirty(&j) || journal_end(&j) < 0 || !journal_dirty(&j) || journal_commit(&j) < 0 ||
+		    journal_open(&k, again, each, NULL, &r) < 0 || k.n != j.n)
 			abort();
 		journal_release(&k);
 	}

@@ -1,6 +1,6 @@
 /* A connector's config.yml by the client's keys: taken, or refused with a line for people. */
 #include "cli/tunnel/tunnel.h"
-#include "fuzz.h"
+#include "fuzz_file.h"
 
 #include "cli_say.h"
 
@@ -28,6 +28,16 @@ LLVMFuzzerTestOneInput(const uint8_t *d, size_t n)
 		MUST(tunnel_config_parse("f.yml", d, n, &mine, &again) == 0);
 		MUST(mine.token == first && mine.edge.n == 1);
 		tunnel_config_release(&again);
+	}
+	if (n < 4096) { /* from a file it is the same */
+		struct cli c = {.home = "/nonexistent"};
+		struct tunnel_config file = {{0}};
+		fuzz_file("config.yml", d, n);
+		struct tunnel_options by = {.config = fuzz_path};
+		unsigned before = said;
+		int r = tunnel_config_load(&c, &by, &file);
+		MUST((r < 0) == (before > 0) && !file.tunnel == !t.tunnel && by.edge.n == o.edge.n);
+		tunnel_config_release(&file);
 	}
 	tunnel_config_release(&t);
 	return 0;
