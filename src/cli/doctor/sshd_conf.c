@@ -95,6 +95,22 @@ sshd_per_user(const char *path)
 	return *path != '/' && *path; /* relative: in the account's home */
 }
 
+/* scanf takes signs and blanks for digits; the form has neither. */
+static bool
+date_form(const char *s)
+{
+	static const char form[] = "aaa, dd aaa dddd dd:dd:dd GMT";
+
+	for (size_t i = 0; i < sizeof form; i++) {
+		bool ok = form[i] == 'd'   ? s[i] >= '0' && s[i] <= '9'
+		          : form[i] == 'a' ? (s[i] >= 'A' && s[i] <= 'Z') || (s[i] >= 'a' && s[i] <= 'z')
+		                           : s[i] == form[i];
+		if (!ok)
+			return false; /* a shorter text ends here, at its end */
+	}
+	return true;
+}
+
 int
 http_date_parse(const char *s, int64_t *ret_wall)
 {
@@ -103,7 +119,7 @@ http_date_parse(const char *s, int64_t *ret_wall)
 	char month[4] = "";
 	int used = 0;
 
-	if (strlen(s) != 29 ||
+	if (!date_form(s) ||
 	    sscanf(s + 3, ", %2d %3s %4d %2d:%2d:%2d GMT%n", &tm.tm_mday, month, &tm.tm_year, &tm.tm_hour, &tm.tm_min,
 	           &tm.tm_sec, &used) != 6 ||
 	    used != 26)

@@ -87,7 +87,10 @@ dates_are_read(void **s)
 
 	assert_ok(http_date_parse("Sun, 22 Nov 2026 10:00:00 GMT", &t));
 	assert_int_equal(t, 1795341600);
-	static const char *const bad[] = {"",
+	static const char *const bad[] = {"Sun, 22 Nov 2026 -1:00:00 GMT",
+	                                  "Sun, 22 Nov 2026 10:-5:00 GMT",
+	                                  "Sun, 22 Nov  202 10:00:00 GMT",
+	                                  "",
 	                                  "now",
 	                                  "Sun, 22 Nov 2026 10:00:00 CET",
 	                                  "Sun, 22 Nob 2026 10:00:00 GMT",
