@@ -22,6 +22,9 @@ use(struct ingress *i)
 	struct conf_error err;
 	if (ingress_from_json(j, &again, &err) < 0)
 		abort(); /* what we report we must understand */
+	if (ingress_count(again) != ingress_count(i))
+		abort();
+	ingress_unref(ingress_ref(again));
 	ingress_unref(again);
 	json_decref(j);
 	ingress_unref(i);
