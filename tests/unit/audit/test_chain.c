@@ -184,6 +184,24 @@ event_too_large(void **state)
 	free(big);
 }
 
+/* Numbers and times that a reader could not take back. */
+static void
+end_of_numbers(void **state)
+{
+	struct audit_head head = {.seq = INT64_MAX - 1};
+	struct event e = {.kind = EVENT_LOGOUT};
+	struct buf out;
+
+	buf_init(&out, BUF_MAX);
+	assert_int_equal(audit_format(&head, &e, -1, &out), E_RANGE);
+	assert_int_equal(audit_format(&head, &e, NOW, &out), 0);
+	assert_true(head.seq == INT64_MAX);
+	buf_clear(&out);
+	assert_int_equal(audit_format(&head, &e, NOW, &out), E_RANGE);
+	assert_int_equal(buf_len(&out), 0);
+	buf_release(&out);
+}
+
 /* --- files ----------------------------------------------------------------------------------------------------------
  */
 
@@ -519,6 +537,7 @@ main(void)
 	    cmocka_unit_test(dropped_moved_spliced),
 	    cmocka_unit_test(lines_that_are_none),
 	    cmocka_unit_test(event_too_large),
+	    cmocka_unit_test(end_of_numbers),
 	    cmocka_unit_test(files_rotate_and_continue),
 	    cmocka_unit_test(torn_last_line),
 	    cmocka_unit_test(damage_is_not_repaired),

@@ -76,6 +76,8 @@ bad_credentials_are_refused(void **state)
 	    "[]",
 	    "{}",
 	    "{\"AccountTag\":\"a\",\"TunnelSecret\":\"AAAA\",\"TunnelID\":\"" ID "\"}", /* secret too short */
+	    "{\"AccountTag\":\"a\",\"TunnelSecret\":\"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHg==\",\"TunnelID\":\"" ID
+	    "\"}", /* by one byte */
 	    "{\"AccountTag\":\"a\",\"TunnelSecret\":\"" SECRET "\",\"TunnelID\":\"nope\"}",
 	    "{\"AccountTag\":1,\"TunnelSecret\":\"" SECRET "\",\"TunnelID\":\"" ID "\"}",
 	    "{\"AccountTag\":\"a\",\"AccountTag\":\"b\",\"TunnelSecret\":\"" SECRET "\",\"TunnelID\":\"" ID "\"}",

@@ -39,12 +39,32 @@ test_hash_form(void **state)
 	    "$argon2id$v=19$m=065536,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$RdescudvJCsgt3ub+b4dWRWJTmaaJObG",
 	    "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$Rdes\ncudvJCsgt3ub+b4dWRWJTmaaJObG",
 	    "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$RdescudvJCsgt3ub$b4dWRWJTmaaJObG",
+	    "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbH$RdescudvJCsgt3ub+b4dWRWJTmaaJObG", /* 7 bytes of salt */
+	    "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$RdescudvJCsgt3ub+b4d", /* 15 of hash */
+	    "$argon2id$v=19$m=262145,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$RdescudvJCsgt3ub+b4dWRWJTmaaJObG",
+	    "$argon2id$v=19$m=7,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$RdescudvJCsgt3ub+b4dWRWJTmaaJObG",
+	    "$argon2id$v=19$m=65536,t=11,p=1$c29tZXNhbHRzb21lc2FsdA$RdescudvJCsgt3ub+b4dWRWJTmaaJObG",
+	    "$argon2id$v=19$m=65536,t=2,p=5$c29tZXNhbHRzb21lc2FsdA$RdescudvJCsgt3ub+b4dWRWJTmaaJObG",
 	    "$2y$10$abcdefghijklmnopqrstuv",
 	};
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		assert_false(password_hash_ok(bad[i]));
 		assert_int_equal(password_verify(bad[i], slice_str("x")), E_FORMAT);
 	}
+}
+
+/* A password is at most PASSWORD_MAX bytes, whatever made the stored hash. */
+static void
+test_long_password(void **state)
+{
+	static const char at_most[] = "$argon2id$v=19$m=8,t=1,p=1$CID9mNzm3L5yBxfCHbNpmw$tvtPgbqK3f3GaVWiqLM8/"
+	                              "0dsSOgmhWqqrCQGt7YcN/Y",
+	                  longer[] = "$argon2id$v=19$m=8,t=1,p=1$a9iqDsrcfeff4bRM6hYxgg$"
+	                             "4xyysakvvXT4JFrTliop2qXvvVG2a53V36QRTG8+Tw0";
+	uint8_t x[PASSWORD_MAX + 1];
+	memset(x, 'x', sizeof x);
+	assert_int_equal(password_verify(at_most, (struct slice){x, PASSWORD_MAX}), 0);
+	assert_int_equal(password_verify(longer, (struct slice){x, PASSWORD_MAX + 1}), E_CRYPTO);
 }
 
 static const struct slice secret = {(const uint8_t *)"12345678901234567890", 20};
@@ -146,8 +166,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_password),    cmocka_unit_test(test_hash_form), cmocka_unit_test(test_totp_vectors),
-	    cmocka_unit_test(test_totp_window), cmocka_unit_test(test_base32),    cmocka_unit_test(test_totp_uri),
+	    cmocka_unit_test(test_password),      cmocka_unit_test(test_hash_form),
+	    cmocka_unit_test(test_totp_vectors),  cmocka_unit_test(test_totp_window),
+	    cmocka_unit_test(test_long_password), cmocka_unit_test(test_base32),
+	    cmocka_unit_test(test_totp_uri),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

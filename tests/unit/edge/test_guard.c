@@ -1,6 +1,7 @@
 /* Where fetch may connect: public addresses, and private ones only when listed (security.md 3.2, 30 and 35). */
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <stdlib.h>
 
 #include "edge/fetch/guard.h"
 #include "../t.h"
@@ -76,13 +77,41 @@ bad_entries_are_named(void **state)
 	}
 }
 
+static void
+too_many_entries(void **state)
+{
+	const char *one[GUARD_RULES_MAX + 1];
+	struct reason why = {0};
+	struct guard *g = malloc(sizeof *g);
+
+	for (size_t i = 0; i < COUNT(one); i++)
+		one[i] = "10.0.0.1";
+	assert_ok(guard_init(g, &(struct strs){one, GUARD_RULES_MAX}, NULL));
+	assert_int_equal(guard_init(g, &(struct strs){one, GUARD_RULES_MAX + 1}, &why), E_LIMIT);
+	assert_non_null(strstr(why.text, "more than 256"));
+	free(g);
+}
+
+/* A socket of another kind leads to neither a public nor a listed address. */
+static void
+only_internet_addresses(void **state)
+{
+	const char *list[] = {"0.0.0.0/0", "::/0", "h"};
+	struct sockaddr_storage local = {.ss_family = AF_UNIX}, none = {.ss_family = AF_UNSPEC};
+	struct guard g;
+
+	assert_ok(guard_init(&g, &(struct strs){list, 3}, NULL));
+	assert_int_equal(guard_check(&g, "h", (struct sockaddr *)&local, NULL), E_DENIED);
+	assert_int_equal(guard_check(&g, "h", (struct sockaddr *)&none, NULL), E_DENIED);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(public_yes_special_no),
-	    cmocka_unit_test(listed_private_is_let_through),
-	    cmocka_unit_test(bad_entries_are_named),
+	    cmocka_unit_test(public_yes_special_no),   cmocka_unit_test(listed_private_is_let_through),
+	    cmocka_unit_test(bad_entries_are_named),   cmocka_unit_test(too_many_entries),
+	    cmocka_unit_test(only_internet_addresses),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -404,6 +404,16 @@ test_verification(void **state)
 	tls_ctx_unref(other);
 	tls_ctx_unref(sys);
 
+	/* a root of the system's is no root for who wants one alone */
+	setenv("SSL_CERT_FILE", kit.ca_file, 1);
+	assert_int_equal(tls_client_new(kit.other_ca, true, &other, NULL), 0);
+	refuse("a.test", other, "certificate of a.test refused");
+	tls_ctx_unref(other);
+	assert_int_equal(tls_client_new(NULL, false, &sys, NULL), 0);
+	refuse("b.test", sys, "certificate of b.test refused: hostname mismatch");
+	tls_ctx_unref(sys);
+	unsetenv("SSL_CERT_FILE");
+
 	/* own roots besides the system's: a foreign root and a foreign name are refused just the same */
 	struct tls_ctx *both;
 	assert_int_equal(tls_client_new(kit.other_ca, false, &other, NULL), 0);

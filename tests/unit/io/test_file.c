@@ -127,6 +127,27 @@ test_private(void **state)
 	buf_release(&b);
 }
 
+/* What somebody else owns may be changed by them at any time. */
+static void
+test_private_of_another(void **state)
+{
+	struct reason why = {0};
+	struct buf b;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip(); /* nobody else can give a file away */
+	buf_init(&b, 1000);
+	assert_int_equal(chmod(at("a"), 0600), 0);
+	assert_int_equal(chown(at("a"), 12345, 12345), 0);
+	assert_int_equal(file_read_private(at("a"), 077, &b, &why), E_DENIED);
+	assert_non_null(strstr(why.text, "belongs to uid 12345"));
+	assert_int_equal(buf_len(&b), 0);
+	assert_int_equal(chown(at("a"), 0, 0), 0);
+	assert_int_equal(file_read_private(at("a"), 077, &b, &why), 0);
+	buf_release(&b);
+}
+
 static void
 test_limit(void **state)
 {
@@ -158,8 +179,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_atomic), cmocka_unit_test(test_new),    cmocka_unit_test(test_private),
-	    cmocka_unit_test(test_limit),  cmocka_unit_test(test_mkdirs),
+	    cmocka_unit_test(test_atomic),  cmocka_unit_test(test_new),
+	    cmocka_unit_test(test_private), cmocka_unit_test(test_private_of_another),
+	    cmocka_unit_test(test_limit),   cmocka_unit_test(test_mkdirs),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

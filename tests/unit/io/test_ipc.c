@@ -490,6 +490,118 @@ test_bad_reply(void **state)
 	end(&a, &b);
 }
 
+/* The memory that held a secret of a reply is wiped when the callback has returned. */
+static void
+on_secret_reply(int err, const void *m, void *arg)
+{
+	const struct t_key *k = m;
+	struct side *s = arg;
+
+	assert_int_equal(err, 0);
+	assert_memory_equal(k->key.p, "hush", 4);
+	s->secret_at = k->key.p;
+}
+
+static void
+test_secret_reply_wiped(void **state)
+{
+	struct side a, b;
+	struct t_ask ask = {.n = 1};
+	struct t_key k = {.key = slice_str("hush")};
+	struct t_quit q = {0};
+	struct loop_timer t = {0};
+
+	(void)state;
+	begin(&a, &b);
+	b.hold = true;
+	assert_int_equal(ipc_request(a.c, &t_ask_def, &ask, &t_key_def, 60000, on_secret_reply, &a), 0);
+	timer_start(a.l, &t, 10, stop_it, &a);
+	loop_run(a.l);
+	assert_int_equal(ipc_reply(b.c, b.held[0], &t_key_def, &k), 0);
+	ipc_send(b.c, &t_quit_def, &q);
+	loop_run(a.l);
+	assert_non_null(a.secret_at);
+	assert_memory_not_equal(a.secret_at, "hush", 4); /* still the channel's input buffer */
+	end(&a, &b);
+}
+
+/* n descriptors (the write end of a pipe, again and again) beside these bytes. */
+static void
+send_fds(int sock, const char *bytes, size_t len, size_t n, int fd)
+{
+	union {
+		struct cmsghdr h;
+		char space[CMSG_SPACE(16 * sizeof(int))];
+	} ctl = {0};
+	struct iovec v = {(void *)(uintptr_t)bytes, len};
+	struct msghdr m = {
+	    .msg_iov = &v, .msg_iovlen = 1, .msg_control = &ctl, .msg_controllen = CMSG_SPACE(n * sizeof(int))};
+
+	ctl.h =
+	    (struct cmsghdr){.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(n * sizeof(int))};
+	for (size_t i = 0; i < n; i++)
+		memcpy(CMSG_DATA(&ctl.h) + i * sizeof fd, &fd, sizeof fd);
+	assert_int_equal(sendmsg(sock, &m, 0), (ssize_t)len);
+}
+
+/* A peer cannot fill our table of descriptors, at once or by and by; all of them are closed again. */
+static void
+test_too_many_descriptors(void **state)
+{
+	struct side a;
+	char c;
+	int p[2];
+
+	(void)state;
+	assert_int_equal(pipe2(p, O_NONBLOCK), 0);
+	begin_raw(&a);
+	send_fds(a.raw, "\0\0\0\x8\x70", 5, 9, p[1]);
+	expect_refused(&a, &a, "more descriptors than we take");
+	begin_raw(&a);
+	send_fds(a.raw, "\0\0\0", 3, 5, p[1]);
+	send_fds(a.raw, "\x8\x70", 2, 5, p[1]);
+	loop_run(a.l);
+	if (a.nclosed == 0)
+		loop_run(a.l);
+	assert_int_equal(a.nclosed, 1);
+	assert_non_null(strstr(a.why, "too many descriptors"));
+	end(&a, NULL);
+	close(p[1]);
+	assert_int_equal(read(p[0], &c, 1), 0); /* nobody holds the other end */
+	close(p[0]);
+}
+
+static void
+test_reply_with_descriptor(void **state)
+{
+	struct t_ask ask = {.n = 1};
+	struct side a;
+
+	(void)state;
+	begin_raw(&a);
+	assert_int_equal(ipc_request(a.c, &t_ask_def, &ask, &t_quit_def, 60000, on_reply, &a), 0);
+	send_fds(a.raw, "\0\0\0\x8\x70\6\0\3\0\0\0\1", 12, 1, 0);
+	expect_refused(&a, &a, "a reply with a descriptor");
+	assert_int_equal(a.nreply, 1);
+	assert_int_equal(a.last_err, E_CLOSED);
+}
+
+static void
+test_requests_are_bounded(void **state)
+{
+	struct t_ask ask = {.n = 1};
+	struct side a;
+
+	(void)state;
+	begin_raw(&a);
+	for (unsigned i = 0; i < IPC_PENDING_MAX; i++)
+		assert_int_equal(ipc_request(a.c, &t_ask_def, &ask, &t_answer_def, 60000, on_reply, &a), 0);
+	assert_int_equal(ipc_request(a.c, &t_ask_def, &ask, &t_answer_def, 60000, on_reply, &a), E_LIMIT);
+	assert_int_equal(ipc_request(a.c, &t_ask_def, &ask, &t_answer_def, 0, on_reply, &a), E_RANGE);
+	end(&a, NULL);
+	assert_int_equal(a.nreply, (int)IPC_PENDING_MAX);
+}
+
 static void
 test_limits_and_flush(void **state)
 {
@@ -575,6 +687,14 @@ test_frame_parse(void **state)
 	assert_int_equal(f.flags, IPC_FLAG_REPLY);
 	assert_int_equal(f.id, 5);
 	assert_true(slice_eq_str(f.payload, "hi"));
+
+	/* the longest message and one byte more; an answer to no question */
+	static const uint8_t longest[] = {0, 0x20, 0, 8, 0x70, 1, 0, 0, 0, 0, 0, 0},
+	                     longer[] = {0, 0x20, 0, 9, 0x70, 1, 0, 0, 0, 0, 0, 0},
+	                     to_nothing[] = {0, 0, 0, 8, 0x70, 1, 0, 2, 0, 0, 0, 0};
+	assert_int_equal(ipc_frame_parse((struct slice){longest, 12}, &f, &used), E_TRUNC);
+	assert_int_equal(ipc_frame_parse((struct slice){longer, 12}, &f, &used), E_LIMIT);
+	assert_int_equal(ipc_frame_parse((struct slice){to_nothing, 12}, &f, &used), E_FORMAT);
 }
 
 int
@@ -591,6 +711,10 @@ main(void)
 	    cmocka_unit_test(test_peer_death),
 	    cmocka_unit_test(test_timeouts),
 	    cmocka_unit_test(test_bad_reply),
+	    cmocka_unit_test(test_secret_reply_wiped),
+	    cmocka_unit_test(test_too_many_descriptors),
+	    cmocka_unit_test(test_reply_with_descriptor),
+	    cmocka_unit_test(test_requests_are_bounded),
 	    cmocka_unit_test(test_limits_and_flush),
 	    cmocka_unit_test(test_big_both_ways),
 	    cmocka_unit_test(test_close_in_handler),

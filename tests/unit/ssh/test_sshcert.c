@@ -8,6 +8,8 @@
 
 #include "core/str.h"
 #include "ssh/sshcert.h"
+#include "ssh/sshkey_int.h"
+#include "ssh/sshwire.h"
 #include "../tool.h"
 
 static const char *const ca_kinds[] = {"ed25519", "ecdsa-p256", "rsa-3072"};
@@ -238,12 +240,105 @@ test_refused(void **state)
 	buf_release(&blob);
 }
 
+/* What a certificate of somebody else's may hold, properly signed. */
+struct forged {
+	struct slice key_id, principals, critical; /* principals and critical as they stand on the wire */
+	uint64_t after, before;
+};
+
+static int
+parse_forged(const struct forged *f, struct sshcert *ret_c)
+{
+	struct key *ca = NULL;
+	struct sshkey k = {0};
+	struct slice body;
+	struct buf b, sig;
+	uint8_t nonce[32] = {0};
+	buf_init(&b, 65536);
+	buf_init(&sig, 1024);
+	assert_int_equal(key_generate(KEY_ED25519, 0, &ca), 0);
+	assert_int_equal(sshkey_from_key(ca, NULL, &k), 0);
+	assert_int_equal(sshkey_body(&k, &body), 0);
+	int e = sshwire_put_cstr(&b, "ssh-ed25519-cert-v01@openssh.com") | sshwire_put_string(&b, nonce, 32) |
+	        buf_put_slice(&b, body) | buf_put_u64(&b, 1) | buf_put_u32(&b, SSHCERT_USER) |
+	        sshwire_put_slice(&b, f->key_id) | sshwire_put_slice(&b, f->principals) | buf_put_u64(&b, f->after) |
+	        buf_put_u64(&b, f->before) | sshwire_put_slice(&b, f->critical) | sshwire_put_cstr(&b, "") |
+	        sshwire_put_cstr(&b, "") | sshwire_put_slice(&b, sshkey_blob(&k));
+	assert_int_equal(e, 0);
+	assert_int_equal(sshkey_sign(ca, buf_slice(&b), &sig), 0);
+	assert_int_equal(sshcert_finish(&b, buf_slice(&sig)), 0);
+	e = sshcert_parse(buf_slice(&b), ret_c, NULL);
+	sshkey_release(&k);
+	key_free(ca);
+	buf_release(&b);
+	buf_release(&sig);
+	return e;
+}
+
+static void
+expect_forged(const struct forged *f, int want)
+{
+	struct sshcert c = {0};
+	assert_int_equal(parse_forged(f, &c), want);
+	sshcert_release(&c);
+}
+
+#define WIRE(text) ((struct slice){(const uint8_t *)(text), sizeof(text) - 1})
+
+/* The signature is right and the content is not: read by two programs it would say two things. */
+static void
+test_signed_nonsense(void **state)
+{
+	const struct forged good = {.key_id = slice_str("id"),
+	                            .principals = WIRE("\0\0\0\4jdoe"),
+	                            .critical = WIRE("\0\0\0\1a\0\0\0\0\0\0\0\1b\0\0\0\0"),
+	                            .after = 1,
+	                            .before = 2};
+	struct forged f = good;
+	struct buf many;
+	expect_forged(&f, 0);
+	f.before = 1; /* good at no time */
+	expect_forged(&f, E_FORMAT);
+	f = good;
+	f.key_id = WIRE("id\0root");
+	expect_forged(&f, E_FORMAT);
+	f = good;
+	f.principals = WIRE("\0\0\0\6jdoe\0x");
+	expect_forged(&f, E_FORMAT);
+	f = good;
+	f.critical = WIRE("\0\0\0\1a\0\0\0\0\0\0\0\1a\0\0\0\0"); /* twice */
+	expect_forged(&f, E_FORMAT);
+	f.critical = WIRE("\0\0\0\1b\0\0\0\0\0\0\0\1a\0\0\0\0"); /* not sorted */
+	expect_forged(&f, E_FORMAT);
+	f.critical = WIRE("\0\0\0\1a\0\0\0\6\0\0\0\1xy"); /* bytes behind the value */
+	expect_forged(&f, E_FORMAT);
+	f = good;
+	buf_init(&many, 65536);
+	for (int i = 0; i < SSHCERT_PRINCIPALS_MAX; i++)
+		assert_int_equal(sshwire_put_cstr(&many, "p"), 0);
+	f.principals = buf_slice(&many);
+	expect_forged(&f, 0);
+	assert_int_equal(sshwire_put_cstr(&many, "p"), 0);
+	f.principals = buf_slice(&many);
+	expect_forged(&f, E_LIMIT);
+	f = good;
+	buf_clear(&many);
+	for (int i = 0; i <= SSHCERT_OPTIONS_MAX; i++) {
+		char name[16];
+		snprintf(name, sizeof name, "o%03d", i);
+		assert_int_equal(sshwire_put_cstr(&many, name) | sshwire_put_cstr(&many, ""), 0);
+	}
+	f.critical = buf_slice(&many);
+	expect_forged(&f, E_LIMIT);
+	buf_release(&many);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_all_kinds), cmocka_unit_test(test_golden),  cmocka_unit_test(test_host_certificate),
-	    cmocka_unit_test(test_tamper),    cmocka_unit_test(test_refused),
+	    cmocka_unit_test(test_tamper),    cmocka_unit_test(test_refused), cmocka_unit_test(test_signed_nonsense),
 	};
 	return cmocka_run_group_tests(tests, tool_setup, tool_teardown);
 }

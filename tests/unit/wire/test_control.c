@@ -15,6 +15,7 @@
 #include "core/str.h"
 #include "wire/capnp.h"
 #include "wire/control.h"
+#include "wire/rpc.h"
 
 extern char **environ;
 
@@ -497,10 +498,12 @@ test_hostile_frames(void **st)
 	vector("unregister", &b);
 	b.d[8 + 32] ^= 1;
 	assert_int_equal(edge_result(buf_ptr(&b), buf_len(&b), &out), 0);
+	assert_true(buf_len(&out) > 16);
 	assert_int_equal(buf_ptr(&out)[16], 3);
 	b.d[8 + 32] ^= 1;
 	b.d[8 + 72] = 7; /* a capability that was never given */
 	assert_int_equal(edge_result(buf_ptr(&b), buf_len(&b), &out), 0);
+	assert_true(buf_len(&out) > 16);
 	assert_int_equal(buf_ptr(&out)[16], 3);
 	buf_release(&b);
 	/* a kind we do not know: Unimplemented */
@@ -508,6 +511,74 @@ test_hostile_frames(void **st)
 	b.d[16] = 13;
 	assert_int_equal(edge_result(buf_ptr(&b), buf_len(&b), &out), 0);
 	assert_int_equal(buf_ptr(&out)[16], 0);
+	buf_release(&b);
+	buf_release(&out);
+}
+
+/* Unregister as question `id`, pipelined on question `promised`. */
+static int
+call(struct control_edge *e, uint32_t id, uint32_t promised, enum control_call *ret_call, struct buf *out)
+{
+	struct capnp_out o;
+	struct buf b;
+	size_t used;
+	buf_init(&b, 65536);
+	uint32_t content = rpc_begin_call(&o, 4096, id, RPC_UNREGISTER, true, 0);
+	capnp_set(&o, 11, 0, promised, 4); /* behind root 1, message 2, call 6 and target 2 words */
+	rpc_end_call(&o, content);
+	assert_int_equal(capnp_finish(&o, &b), 0);
+	buf_clear(out);
+	int r = control_edge_feed(e, buf_ptr(&b), buf_len(&b), &used, ret_call, out, NULL);
+	buf_release(&b);
+	return r;
+}
+
+static void
+expect_exception(struct control_edge *e, uint32_t id, uint32_t promised)
+{
+	enum control_call got = CONTROL_REGISTER;
+	struct buf out;
+	buf_init(&out, 65536);
+	assert_int_equal(call(e, id, promised, &got, &out), 0);
+	assert_int_equal(got, CONTROL_NONE);
+	assert_true(buf_len(&out) > 16);
+	assert_int_equal(buf_ptr(&out)[16], RPC_RETURN);
+	buf_release(&out);
+}
+
+/* Only what Bootstrap gave can be called, one call of a kind at a time, and no more is released than was given. */
+static void
+test_calls_need_the_capability(void **st)
+{
+	struct control_edge *e;
+	enum control_call got;
+	struct buf out, b;
+	size_t used;
+	buf_init(&out, 65536);
+	buf_init(&b, 4096);
+	assert_int_equal(control_edge_new(&e), 0);
+	expect_exception(e, 5, 0); /* nothing was bootstrapped */
+	expect_exception(e, 6, 6); /* on itself */
+	edge_vector(e, "bootstrap", &out);
+	expect_exception(e, 7, 7);
+	expect_exception(e, 8, 5);
+	assert_int_equal(call(e, 9, 0, &got, &out), 0);
+	assert_int_equal(got, CONTROL_UNREGISTER);
+	expect_exception(e, 10, 0);                           /* the same is still open */
+	assert_int_equal(call(e, 9, 0, &got, &out), E_LIMIT); /* and so is its question */
+	control_edge_free(e);
+
+	assert_int_equal(control_edge_new(&e), 0);
+	edge_vector(e, "bootstrap", &out);
+	assert_int_equal(rpc_put_release(&b, 0, 2), 0);
+	assert_int_equal(control_edge_feed(e, buf_ptr(&b), buf_len(&b), &used, &got, &out, NULL), E_FORMAT);
+	control_edge_free(e);
+	assert_int_equal(control_edge_new(&e), 0);
+	edge_vector(e, "bootstrap", &out);
+	buf_clear(&b);
+	assert_int_equal(rpc_put_release(&b, 1, 1), 0);
+	assert_int_equal(control_edge_feed(e, buf_ptr(&b), buf_len(&b), &used, &got, &out, NULL), E_FORMAT);
+	control_edge_free(e);
 	buf_release(&b);
 	buf_release(&out);
 }
@@ -578,6 +649,55 @@ test_limits(void **st)
 	assert_in_range(k, 1, 20);
 }
 
+/* What fits into few bytes and would cost much, or be read two ways. */
+static void
+test_costly_and_ambiguous(void **st)
+{
+	struct capnp_msg m;
+	struct capnp_struct root, s;
+	struct capnp_list l;
+	struct capnp_out o;
+	struct buf b;
+	const char *t;
+	unsigned depth = 1;
+	int r = 0;
+	buf_init(&b, 65536);
+	capnp_begin(&o, 4096, 0, 1); /* a chain of structs, each in the one before */
+	for (uint32_t i = 0, at = 1; i < 2 * CAPNP_DEPTH; i++)
+		at = capnp_new_struct(&o, at, 0, 1);
+	assert_int_equal(capnp_finish(&o, &b), 0);
+	assert_int_equal(capnp_open(&m, buf_ptr(&b), buf_len(&b), &root), 0);
+	for (s = root; r == 0 && depth < 100; depth += r == 0)
+		r = capnp_get_struct(&s, 0, &s);
+	assert_int_equal(r, E_LIMIT);
+	assert_int_equal(depth, CAPNP_DEPTH);
+
+	static const uint32_t counts[] = {10, 100000, 1u << 28};
+	for (size_t i = 0; i < 3; i++) { /* elements of no bytes */
+		buf_clear(&b);
+		capnp_begin(&o, 4096, 0, 1);
+		capnp_new_structs(&o, 1, counts[i], 0, 0);
+		assert_int_equal(capnp_finish(&o, &b), 0);
+		assert_int_equal(capnp_open(&m, buf_ptr(&b), buf_len(&b), &root), 0);
+		assert_int_equal(capnp_get_structs(&root, 0, &l), i ? E_LIMIT : 0);
+	}
+
+	static const struct {
+		const char *p;
+		size_t n;
+		int want;
+	} texts[] = {{"abc", 4, 0}, {"a\0c", 4, E_FORMAT}, {"abc", 3, E_FORMAT}, {"\0\0", 2, E_FORMAT}};
+	for (size_t i = 0; i < 4; i++) {
+		buf_clear(&b);
+		capnp_begin(&o, 4096, 0, 1);
+		capnp_put_data(&o, 1, texts[i].p, texts[i].n);
+		assert_int_equal(capnp_finish(&o, &b), 0);
+		assert_int_equal(capnp_open(&m, buf_ptr(&b), buf_len(&b), &root), 0);
+		assert_int_equal(capnp_get_text(&root, 0, &t), texts[i].want);
+	}
+	buf_release(&b);
+}
+
 int
 main(void)
 {
@@ -590,8 +710,10 @@ main(void)
 	    cmocka_unit_test(test_tool_reads_us),
 	    cmocka_unit_test(test_we_read_the_tool),
 	    cmocka_unit_test(test_hostile_frames),
+	    cmocka_unit_test(test_calls_need_the_capability),
 	    cmocka_unit_test(test_every_byte_changed),
 	    cmocka_unit_test(test_limits),
+	    cmocka_unit_test(test_costly_and_ambiguous),
 	};
 	return cmocka_run_group_tests(t, NULL, NULL);
 }

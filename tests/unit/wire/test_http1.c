@@ -287,6 +287,15 @@ test_limits(void **st)
 	got = play(HTTP1_SERVER, (const char *)buf_ptr(&b), buf_len(&b), 1, false);
 	assert_true(strncmp(got, "H GET /|host=a|a=b|", 18) == 0);
 	free(got);
+	/* no chunk is too large, all of them together are */
+	buf_clear(&b);
+	buf_put_str(&b, REQ("POST /", "Transfer-Encoding: chunked\r\n\r\n"));
+	for (int i = 0; i < 11; i++)
+		buf_putf(&b, "64\r\n%0100d\r\n", 0);
+	got = play(HTTP1_SERVER, (const char *)buf_ptr(&b), buf_len(&b), 1, false);
+	assert_string_equal(got + strlen(got) - 4, "!413");
+	assert_int_equal(strlen(strchr(got, 'B')), 1 + 1000 + 4);
+	free(got);
 	for (int what = 0; what < 2; what++) {
 		buf_clear(&b);
 		buf_put_str(&b, what ? "GET / HTTP/1.1\r\nHost: a\r\nX: " : "GET /");
@@ -318,6 +327,10 @@ test_responses(void **st)
 	expect(HTTP1_CLIENT, "HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n\x82\x01x",
 	       false, "U 101|connection=Upgrade|upgrade=websocket|\x82\x01x");
 	expect(HTTP1_CLIENT, "HTTP/1.1 101 Switching\r\n\r\n", false, "!400");
+#define EARLY "HTTP/1.1 103 Early\r\n\r\n"
+#define EARLY8 EARLY EARLY EARLY EARLY EARLY EARLY EARLY EARLY
+	expect(HTTP1_CLIENT, EARLY8 "HTTP/1.1 204 No\r\n\r\n", false, "H 204|D");
+	expect(HTTP1_CLIENT, EARLY8 EARLY "HTTP/1.1 204 No\r\n\r\n", false, "!502");
 	expect(HTTP1_CLIENT, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n", false, "!400");
 	expect(HTTP1_CLIENT, "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n", false, "!400");
 	expect(HTTP1_CLIENT, "HTTP/1.1 200 O1.1 200 OK\r\n\r@until the0K\r\n\r\nuntil", true,

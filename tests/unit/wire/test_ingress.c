@@ -129,6 +129,35 @@ test_errors_teach(void **st)
 }
 
 static void
+test_limits(void **st)
+{
+	char text[400], path[300];
+	struct conf_error err;
+	struct ingress *i = NULL;
+	json_t *rules = json_array(), *j = json_pack("{s:O}", "ingress", rules);
+	for (int k = 0; k < 2; k++) { /* a pattern of 256 bytes, and one more */
+		memset(path, 'a', sizeof path);
+		path[256 + k] = 0;
+		snprintf(text, sizeof text, "ingress:\n- path: '%s'\n  service: bastion\n- service: http_status:404\n",
+		         path);
+		if (k)
+			bad(text, "longer than 256");
+		else
+			ingress_unref(good(text));
+	}
+	for (unsigned k = 1; k < INGRESS_RULES_MAX; k++)
+		json_array_append_new(rules, json_pack("{s:s,s:s}", "hostname", "a.b", "service", "http_status:404"));
+	json_array_append_new(rules, json_pack("{s:s}", "service", "http_status:404"));
+	assert_int_equal(ingress_from_json(j, &i, &err), 0);
+	ingress_unref(i);
+	json_array_append_new(rules, json_pack("{s:s}", "service", "http_status:404"));
+	assert_true(ingress_from_json(j, &i, &err) < 0);
+	assert_non_null(strstr(err.text, "at most 10000 rules"));
+	json_decref(rules);
+	json_decref(j);
+}
+
+static void
 test_services(void **st)
 {
 	static const struct {
@@ -212,6 +241,8 @@ test_pushed(void **st)
 	    "{\"ingress\":[{\"service\":1}]}",
 	    "{\"ingress\":[{\"service\":\"bastion\",\"originRequest\":{\"destinations\":[\"x\"]}}]}",
 	    "{\"ingress\":[{\"service\":\"bastion\",\"originRequest\":{\"access\":{\"required\":true}}}]}",
+	    "{\"ingress\":[{\"service\":\"bastion\",\"originRequest\":{\"destinations\":[\"10.0.0.0/33:22\"]}}]}",
+	    "{\"ingress\":[{\"service\":\"bastion\",\"originRequest\":{\"destinations\":[\"[::]/129:22\"]}}]}",
 	    "{\"ingress\":[{\"service\":\"bastion\",\"originRequest\":[]}]}"};
 	for (size_t k = 0; k < sizeof no / sizeof no[0]; k++) {
 		assert_int_equal(json_load_strict(no[k], strlen(no[k]), 65536, &j), 0);
@@ -274,7 +305,10 @@ test_destinations(void **st)
 	                                    "::127.0.0.1",
 	                                    "64:ff9b::7f00:1",
 	                                    "fd00:ec2::254",
-	                                    "100.100.100.200"};
+	                                    "100.100.100.200",
+	                                    "192.0.0.192",
+	                                    "fec0::1",
+	                                    "240.0.0.1"};
 	for (size_t i = 0; i < sizeof never / sizeof never[0]; i++)
 		assert_int_equal(check(&open, "x", 22, never[i]), -8);
 	struct ingress_rule tcp = {.kind = SERVICE_TCP};
@@ -307,7 +341,7 @@ main(void)
 	const struct CMUnitTest t[] = {
 	    cmocka_unit_test(test_seed),        cmocka_unit_test(test_matching), cmocka_unit_test(test_errors_teach),
 	    cmocka_unit_test(test_services),    cmocka_unit_test(test_pushed),   cmocka_unit_test(test_destinations),
-	    cmocka_unit_test(test_jump_header),
+	    cmocka_unit_test(test_jump_header), cmocka_unit_test(test_limits),
 	};
 	return cmocka_run_group_tests(t, NULL, NULL);
 }
