@@ -36,6 +36,10 @@ fuzz:
 	@dev/install-deps build fuzz
 	@dev/fuzz $(T) $(SECONDS_FUZZ)
 
+mutate:
+	@dev/install-deps build test
+	@dev/mutate $(WORD)
+
 lint:
 	@dev/install-deps build test
 	@dev/lint
@@ -46,4 +50,4 @@ install: all
 clean:
 	rm -rf $(BUILD) build-*
 
-.PHONY: all deps demo test bench fuzz lint install clean
+.PHONY: all deps demo test bench fuzz mutate lint install clean
