@@ -6,6 +6,7 @@
 #include "model/group.h"
 #include "model/idp.h"
 #include "model/person.h"
+#include "model/route.h"
 #include "model/session.h"
 #include "model/tunnel.h"
 
@@ -29,12 +30,37 @@
 		name##_free(a);                                                     \
 		name##_free(b);                                                     \
 	}
+RECORD(admin)
 RECORD(app)
 RECORD(group)
 RECORD(idp)
 RECORD(person)
+RECORD(route)
 RECORD(session)
 RECORD(tunnel)
+
+/* What else is made of a record: nothing that was taken may fail there. */
+static void
+use(const json_t *j)
+{
+	struct idp *i = NULL;
+	struct person *p = NULL;
+	struct tunnel *t = NULL;
+	struct identity *id = NULL;
+	struct buf out;
+
+	buf_init(&out, 4u << 20);
+	if (idp_from_json(j, false, &i, NULL) == 0)
+		MUST(idp_provider_record(i, &out) == 0);
+	if (person_from_json(j, false, &p, NULL) == 0 && person_identity_add(p, "new", &id) == 0)
+		MUST(id && person_identity(p, "new") == id);
+	if (tunnel_from_json(j, false, &t, NULL) == 0 && t->secret.n && t->id && t->account_tag)
+		MUST(tunnel_token(t, &out) == 0);
+	idp_free(i);
+	person_free(p);
+	tunnel_free(t);
+	buf_release(&out);
+}
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
@@ -44,13 +70,16 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	if (json_load_strict(p, n, 1 << 20, &j) != 0)
 		return 0;
 	for (int text_scalars = 0; text_scalars < 2; text_scalars++) {
+		try_admin(j, text_scalars);
 		try_app(j, text_scalars);
 		try_group(j, text_scalars);
 		try_idp(j, text_scalars);
 		try_person(j, text_scalars);
+		try_route(j, text_scalars);
 		try_session(j, text_scalars);
 		try_tunnel(j, text_scalars);
 	}
+	use(j);
 	json_decref(j);
 	return 0;
 }

@@ -23,6 +23,8 @@ static const char *const rules[] = {
     "{\"group\":{\"name\":\"g0\"}}",
     "{\"group\":{\"name\":\"g1\"}}",
     "{\"group\":{\"name\":\"g2\"}}",
+    "{\"group\":{\"name\":\"g22\"}}",
+    "{\"login_method\":{\"id\":\"peopel\"}}",
 };
 #define RULES (sizeof rules / sizeof *rules)
 
@@ -102,6 +104,24 @@ make_input(struct stream *s, struct policy_input *in)
 }
 
 static void
+look_up(const struct policy_set *set)
+{
+	const struct policy_app *a = policy_set_at(set, 0);
+	size_t n = 0;
+
+	MUST(a && policy_set_count(set) == 1 && !policy_set_at(set, 1));
+	MUST(policy_set_by_host(set, "a.test") == a && !policy_set_by_host(set, "b.test"));
+	MUST(policy_set_by_name(set, "a") == a && !strcmp(policy_app_name(a), "a"));
+	MUST(!strcmp(policy_app_domain(a), "a.test") && policy_app_id(a) && policy_app_aud(a));
+	MUST(policy_app_session_ms(a) >= 0);
+	(void)policy_app_idp_allowed(a, "corp");
+	(void)policy_app_idps(a, &n);
+	(void)policy_app_has_non_identity(a);
+	(void)policy_set_by_id(set, "x");
+	(void)policy_set_by_aud(set, "x");
+}
+
+static void
 compare(const struct policy_source *src, const struct policy_set *set, const struct app *a,
         const struct policy_input *in)
 {
@@ -156,6 +176,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	app = make_app(&s);
 	src.apps = (const struct app *const *)&app;
 	if (policy_set_compile(&src, &set, NULL) == 0) { /* else a cycle, or an identity rule where none may be */
+		look_up(set);
 		for (int i = 0; i < 4; i++) {
 			make_input(&s, &in);
 			in.claims = i & 1 ? claims : NULL;
