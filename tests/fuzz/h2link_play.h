@@ -19,11 +19,21 @@ on_headers(struct h2stream *s, const struct h2_header *h, size_t n, bool end, vo
 	for (size_t i = 0; i < n; i++)
 		if (strlen(h[i].name) + strlen(h[i].value) > H2_HEADERS_BYTES)
 			abort();
+	static const struct h2_header bad[] = {{"a b", "x"}};
+	static const char big[2 * H2_OUT_MARK];
+	if (h2stream_arg(s) == o)
+		abort(); /* once a stream */
+	h2stream_set_arg(s, o);
 	if (ROLE == H2_CONNECTOR) {
 		o->live++;
+		if (h2stream_respond(s, bad, 1, false) == 0)
+			abort();
 		h2stream_respond(s, answer, 1, o->step % 5 == 4);
 	}
-	switch (o->step++ % 4) {
+	switch (o->step++ % 5) {
+	case 4:
+		h2stream_write(s, big, sizeof big);
+		break;
 	case 0:
 		h2stream_write(s, "hello", 5);
 		break;
@@ -32,6 +42,8 @@ on_headers(struct h2stream *s, const struct h2_header *h, size_t n, bool end, vo
 		break;
 	case 2:
 		h2stream_reset(s, 8);
+		if (h2stream_write(s, "late", 4) == 0)
+			abort();
 		break;
 	}
 }
@@ -103,7 +115,10 @@ feed(struct h2link *l, const uint8_t *d, size_t n)
 	if (!copy)
 		return -1;
 	memcpy(copy, d, n);
-	int r = h2link_feed(l, copy, n, NULL);
+	struct reason why = {0};
+	int r = h2link_feed(l, copy, n, &why);
+	if (r < 0 && !why.text[0])
+		abort();
 	free(copy);
 	return r;
 }
