@@ -2,12 +2,12 @@
 #include "fuzz.h"
 #include "msg/msg.h"
 
-#define ALL_KINDS(F, S)                                                                               \
-	F(S, BOOL, flag, 1)                                                                           \
-	F(S, U32, small, 3600)                                                                        \
-	F(S, U64, large, 1000000)                                                                     \
-	F(S, I64, time, INT64_MAX) F(S, STR, text, 16) F(S, DATA, bytes, 16) F(S, SECRET, secret, 16) \
-	    F(S, STRS, list, 8)
+#define ALL_KINDS(F, S)            \
+	F(S, BOOL, flag, 1)        \
+	F(S, U32, small, 3600)     \
+	F(S, U64, large, 1000000)  \
+	F(S, I64, time, INT64_MAX) \
+	F(S, STR, text, 16) F(S, DATA, bytes, 16) F(S, SECRET, secret, 16) F(S, STRS, list, 8)
 MSG_DECLARE(fuzz_all, ALL_KINDS)
 MSG_DEFINE(fuzz_all, 1, ALL_KINDS)
 

@@ -1,5 +1,7 @@
 /* What a provider publishes and answers: no endpoint survives that is not https or that points a public issuer's users
  * at loopback. */
+#include <strings.h>
+
 #include "fuzz.h"
 #include "identity/oidc.h"
 
@@ -40,7 +42,7 @@ document(const uint8_t *p, size_t n, const char *issuer)
 		free(text);
 		MUST(oidc_url_ok(d.authorization) && oidc_url_ok(d.token) && oidc_url_ok(d.jwks));
 		if (!strncmp(issuer, "https://", 8))
-			MUST(!strncmp(d.token, "https://", 8) && !strncmp(d.jwks, "https://", 8));
+			MUST(!strncasecmp(d.token, "https://", 8) && !strncasecmp(d.jwks, "https://", 8));
 	} else {
 		MUST(r.code && !d.issuer);
 	}

@@ -34,7 +34,8 @@ void app_token_drop(const struct cli *c, const struct app *a);
 int app_store(const struct cli *c, const char *path, mode_t mode,
               struct slice data); /* 0600 or so, whole or not at all; prints errors */
 
-/* Three parts of base64url and nothing else: what may go into a header, a file of curl's options and onto a terminal. */
+/* Three parts of base64url and nothing else: what may go into a header, a file of curl's options and onto a terminal.
+ */
 bool token_ok(struct slice token);
 /* One claim of a token as text, without verifying it: the client only reads its own. E_NOENT. */
 int token_claim(struct slice token, const char *claim, char *out, size_t n);

@@ -27,7 +27,8 @@ struct tunnel_config {
    when there is none. Prints errors. Merges scalar keys into o where the command line said nothing. */
 int tunnel_config_load(const struct cli *c, struct tunnel_options *o, struct tunnel_config *ret_t);
 /* The same from a text; file is its name in errors. Texts in o are borrowed from ret_t, also after an error. */
-int tunnel_config_parse(const char *file, const void *p, size_t n, struct tunnel_options *o, struct tunnel_config *ret_t);
+int tunnel_config_parse(const char *file, const void *p, size_t n, struct tunnel_options *o,
+                        struct tunnel_config *ret_t);
 void tunnel_config_release(struct tunnel_config *t);
 
 int tunnel_run(struct cli *c, struct tunnel_options *o, const struct cli_list *pos);
