@@ -210,8 +210,11 @@ client_login() {
 	"$SP" access login "$1" --no-browser >"$out.tok" 2>"$out" &
 	pid=$!
 	url=$(wait_line "$out" 'https://[^ ]*/cdn-cgi/access/cli' 20 | grep -o 'https://[^ ]*') || return 1
-	web_login "$T/jar.$2" "$url" "$2" "$3" || return 1
-	web_confirm "$T/jar.$2" || return 1
+	if ! { web_login "$T/jar.$2" "$url" "$2" "$3" && web_confirm "$T/jar.$2" && [ "$STATUS" = 200 ]; }; then
+		kill "$pid" # nobody will finish it
+		sed 's/<[^>]*>//g' "$PAGE" >&2
+		return 1
+	fi
 	wait "$pid" || { cat "$out" >&2; return 1; }
 }
 # ssh_conf HOST: a ssh_config of its own from `access ssh-config --short-lived-cert`

@@ -48,11 +48,15 @@ node_lib() { node "$E2E/lib.mjs" "$@"; } # small tools in JavaScript: totp, jwt,
 # The account named sptest, whose home the sessions see, made by whoever comes first. dev/test makes it before all and removes it at the
 # end; a script that is run alone leaves it.
 sp_user() {
-	exec 9>"${TMPDIR:-/tmp}/sallyport-sptest.lock"
-	flock 9
-	unix_user sptest
-	flock -u 9
-	exec 9>&-
+	if [ "$(id -u)" = 0 ]; then
+		exec 9>"${TMPDIR:-/tmp}/sallyport-sptest.lock"
+		flock 9
+		unix_user sptest
+		flock -u 9
+		exec 9>&-
+	else
+		unix_user
+	fi
 	EMAIL=$UNIX_USER@example.test
 }
 

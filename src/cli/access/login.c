@@ -457,11 +457,35 @@ login_token(const struct cli *c, struct app *a, const struct login_options *o, s
 
 #define FAILED_NOTE_MS 60000 /* between ssh's Match exec and its ProxyCommand lie milliseconds */
 
+/* The parent of a process, from the fourth field of its stat; 0 = not known. */
+static uint64_t
+parent_of(pid_t pid)
+{
+	char path[64], *end;
+	struct buf b;
+	uint64_t ppid = 0;
+
+	snprintf(path, sizeof path, "/proc/%lld/stat", (long long)pid);
+	buf_init(&b, 4096);
+	char *text = file_read(path, &b) == 0 ? str_dup_n(buf_ptr(&b), buf_len(&b)) : NULL;
+	if (text && (end = strrchr(text, ')')) && strlen(end) > 4) {
+		end += 4; /* ") S " */
+		end[strcspn(end, " ")] = 0;
+		if (str_u64(end, INT32_MAX, &ppid) < 0)
+			ppid = 0;
+	}
+	free(text);
+	buf_release(&b);
+	return ppid;
+}
+
+/* ssh runs `exec` through a shell, which may or may not stand between: both who may be that ssh are noted. */
 void
 login_failed_note(const struct cli *c, const struct app *a)
 {
-	char path[4400], note[64];
-	int n = snprintf(note, sizeof note, "%lld %lld", (long long)getppid(), (long long)clock_wall_ms());
+	char path[4400], note[96];
+	int n = snprintf(note, sizeof note, "%lld %llu %lld", (long long)getppid(),
+	                 (unsigned long long)parent_of(getppid()), (long long)clock_wall_ms());
 
 	if (app_file(c, a, ".failed", path, sizeof path) == 0 && file_mkdirs(c->home, 0700) == 0 &&
 	    file_write_atomic(path, 0600, note, (size_t)n) < 0)
@@ -472,17 +496,18 @@ bool
 login_failed_before(const struct cli *c, const struct app *a)
 {
 	char path[4400];
-	uint64_t parent, at;
+	uint64_t v[3] = {0};
 	struct buf b;
 	bool ours = false;
 
 	buf_init(&b, 256);
 	if (app_file(c, a, ".failed", path, sizeof path) == 0 && access(path, F_OK) == 0 && file_read(path, &b) == 0) {
-		char *text = str_dup_n(buf_ptr(&b), buf_len(&b)), *sp = text ? strchr(text, ' ') : NULL;
-		if (sp)
-			*sp++ = 0;
-		ours = sp && str_u64(text, INT64_MAX, &parent) == 0 && str_u64(sp, INT64_MAX, &at) == 0 &&
-		       (pid_t)parent == getppid() && clock_wall_ms() - (int64_t)at < FAILED_NOTE_MS;
+		char *text = str_dup_n(buf_ptr(&b), buf_len(&b)), *save = text, *word;
+		size_t n = 0;
+		while (text && n < 3 && (word = strsep(&save, " ")) && str_u64(word, INT64_MAX, &v[n]) == 0)
+			n++;
+		ours = n == 3 && ((uint64_t)getppid() == v[0] || (uint64_t)getppid() == v[1]) &&
+		       clock_wall_ms() - (int64_t)v[2] < FAILED_NOTE_MS;
 		free(text);
 		if (ours)
 			unlink(path);
