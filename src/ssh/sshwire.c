@@ -64,16 +64,22 @@ sshwire_get_string(struct buf *b, size_t max, struct slice *ret_s)
 int
 sshwire_get_cstr(struct buf *b, char *out, size_t size)
 {
+	struct buf at = *b;
 	struct slice s;
-	int e = sshwire_get_string(b, size - 1, &s);
-	return e ? e : str_copy_n(out, size, s.p, s.n);
+	int e = sshwire_get_string(&at, size - 1, &s);
+	if (!e)
+		e = str_copy_n(out, size, s.p, s.n);
+	if (!e)
+		b->r = at.r;
+	return e;
 }
 
 int
 sshwire_get_mpint(struct buf *b, size_t max, struct slice *ret_m)
 {
+	struct buf at = *b;
 	struct slice s;
-	int e = sshwire_get_string(b, max + 1, &s);
+	int e = sshwire_get_string(&at, max + 1, &s);
 	if (e)
 		return e;
 	if (s.n && (s.p[0] & 0x80))
@@ -86,6 +92,7 @@ sshwire_get_mpint(struct buf *b, size_t max, struct slice *ret_m)
 	}
 	if (s.n > max)
 		return E_LIMIT;
+	b->r = at.r;
 	*ret_m = s;
 	return 0;
 }

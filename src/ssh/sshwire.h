@@ -1,8 +1,8 @@
 /*
  * sshwire: strings and multiple-precision integers of RFC 4251 section 5 on a buf.
  *
- * get_* borrow from the buf, as buf_get does. mpints here are never negative: a set sign bit, or a leading zero byte
- * that is not needed, is E_FORMAT. May block: no.
+ * get_* borrow from the buf, as buf_get does, and take nothing on failure. mpints here are never negative: a set sign
+ * bit, or a leading zero byte that is not needed, is E_FORMAT. May block: no.
  */
 #ifndef SSH_SSHWIRE_H
 #define SSH_SSHWIRE_H

@@ -59,6 +59,7 @@ test_mpint_refused(void **state)
 		struct slice s;
 		buf_view(&b, rows[i].wire, rows[i].n);
 		assert_int_equal(sshwire_get_mpint(&b, 4, &s), rows[i].want);
+		assert_int_equal(buf_len(&b), rows[i].n); /* nothing is taken */
 	}
 }
 
@@ -75,7 +76,9 @@ test_string(void **state)
 	assert_int_equal(buf_len(&b), 14); /* nothing taken */
 	assert_int_equal(sshwire_get_cstr(&b, text, sizeof text), 0);
 	assert_string_equal(text, "abc");
+	size_t before = buf_len(&b);
 	assert_int_equal(sshwire_get_cstr(&b, text, sizeof text), E_FORMAT);
+	assert_int_equal(buf_len(&b), before);
 	buf_view(&v, "\0\0\0\5abc", 7);
 	assert_int_equal(sshwire_get_string(&v, 100, &s), E_TRUNC);
 	assert_int_equal(buf_len(&v), 7);
