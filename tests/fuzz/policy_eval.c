@@ -23,6 +23,8 @@ static const char *const rules[] = {
     "{\"group\":{\"name\":\"g0\"}}",
     "{\"group\":{\"name\":\"g1\"}}",
     "{\"group\":{\"name\":\"g2\"}}",
+    "{\"github_organization\":{\"name\":\"ops\",\"team\":\"core\"}}",
+    "{\"github_organization\":{\"name\":\"dev\"}}",
     "{\"group\":{\"name\":\"g22\"}}",
     "{\"login_method\":{\"id\":\"peopel\"}}",
 };
@@ -73,7 +75,7 @@ make_app(struct stream *s)
 	while (n--)
 		json_array_append_new(policies,
 		                      lists(s, json_pack("{ss ss}", "name", "p", "decision", decisions[take(s, 4)])));
-	o = json_pack("{ss ss so}", "name", "a", "domain", "a.test", "policies", policies);
+	o = json_pack("{ss ss so}", "name", "a", "domain", take(s, 4) == 3 ? "*.test" : "a.test", "policies", policies);
 	if (take(s, 4) == 1)
 		json_object_set_new(o, "allowed_idps", json_pack("[s]", "corp"));
 	MUST(app_from_json(o, false, &a, NULL) == 0);
@@ -87,7 +89,7 @@ make_input(struct stream *s, struct policy_input *in)
 	static const char *const emails[] = {"jdoe@a.test", "JDOE@A.TEST", "eve@b.test", "", NULL};
 	static const char *const ips[] = {"203.0.113.5", "2001:db8::1", "192.0.2.1", NULL, "x"};
 	static const char *const countries[] = {"PT", "pt", "DE", "", NULL};
-	static const char *const groups[] = {"ops", "dev"}, *const amr[] = {"pwd", "mfa"};
+	static const char *const groups[] = {"ops", "dev", "ops/core"}, *const amr[] = {"pwd", "mfa"};
 	static const char *const idps[] = {"00000000-0000-4000-8000-000000000011",
 	                                   "00000000-0000-4000-8000-000000000012", "", NULL};
 
@@ -96,7 +98,7 @@ make_input(struct stream *s, struct policy_input *in)
 	in->ip = ips[take(s, 5)];
 	in->country = countries[take(s, 5)];
 	in->groups = groups;
-	in->ngroups = take(s, 3);
+	in->ngroups = take(s, 4);
 	in->amr = amr;
 	in->namr = take(s, 3);
 	in->idp_id = idps[take(s, 4)];
@@ -108,11 +110,13 @@ look_up(const struct policy_set *set)
 {
 	const struct policy_app *a = policy_set_at(set, 0);
 	size_t n = 0;
+	bool wild = policy_app_domain(a)[0] == '*';
 
 	MUST(a && policy_set_count(set) == 1 && !policy_set_at(set, 1));
-	MUST(policy_set_by_host(set, "a.test") == a && !policy_set_by_host(set, "b.test"));
+	MUST(policy_set_by_host(set, "a.test") == a && !policy_set_by_host(set, "a.b.test"));
+	MUST(!policy_set_by_host(set, "b.test") == !wild && !policy_set_by_host(set, "*.test"));
 	MUST(policy_set_by_name(set, "a") == a && !strcmp(policy_app_name(a), "a"));
-	MUST(!strcmp(policy_app_domain(a), "a.test") && policy_app_id(a) && policy_app_aud(a));
+	MUST(policy_app_id(a) && policy_app_aud(a));
 	MUST(policy_app_session_ms(a) >= 0);
 	(void)policy_app_idp_allowed(a, "corp");
 	(void)policy_app_idps(a, &n);

@@ -1,6 +1,35 @@
 /* Public key lines and private key files: what parses is canonical and makes a line again. */
 #include "fuzz.h"
 #include "ssh/sshkey.h"
+#include "ssh/sshwire.h"
+
+/* The primitives under all of them: what is read is bounded and written again to the same bytes. */
+static void
+wire(const uint8_t *p, size_t n)
+{
+	struct buf in, out;
+	struct slice m;
+	char text[32];
+
+	buf_view(&in, p, n);
+	buf_init(&out, 1u << 20);
+	while (sshwire_get_cstr(&in, text, sizeof text) == 0)
+		MUST(strlen(text) < sizeof text && sshwire_put_cstr(&out, text) == 0);
+	MUST(buf_len(&out) + buf_len(&in) == n && (!buf_len(&out) || !memcmp(buf_ptr(&out), p, buf_len(&out))));
+	buf_clear(&out);
+	buf_view(&in, p, n);
+	while (sshwire_get_mpint(&in, 64, &m) == 0)
+		MUST(m.n <= 64 && sshwire_put_mpint(&out, m) == 0);
+	MUST(buf_len(&out) + buf_len(&in) == n && (!buf_len(&out) || !memcmp(buf_ptr(&out), p, buf_len(&out))));
+	buf_release(&out);
+	if (n && n < 64) { /* any number, with its leading zeros, becomes canonical */
+		buf_init(&out, 128);
+		MUST(sshwire_put_mpint(&out, (struct slice){p, n}) == 0);
+		buf_view(&in, buf_ptr(&out), buf_len(&out));
+		MUST(sshwire_get_mpint(&in, 64, &m) == 0 && m.n <= n && !memcmp(m.p, p + n - m.n, m.n));
+		buf_release(&out);
+	}
+}
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
@@ -10,6 +39,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	struct key *key = NULL;
 	struct buf line;
 	buf_init(&line, SSHKEY_LINE_MAX);
+	wire(p, n);
 	if (sshkey_parse_line((const char *)p, n, &k, &r) == 0) {
 		MUST(k.nblob && k.bits);
 		MUST(sshkey_format_line(&k, &line) == 0);

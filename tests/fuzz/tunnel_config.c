@@ -30,10 +30,11 @@ LLVMFuzzerTestOneInput(const uint8_t *d, size_t n)
 		tunnel_config_release(&again);
 	}
 	if (n < 4096) { /* from a file it is the same */
-		struct cli c = {.home = "/nonexistent"};
+		struct cli c = {0};
 		struct tunnel_config file = {{0}};
 		fuzz_file("config.yml", d, n);
-		struct tunnel_options by = {.config = fuzz_path};
+		struct tunnel_options by = {.config = n % 2 ? fuzz_path : NULL}; /* else found in its place */
+		snprintf(c.home, sizeof c.home, "%s", fuzz_dir);
 		unsigned before = said;
 		int r = tunnel_config_load(&c, &by, &file);
 		MUST((r < 0) == (before > 0) && !file.tunnel == !t.tunnel && by.edge.n == o.edge.n);
