@@ -8,6 +8,7 @@
 #include "ssh/sshkey_int.h"
 #include "ssh/sshwire.h"
 
+#define OPTION_NAME_MAX 256 /* real ones have a quarter of it */
 #define TYPE_MAX 64
 #define SIG_BLOB_MAX 2048
 #define STORE_MAX (4u * SSHCERT_BLOB_MAX + 65536u)
@@ -34,7 +35,8 @@ put_options(struct buf *out, const struct sshcert_option *v, size_t n)
 		memcpy(sorted, v, n * sizeof *v);
 	qsort(sorted, n, sizeof *sorted, option_order);
 	for (size_t i = 0; i < n && !e; i++) {
-		if (!*sorted[i].name || (i && !strcmp(sorted[i].name, sorted[i - 1].name))) {
+		if (!*sorted[i].name || strlen(sorted[i].name) > OPTION_NAME_MAX ||
+		    (i && !strcmp(sorted[i].name, sorted[i - 1].name))) {
 			e = E_FORMAT;
 			break;
 		}
@@ -182,7 +184,7 @@ get_options(struct buf *b, struct arena *a, struct sshcert_option *v, size_t *re
 	for (; buf_len(&o); n++) {
 		if (n == SSHCERT_OPTIONS_MAX)
 			return E_LIMIT;
-		e = get_text(&o, 256, a, &v[n].name);
+		e = get_text(&o, OPTION_NAME_MAX, a, &v[n].name);
 		if (!e)
 			e = sshwire_get_string(&o, SSHCERT_BLOB_MAX, &data);
 		if (e)
