@@ -52,8 +52,16 @@ use(const json_t *j)
 	buf_init(&out, 4u << 20);
 	if (idp_from_json(j, false, &i, NULL) == 0)
 		MUST(idp_provider_record(i, &out) == 0);
-	if (person_from_json(j, false, &p, NULL) == 0 && person_identity_add(p, "new", &id) == 0)
-		MUST(id && person_identity(p, "new") == id);
+	if (person_from_json(j, false, &p, NULL) == 0) {
+		char sub[16];
+		int e = 0;
+		for (unsigned k = 0; e == 0 && k <= PERSON_IDENTITIES_MAX; k++) {
+			snprintf(sub, sizeof sub, "new%u", k / 2); /* each is there already the second time */
+			e = person_identity_add(p, sub, &id);
+			MUST(e != 0 || person_identity(p, sub) == id);
+		}
+		MUST(p->nidentities <= PERSON_IDENTITIES_MAX && (e == 0 || e == E_LIMIT));
+	}
 	if (tunnel_from_json(j, false, &t, NULL) == 0 && t->secret.n && t->id && t->account_tag)
 		MUST(tunnel_token(t, &out) == 0);
 	idp_free(i);
