@@ -3,6 +3,8 @@
  *
  *   stopwatch run CMD...         standard output is read and counted
  *   stopwatch up BYTES CMD...    feeds BYTES of zeros to its standard input as well
+ *   stopwatch keep CMD...        only keeps it, and takes in what it orphans (sshd's sessions), so that their CPU time
+ * is found in our own account of children; ends with it, or ends it on SIGTERM
  *
  * One line: wall seconds, seconds to the first output byte, CPU seconds (user + system) of the whole process tree,
  * bytes read, exit status. We are the subreaper, so that a ProxyCommand which its ssh does not wait for is counted too.
@@ -69,9 +71,36 @@ pump(int in, int out, uint64_t left, uint64_t *ret_read)
 	}
 }
 
+static pid_t kept;
+
+static void
+pass_on(int signo)
+{
+	if (kept > 0)
+		kill(kept, signo);
+}
+
+static int
+keep(char **argv)
+{
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	kept = fork();
+	if (kept == 0) {
+		execvp(argv[0], argv);
+		_exit(127);
+	}
+	signal(SIGTERM, pass_on);
+	for (pid_t p; (p = wait(NULL)) > 0 || errno == EINTR;)
+		if (p == kept)
+			return 0;
+	return 1;
+}
+
 int
 main(int argc, char **argv)
 {
+	if (argc > 2 && !strcmp(argv[1], "keep"))
+		return keep(argv + 2);
 	int up = argc > 2 && !strcmp(argv[1], "up"), at = up ? 3 : 2, in[2], out[2], status = 0, one;
 	uint64_t bytes = up ? strtoull(argv[2], NULL, 10) : 0, got = 0;
 	struct rusage u;

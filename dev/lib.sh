@@ -121,7 +121,7 @@ sshd_start() {
 	CONF
 	chmod 644 "$pub"
 	[ "$(id -u)" = 0 ] && mkdir -p /run/sshd
-	"$(command -v sshd || echo /usr/sbin/sshd)" -D -E "$SSHD_LOG" -f "$d/sshd_config" &
+	${SSHD_KEEPER:-} "$(command -v sshd || echo /usr/sbin/sshd)" -D -E "$SSHD_LOG" -f "$d/sshd_config" &
 	PIDS+=($!)
 	SSHD_PID=$!
 	wait_line "$SSHD_LOG" 'Server listening' 20 >/dev/null
