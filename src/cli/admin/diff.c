@@ -2,15 +2,17 @@
 
 #include <string.h>
 
-#include "core/err.h"
+#include "cli/common/cli.h"
 
 static int
 put_clean(struct buf *out, const char *s)
 {
 	int r = 0;
 
-	for (; r == 0 && *s; s++)
-		r = buf_put_u8(out, (unsigned char)*s < 0x20 || *s == 0x7f ? '?' : (uint8_t)*s);
+	for (size_t n; r == 0 && *s; s += n ? n : 1) {
+		n = cli_control(s);
+		r = buf_put_u8(out, n ? '?' : (uint8_t)*s);
+	}
 	return r;
 }
 

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "cli/admin/diff.h"
+#include "cli/common/cli.h"
 #include "core/clock.h"
-#include "core/err.h"
 
 int
 logline_since(const char *text, int64_t now, int64_t *ret_wall)
@@ -31,11 +31,12 @@ put_value(struct buf *out, const char *s)
 	bool quote = !*s || strpbrk(s, " \"=\\") != NULL;
 	int r = quote ? buf_put_str(out, "\"") : 0;
 
-	for (; r == 0 && *s; s++) {
+	for (size_t n; r == 0 && *s; s += n ? n : 1) {
+		n = cli_control(s);
 		if (*s == '"' || *s == '\\')
 			r = buf_put_u8(out, '\\');
 		if (r == 0)
-			r = buf_put_u8(out, (unsigned char)*s < 0x20 || *s == 0x7f ? '?' : (uint8_t)*s);
+			r = buf_put_u8(out, n ? '?' : (uint8_t)*s);
 	}
 	return r == 0 && quote ? buf_put_str(out, "\"") : r;
 }

@@ -14,8 +14,8 @@ say(const char *head, const char *fmt, va_list ap)
 
 	vsnprintf(text, sizeof text, fmt, ap);
 	for (char *p = text; *p; p++)
-		if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			*p = '?';
+		for (size_t n = cli_control(p); n; n--)
+			p[n - 1] = '?';
 	fprintf(stderr, "%s%s\n", head, text);
 }
 

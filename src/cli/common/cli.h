@@ -56,6 +56,18 @@ struct cli_command {
 /* Runs the row that argv[0] names; unknown: one line, nearest name, list of commands; exit 2. */
 int cli_dispatch(struct cli *c, const char *program, const struct cli_command *cmds, size_t n, int argc, char **argv);
 
+/* Bytes of a control character at s, which must not reach a terminal: 1 for C0 and DEL, 2 for C1 in UTF-8 (U+009B is
+ * CSI to many), 0 for anything else, the end too. */
+static inline size_t
+cli_control(const char *s)
+{
+	unsigned char c = (unsigned char)*s;
+
+	if (c == 0xc2 && ((unsigned char)s[1] & 0xe0) == 0x80)
+		return 2;
+	return (c && c < 0x20) || c == 0x7f;
+}
+
 /* One line on standard error: "sallyport: SP-1502 cannot reach edge.example.com:8443: connection refused". code 0 =
    without. Returns 1. Text from the network is printed with control characters replaced. */
 int cli_fail(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -52,6 +52,7 @@ static void
 names_cannot_move_the_cursor(void **s)
 {
 	diff_is("[{\"kind\":\"app\",\"name\":\"a\\u001b[2Jb\\nc\",\"action\":\"create\"}]", "+ app a?[2Jb?c\n");
+	diff_is("[{\"kind\":\"app\",\"name\":\"a\\u009b2Jb\\u00a0\",\"action\":\"create\"}]", "+ app a?2Jb\xc2\xa0\n");
 }
 
 static void
