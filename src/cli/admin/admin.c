@@ -109,8 +109,10 @@ admin_usage(const char *usage)
 void
 admin_put(FILE *to, const char *text)
 {
-	for (const char *p = text; *p; p++)
-		fputc(((unsigned char)*p < 0x20 && *p != '\n') || *p == 0x7f ? '?' : *p, to);
+	for (size_t n; *text; text += n ? n : 1) {
+		n = *text == '\n' ? 0 : cli_control(text);
+		fputc(n ? '?' : *text, to);
+	}
 }
 
 void

@@ -28,8 +28,10 @@ put_text(const char *fmt, va_list ap)
 	char text[2048];
 
 	vsnprintf(text, sizeof text, fmt, ap);
-	for (char *p = text; *p; p++)
-		putchar((unsigned char)*p < 0x20 || *p == 0x7f ? '?' : *p);
+	for (size_t i = 0, n; text[i]; i += n ? n : 1) {
+		n = cli_control(text + i);
+		putchar(n ? '?' : text[i]);
+	}
 	putchar('\n');
 	fflush(stdout);
 }
