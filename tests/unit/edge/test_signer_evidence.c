@@ -414,7 +414,7 @@ on_code(int err, const void *m, void *arg)
 
 	assert_int_equal(err, 0);
 	memcpy(&code, m, sizeof code); /* every answer begins with it */
-	a->rate += code == SP_LOGIN_RATE;
+	a->rate += code == SP_LOGIN_RATE || code == SP_CERT_RATE;
 	a->code[a->n++ % 128] = code;
 	if ((a->n == a->want && (!a->other || a->other->n == a->other->want)) || a->rate)
 		loop_stop(a->k->loop);
@@ -469,6 +469,30 @@ test_guesses_of_one_address(void **state)
 	assert_true(a.n < 30); /* at once, not behind those that are still being computed */
 	ipc_forget(k->judge, &a);
 	kit_kill(k);
+}
+
+/* More certificates for one person than anybody needs: the burst, and then what comes back with time. */
+static void
+test_certificates_of_one_person(void **state)
+{
+	struct kit *k = *state;
+	struct answers a = {.k = k, .want = 10};
+	struct kit_key key;
+
+	kit_key(&key);
+	assert_int_equal(kit_account(k, "jdoe@a.test", PASSWORD, ""), 0);
+	char *org = kit_org(k, "jdoe@a.test", PASSWORD), *app = kit_app(k, org, KIT_AUD, key.cnf);
+	struct js_cert_sign m = {.app_token = app, .aud = KIT_AUD, .public_key = key.line, .ttl = 60};
+	for (unsigned sent = 0; !a.rate && sent < 12000; a.want += 500) {
+		for (; sent < a.want; sent++)
+			assert_int_equal(
+			    ipc_request(k->judge, &js_cert_sign_def, &m, &js_cert_is_def, 60000, on_code, &a), 0);
+		loop_run(k->loop);
+	}
+	assert_true(a.rate > 0);
+	ipc_forget(k->judge, &a);
+	free(org);
+	free(app);
 }
 
 /* --- the setup link */
@@ -561,6 +585,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_account_fields, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_password_changed_meanwhile, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_guesses_of_one_address, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_certificates_of_one_person, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_setup_link, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_setup_link_expires, setup, teardown),
 	};
