@@ -33,6 +33,8 @@
 #include "core/str.h"
 #include "io/conn_priv.h"
 
+#define QUICKACK_BELOW 4096
+
 #define DIRECT_MIN 16384u /* plain writes from here on skip the queue */
 
 static _Thread_local struct scratch *scratch_mine;
@@ -378,7 +380,9 @@ on_readable(struct conn *c)
 		conn_fail(c, CONN_RESET);
 		return;
 	}
-	if (c->quickack)
+	/* It matters while few bytes wait for an answer (a login: 42 ms), not in bulk, where it would be a call a read.
+	 */
+	if (c->quickack && n < QUICKACK_BELOW)
 		setsockopt(c->rfd, IPPROTO_TCP, TCP_QUICKACK, &one, sizeof one);
 	if (n == 0)
 		on_fin(c);

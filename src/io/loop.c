@@ -11,6 +11,7 @@
 #include "io/loop.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -159,6 +160,11 @@ process_init(void)
 	/* Later versions of libuv hand epoll_ctl to an io_uring made here, and no role may enter one once it is
 	 * confined. */
 	setenv("UV_USE_IO_URING", "0", 1);
+	/* Queues come and go with every batch of a relay: without this the heap's end was moved back and forth by
+	 * brk(2), thousands of times a GiB, and its pages were faulted in anew each time. */
+	mallopt(M_TRIM_THRESHOLD, 2 << 20);
+	mallopt(M_TOP_PAD, 128 << 10);
+	mallopt(M_MMAP_THRESHOLD, 1 << 20);
 }
 
 int
