@@ -103,6 +103,8 @@ fixture_app() {
 		    policies:
 		      - {name: staff, decision: allow, include: [{group: {name: staff}}]}
 	YML
+	# the certificate of a new host name is there a moment after the answer
+	until_ok 5 web /dev/null -o /dev/null "https://$2:$UPORT/" || die "the edge does not serve $2"
 }
 # fixture_host NAME HOST [more lines]: application, CA, a real sshd that trusts it, a connector. $SSHD_PORT, $SSHD_LOG, $CONNECTOR_PID
 fixture_host() {
