@@ -94,10 +94,13 @@ refuses "delete while it runs" "$SP" tunnel delete ssh-pool
 kill -TERM "$run"
 wait "$run"
 eq "exit status of run" $? 0
-refuses "delete while an application uses it" "$SP" tunnel delete ssh-pool
-like "message" "$OUT" 'application uses'
 runs "another tunnel" "$SP" tunnel create other
-runs "tunnel delete" "$SP" tunnel delete other
-like "tunnel list after delete" "$("$SP" tunnel list)" "$uuid"
-unlike "tunnel list after delete" "$("$SP" tunnel list)" ' other '
+printf 'apps: [{name: named, domain: named.localhost, type: self_hosted, tunnel: other, service: "ssh://127.0.0.1:22"}]\n' >"$T/named.yml"
+runs "an application that names it" "$SP" admin apply "$T/named.yml"
+refuses "delete while an application names it" "$SP" tunnel delete other
+like "message" "$OUT" 'Application named uses this tunnel'
+runs "delete of a tunnel that only a route leads to" "$SP" tunnel delete ssh-pool
+unlike "tunnel list after delete" "$("$SP" tunnel list)" "$uuid"
+like "tunnel list after delete" "$("$SP" tunnel list)" ' other '
+unlike "its route" "$("$SP" admin get routes)" "$uuid"
 say "the tutorial's steps work"

@@ -207,13 +207,17 @@ api_tunnels_update(struct req *r)
 	write(r, doc, t->id, version, "update");
 }
 
-static bool
-has_users(struct req *r, const struct tunnel *t)
+/* The application whose own record names this tunnel. One that is led here by a route alone is no hindrance: the route
+   goes with the tunnel. */
+static const struct app *
+user_of(const struct req *r, const struct tunnel *t)
 {
-	for (size_t i = 0; i < r->snap->napps; i++)
-		if (r->snap->views[i].tunnel == t)
-			return true;
-	return false;
+	for (size_t i = 0; i < r->snap->napps; i++) {
+		const struct app *a = r->snap->views[i].app;
+		if (a->tunnel && (!strcmp(a->tunnel, t->id) || !strcmp(a->tunnel, t->name)))
+			return a;
+	}
+	return NULL;
 }
 
 void
@@ -226,11 +230,13 @@ api_tunnels_delete(struct req *r)
 
 	if (!t)
 		return;
-	if (t->deleted_at || (tunnel_is_live(r->j, t->id) && !cascade) || has_users(r, t)) {
-		reply_refuse_text(r, SP_CONFLICT,
-		                  t->deleted_at     ? "The tunnel is deleted."
-		                  : has_users(r, t) ? "An application uses this tunnel."
-		                                    : "The tunnel has active connections: clean them up first.");
+	const struct app *user = user_of(r, t);
+	if (t->deleted_at || (tunnel_is_live(r->j, t->id) && !cascade) || user) {
+		reply_refuse_text(
+		    r, SP_CONFLICT,
+		    t->deleted_at ? "The tunnel is deleted."
+		    : user        ? req_fmt(r, "Application %s uses this tunnel: give it another first.", user->name)
+		                  : "The tunnel has active connections: clean them up first.");
 		return;
 	}
 	json_t *doc = tunnel_to_json(t, MODEL_STORE);
