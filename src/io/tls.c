@@ -7,10 +7,12 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <errno.h>
 #include <stdatomic.h>
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "io/tls_ctx.h"
 
@@ -313,6 +315,11 @@ tls_client_new(const char *ca_file, bool only_ca, struct tls_ctx **ret_c, struct
 	if (ca_file && SSL_CTX_load_verify_file(c->ssl, ca_file) != 1) {
 		char what[200];
 
+		if (access(ca_file, R_OK) < 0) {
+			e = reason_set(why, E_IO, SP_CONFIG, "cannot read CA file %.160s: %s", ca_file,
+			               strerror(errno));
+			goto out;
+		}
 		snprintf(what, sizeof what, "cannot read CA file %.160s", ca_file);
 		e = fail(why, E_IO, what);
 		goto out;

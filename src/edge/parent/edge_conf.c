@@ -1,5 +1,6 @@
 #include "edge/parent/edge_conf.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -107,7 +108,12 @@ static int
 key_admin(void *t, const char *file, const struct conf_node *v, struct conf_error *err)
 {
 	struct edge_conf *c = t;
-	return set_text(file, v, err, c->admin, sizeof c->admin, "an e-mail address");
+	int r = set_text(file, v, err, c->admin, sizeof c->admin, "an e-mail address");
+	const char *at = r == 0 ? strchr(c->admin, '@') : NULL;
+
+	if (r == 0 && (!at || at == c->admin || !at[1] || strpbrk(at + 1, "@ ")))
+		return conf_fail(file, v, err, "found \"%s\", expected an e-mail address", c->admin);
+	return r;
 }
 
 static int
@@ -216,8 +222,43 @@ key_tls(void *t, const char *file, const struct conf_node *v, struct conf_error 
 	return conf_apply(file, v, keys, 1, t, err);
 }
 
+/* 10.0.0.0/8, ::1; with strict, no bits below the prefix */
+static bool
+net_ok(const char *s, bool strict)
+{
+	char text[INET6_ADDRSTRLEN];
+	uint8_t a[16];
+	const char *slash = strchr(s, '/');
+	unsigned width = strchr(s, ':') ? 128 : 32;
+	uint64_t bits = width;
+
+	if (str_copy_n(text, sizeof text, s, slash ? (size_t)(slash - s) : strlen(s)) < 0 ||
+	    inet_pton(width == 128 ? AF_INET6 : AF_INET, text, a) != 1 ||
+	    (slash && str_u64(slash + 1, width, &bits) < 0))
+		return false;
+	for (unsigned i = (unsigned)bits; strict && i < width; i++)
+		if (a[i / 8] & (0x80u >> (i % 8)))
+			return false;
+	return true;
+}
+
+static bool
+private_ok(const char *s)
+{
+	char host[HOST_MAX + 1];
+
+	return net_ok(s, false) || (!strpbrk(s, "/:") && host_parse(s, strlen(s), host) == 0);
+}
+
+static bool
+proxy_ok(const char *s)
+{
+	return net_ok(s, true);
+}
+
 static int
-set_list(char **dst, const char *file, const struct conf_node *v, struct conf_error *err)
+set_list(char **dst, bool (*ok)(const char *), const char *want, const char *file, const struct conf_node *v,
+         struct conf_error *err)
 {
 	size_t k = 0;
 
@@ -225,7 +266,9 @@ set_list(char **dst, const char *file, const struct conf_node *v, struct conf_er
 		return conf_fail(file, v, err, "found a value, expected a list, for example [10.0.0.0/8]");
 	for (const struct conf_node *n = v->sub; n; n = n->next) {
 		if (n->kind != CONF_SCALAR || !*n->text)
-			return conf_fail(file, n, err, "found a block or nothing, expected an address or a name");
+			return conf_fail(file, n, err, "found a block or nothing, expected %s", want);
+		if (!ok(n->text))
+			return conf_fail(file, n, err, "found \"%s\", expected %s", n->text, want);
 		if (k == EDGE_LIST_MAX)
 			return conf_fail(file, n, err, "more than %d entries", EDGE_LIST_MAX);
 		free(dst[k]);
@@ -238,13 +281,15 @@ set_list(char **dst, const char *file, const struct conf_node *v, struct conf_er
 static int
 key_trusted_proxies(void *t, const char *file, const struct conf_node *v, struct conf_error *err)
 {
-	return set_list(((struct edge_conf *)t)->trusted_proxies, file, v, err);
+	return set_list(((struct edge_conf *)t)->trusted_proxies, proxy_ok,
+	                "an address or a network such as 192.0.2.0/24, no bits set below the prefix", file, v, err);
 }
 
 static int
 key_allow_private(void *t, const char *file, const struct conf_node *v, struct conf_error *err)
 {
-	return set_list(((struct edge_conf *)t)->allow_private, file, v, err);
+	return set_list(((struct edge_conf *)t)->allow_private, private_ok,
+	                "a host name, an address or a network such as 10.0.0.0/8", file, v, err);
 }
 
 static int
@@ -336,6 +381,22 @@ conf_defaults(struct edge_conf *c)
 	c->drain_ms = 30000;
 }
 
+/* Two listeners on one address: the second could never be opened. */
+static int
+listeners_check(const struct edge_conf *c, const char *file, const struct conf_node *root, struct conf_error *err)
+{
+	const char *key[] = {"listen", "tunnel_listen", "metrics_listen"};
+	const char *addr[] = {c->listen, c->tunnel_listen, c->metrics_listen};
+
+	for (size_t i = 1; i < 3; i++)
+		for (size_t k = 0; k < i; k++)
+			if (!strcmp(addr[i], addr[k]) && !str_ends(addr[i], ":0"))
+				return conf_fail(file, conf_get(root, key[i]), err,
+				                 "found \"%s\", expected another address than that of %s", addr[i],
+				                 key[k]);
+	return 0;
+}
+
 int
 edge_conf_parse(const char *dir, const char *file, const void *p, size_t n, struct edge_conf **ret_c,
                 struct conf_error *err)
@@ -356,6 +417,8 @@ edge_conf_parse(const char *dir, const char *file, const void *p, size_t n, stru
 	if (r < 0)
 		goto out;
 	r = conf_apply(file, root, conf_keys, sizeof conf_keys / sizeof *conf_keys, c, err);
+	if (r == 0)
+		r = listeners_check(c, file, root, err);
 	if (r < 0)
 		goto out;
 	*ret_c = c;

@@ -1,5 +1,6 @@
 #include "edge/parent/init.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -121,6 +122,25 @@ conf_fill(struct init *in, const struct init_args *a)
 	return 0;
 }
 
+/* A folder that holds something else would get our mode, and its files company: init --dir /etc. */
+static bool
+holds_other(const char *dir)
+{
+	static const char *const mine[] = {".", "..", "lost+found", "state", "audit", "keys", "fetch", "tls"};
+	DIR *d = opendir(dir);
+	bool other = false;
+
+	for (const struct dirent *f; d && !other && (f = readdir(d));) {
+		size_t i = 0;
+		while (i < sizeof mine / sizeof *mine && strcmp(mine[i], f->d_name))
+			i++;
+		other = i == sizeof mine / sizeof *mine;
+	}
+	if (d)
+		closedir(d);
+	return other;
+}
+
 /* Absolute, because the roles and the unit file must not depend on where init was typed. */
 static int
 dir_make(struct init *in, const char *dir)
@@ -141,6 +161,8 @@ dir_make(struct init *in, const char *dir)
 		return fail(
 		    yml,
 		    "there is an edge here already; nothing was changed (choose another --dir, or remove this one)");
+	if (holds_other(in->conf.dir))
+		return fail(in->conf.dir, "the folder holds other files; expected a new or an empty one");
 	return chmod(in->conf.dir, 0711) < 0 ? fail(in->conf.dir, strerror(errno)) : 0;
 }
 

@@ -10,6 +10,10 @@
 #include "edge/parent/init.h"
 #include "edge/parent/role_proc.h"
 #include "edge/parent/run.h"
+#include "io/file.h"
+#include "io/tls.h"
+
+#define CERT_BYTES_MAX (1u << 20)
 
 static const char usage_text[] =
     "usage: sallyportd init  --dir DIR --team HOST[:PORT] [--listen ADDR:PORT] [--tunnel-listen ADDR:PORT]\n"
@@ -77,10 +81,29 @@ cmd_run(const struct init_args *a)
 	return edge_run(c);
 }
 
+/* Whether chain and key of each configured certificate belong together; front would refuse them otherwise. */
 static int
-nothing(const char *name, int fd, void *arg)
+certs_check(const struct edge_conf *c, struct reason *why)
 {
-	return 0;
+	int e = 0;
+
+	for (size_t i = 0; e == 0 && i < c->ncerts; i++) {
+		struct tls_ctx *t = NULL;
+		struct buf chain, key;
+		buf_init(&chain, CERT_BYTES_MAX);
+		buf_init_secret(&key, CERT_BYTES_MAX);
+		if ((e = file_read(c->certs[i].cert, &chain)) == 0 && (e = file_read(c->certs[i].key, &key)) == 0 &&
+		    (e = buf_put_u8(&chain, 0)) == 0 && (e = buf_put_u8(&key, 0)) == 0)
+			e = tls_server_new((const char *)buf_ptr(&chain), (const char *)buf_ptr(&key), &t, why);
+		if (e < 0 && !why->text[0])
+			str_copy(why->text, sizeof why->text, err_str(e));
+		if (e < 0)
+			fprintf(stderr, "sallyportd check: %s, %s: ", c->certs[i].cert, c->certs[i].key);
+		tls_ctx_unref(t);
+		buf_release(&chain);
+		buf_release(&key);
+	}
+	return e;
 }
 
 static int
@@ -92,14 +115,17 @@ cmd_check(const struct init_args *a)
 
 	if (!c)
 		return 1;
-	for (enum role r = ROLE_FRONT; r <= ROLE_SIGNER && status == 0; r++) {
-		if (role_files(c, r, nothing, NULL, &why) < 0) {
-			fprintf(stderr, "sallyportd check: %s\n", why.text);
-			status = 1;
-		}
-	}
-	if (status == 0)
+	if (a->passphrase_fd && node_passphrase("check", a->passphrase_fd, &c->passphrase_fd) < 0) {
+		status = 1;
+	} else if (role_files_check(c, &why) < 0) {
+		fprintf(stderr, "sallyportd check: %s\n", why.text);
+		status = 1;
+	} else if (certs_check(c, &why) < 0) {
+		fprintf(stderr, "%s\n", why.text);
+		status = 1;
+	} else {
 		printf("%s/sallyportd.yml is valid\n", c->dir);
+	}
 	edge_conf_free(c);
 	return status;
 }
@@ -138,6 +164,10 @@ parse(int argc, char **argv, struct init_args *a)
 		case OPT_PHRASE:
 			a->passphrase_fd = optarg;
 			break;
+		case 'h':
+			fputs(usage_text, stdout);
+			a->help = true;
+			return 0;
 		default:
 			return usage(NULL, NULL);
 		}
@@ -165,7 +195,7 @@ main(int argc, char **argv)
 		if (strcmp(argv[1], commands[i].name))
 			continue;
 		int r = parse(argc - 1, argv + 1, &a);
-		return r ? r : commands[i].run(&a);
+		return r || a.help ? r : commands[i].run(&a);
 	}
 	const char *near = str_nearest(argv[1], names);
 	fprintf(stderr, "sallyportd: unknown command \"%s\"%s%s%s\n", argv[1], near ? "; did you mean \"" : "",

@@ -201,6 +201,22 @@ role_files(const struct edge_conf *c, enum role r, int (*give)(const char *, int
 	return e == 0 && r == ROLE_FRONT ? give_certs(c, give, arg, why) : e;
 }
 
+static int
+give_nobody(const char *name, int fd, void *arg)
+{
+	return 0;
+}
+
+int
+role_files_check(const struct edge_conf *c, struct reason *why)
+{
+	int e = 0;
+
+	for (enum role r = ROLE_FRONT; r <= ROLE_SIGNER && e == 0; r++)
+		e = role_files(c, r, give_nobody, NULL, why);
+	return e;
+}
+
 /* A pipe can be read once, but a signer that is restarted needs the passphrase again: it is kept in a memory file that
    is sealed against changes and never looked at here. */
 int

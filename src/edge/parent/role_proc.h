@@ -29,6 +29,9 @@ int role_spawn(const struct edge_conf *c, enum role r, const char *extra_arg, pi
 int role_files(const struct edge_conf *c, enum role r, int (*give)(const char *name, int fd, void *arg), void *arg,
                struct reason *why);
 
+/* Can everything that the roles would be given be opened? Asked before a configuration is taken. */
+int role_files_check(const struct edge_conf *c, struct reason *why);
+
 /* Takes the passphrase from a descriptor (to its end, at most 1 KiB) into a sealed memory file that every start of the
  * signer is given. */
 int passphrase_keep(int from, int *ret_fd);

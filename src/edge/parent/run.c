@@ -363,15 +363,21 @@ on_hup(int signo, void *arg)
 	struct edge *e = arg;
 	struct edge_conf *fresh = NULL;
 	struct conf_error err;
+	struct reason why = {0};
 
 	if (edge_conf_load(e->conf->dir, &fresh, &err) < 0) {
 		log_error("reload_refused", "why", err.text, NULL); /* what runs goes on with what it has */
 		return;
 	}
+	fresh->passphrase_fd = e->conf->passphrase_fd;
+	if (role_files_check(fresh, &why) < 0) { /* else a role that dies later could not be started again */
+		log_error("reload_refused", "why", why.text, NULL);
+		edge_conf_free(fresh);
+		return;
+	}
 	if (strcmp(fresh->listen, e->conf->listen) || strcmp(fresh->tunnel_listen, e->conf->tunnel_listen) ||
 	    strcmp(fresh->metrics_listen, e->conf->metrics_listen) || strcmp(fresh->team.host, e->conf->team.host))
 		log_warn("reload_partial", "why", "addresses and the team name change at a restart only", NULL);
-	fresh->passphrase_fd = e->conf->passphrase_fd;
 	edge_conf_free(e->conf);
 	e->conf = fresh;
 	log_info("reload", NULL);
@@ -450,7 +456,7 @@ open_listeners(struct edge *e)
 	for (unsigned k = 0; k < 3; k++) {
 		struct reason why = {0};
 		if (listen_open(want[k], &e->lsn[k].fd, e->lsn[k].addr, &why) < 0) {
-			fprintf(stderr, "sallyportd: cannot listen on %s: %s\n", want[k], why.text);
+			fprintf(stderr, "sallyportd: %s\n", why.text);
 			return E_IO;
 		}
 		log_info("listen", "kind",

@@ -80,6 +80,12 @@ mistakes_teach(void **state)
 	bad(BASE "tls: {certificates: [{cert: /a}]}\n", "key");
 	bad(BASE "tls: {certificates: [{cert: a, key: /b}]}\n", "absolute path");
 	bad(BASE "allow_private: 10.0.0.0/8\n", "expected a list");
+	bad(BASE "allow_private: [10.0.0.0/8, 10.0.0.0/33]\n", "f.yml:8: found \"10.0.0.0/33\"");
+	bad(BASE "allow_private: [\"a b\"]\n", "a network such as 10.0.0.0/8");
+	bad(BASE "trusted_proxies: [proxy.example.com]\n", "found \"proxy.example.com\"");
+	bad(BASE "trusted_proxies: [192.0.2.1/24]\n", "no bits set below the prefix");
+	bad(BASE "admin: a@b@c\n", "expected an e-mail address");
+	bad(REST "team: a.b\nlisten: 0.0.0.0:7844\n", "f.yml:1: found \"0.0.0.0:7844\", expected another address");
 	bad(REST "team: [a]\nlisten: 1.2.3.4:5\n", "f.yml:6:");
 	bad(REST "team: 10.0.0.1\nlisten: 1.2.3.4:5\n", "expected a host name");
 	bad(REST "team: a.b\nlisten: example.com:1\n", "expected ADDR:PORT");
