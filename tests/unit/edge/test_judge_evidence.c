@@ -307,6 +307,7 @@ test_barred_and_revoked(void **state)
 	jk_reply_free(&r);
 	jk_websocket(k, "ssh.localhost", token, NULL, &r);
 	assert_int_equal(r.status, 302);
+	assert_string_equal(jk_header(&r, "cf-access-error"), "SP-1207");
 	jk_reply_free(&r);
 	json_decref(claims);
 	free(token);
@@ -466,6 +467,46 @@ test_destinations(void **state)
 	free(token);
 }
 
+/* A session that is revoked ends what it opened, at once. */
+static void
+test_revoked_session_is_cut(void **state)
+{
+	struct jk *k = *state;
+	struct reply r;
+	json_t *claims = NULL;
+	char id[40], path[128];
+	uint8_t secret[32];
+
+	for (int i = 0; i < 32; i++)
+		secret[i] = (uint8_t)i;
+	tunnel(k, "mine", id);
+	jk_apply(k, "{\"apps\":[{\"name\":\"ssh\",\"domain\":\"ssh.localhost\",\"tunnel\":\"mine\"}]}");
+	struct fj_register m = {.link = 1,
+	                        .account = JK_ACCOUNT,
+	                        .tunnel = id,
+	                        .secret = {secret, 32},
+	                        .client_id = "99999999-8888-4777-8666-555555555555",
+	                        .address = "192.0.2.9:4711"};
+	assert_true(registers(k, &m));
+	assert_int_equal(jk_sign_in(k, "ssh.localhost", "jdoe@example.test", "correct horse"), 302);
+	char *token = jk_app_token(k, "ssh.localhost");
+	jk_websocket(k, "ssh.localhost", token, NULL, &r);
+	assert_int_equal(r.action, ANSWER_RELAY);
+	uint64_t ticket = r.ticket;
+	jk_reply_free(&r);
+	assert_int_equal(jwt_peek(token, strlen(token), &claims), 0);
+	snprintf(path, sizeof path, "sallyport/sessions/%s",
+	         json_string_value(json_object_get(claims, "identity_nonce")));
+	k->ncuts = 0;
+	jk_api(k, "DELETE", path, NULL, &r);
+	assert_int_equal(r.status, 200);
+	jk_reply_free(&r);
+	assert_int_equal(k->ncuts, 1);
+	assert_true(k->cuts[0] == ticket);
+	json_decref(claims);
+	free(token);
+}
+
 /* --- certificates */
 
 static unsigned
@@ -530,6 +571,13 @@ test_certificate_names_and_sources(void **state)
 	buf_release(&raw);
 	assert_int_equal(certificate(k, root, text), 403);
 	assert_string_equal(text, "");
+	/* who the policy does not let in any more does not even get as far as the signer */
+	jk_apply(k, "{\"groups\":[{\"name\":\"staff\",\"include\":[{\"email_domain\":{\"domain\":\"other.test\"}}]}]}");
+	assert_int_equal(certificate(k, body, text), 403);
+	char *jn = kit_read(&k->s, "journal", NULL), *first = strstr(jn, "\"ev\":\"cert\"");
+	assert_non_null(first);
+	assert_null(strstr(first + 1, "\"ev\":\"cert\""));
+	free(jn);
 	free(token);
 	free(body);
 	free(root);
@@ -548,6 +596,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_connectors, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_link_of_a_deleted_tunnel, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_destinations, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_revoked_session_is_cut, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_certificate_names_and_sources, setup, teardown),
 	};
 	return cmocka_run_group_tests_name("judge_evidence", tests, NULL, NULL);
