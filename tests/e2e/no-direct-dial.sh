@@ -31,6 +31,12 @@ SALLYPORT_NO_LOGIN=1 refuses "ssh without a login" try env
 like "message" "$OUT" "SP-1110 not signed in to $HOST:$UPORT: run 'sallyport access login https://$HOST:$UPORT'"
 one_line "no login"
 
+# by themselves, one after the other from one shell: each says it
+for half in ssh-gen ssh ssh; do
+	SALLYPORT_NO_LOGIN=1 "$SP" access "$half" --hostname "$HOST:$UPORT" >"$T/half" 2>&1 </dev/null && die "$half without a login"
+	eq "access $half alone" "$(cat "$T/half")" "SP-1110 not signed in to $HOST:$UPORT: run 'sallyport access login https://$HOST:$UPORT'"
+done
+
 # neither terminal nor browser: the same, without being told
 refuses "ssh without terminal and browser" try env -u SALLYPORT_NO_LOGIN -u DISPLAY -u WAYLAND_DISPLAY -u BROWSER setsid -w
 like "message without a terminal" "$OUT" 'SP-1110'

@@ -492,6 +492,21 @@ login_failed_note(const struct cli *c, const struct app *a)
 		return; /* then it is said twice */
 }
 
+/* ssh makes its ProxyCommand replace the shell, so it is the parent itself. Anybody else, such as a script that calls
+   the two halves one after the other, is told each time. */
+static bool
+parent_is_ssh(void)
+{
+	char path[64];
+	struct buf b;
+
+	snprintf(path, sizeof path, "/proc/%lld/comm", (long long)getppid());
+	buf_init(&b, 256);
+	bool yes = file_read(path, &b) == 0 && buf_len(&b) == 4 && !memcmp(buf_ptr(&b), "ssh\n", 4);
+	buf_release(&b);
+	return yes;
+}
+
 bool
 login_failed_before(const struct cli *c, const struct app *a)
 {
@@ -500,6 +515,8 @@ login_failed_before(const struct cli *c, const struct app *a)
 	struct buf b;
 	bool ours = false;
 
+	if (!parent_is_ssh())
+		return false;
 	buf_init(&b, 256);
 	if (app_file(c, a, ".failed", path, sizeof path) == 0 && access(path, F_OK) == 0 && file_read(path, &b) == 0) {
 		char *text = str_dup_n(buf_ptr(&b), buf_len(&b)), *save = text, *word;
