@@ -3,6 +3,7 @@
 #include "core/clock.h"
 #include "core/str.h"
 #include "edge/judge/api.h"
+#include "edge/judge/config_check.h"
 
 const struct app_view *
 api_app(struct req *r)
@@ -85,7 +86,8 @@ app_write(struct change *c, json_t *doc, int64_t expected)
 	json_decref(doc);
 	if (e < 0)
 		return e;
-	e = change_put(c, "app", a->id, expected, app_to_json(a, MODEL_STORE));
+	if ((e = app_fit_check(a, c->j->team_host, &c->err)) == 0)
+		e = change_put(c, "app", a->id, expected, app_to_json(a, MODEL_STORE));
 	app_free(a);
 	return e;
 }

@@ -1,4 +1,5 @@
 /* explain, principals, status: what the original has no route for. */
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,6 +7,8 @@
 #include "edge/judge/api.h"
 #include "edge/judge/status.h"
 #include "edge/judge/ticket.h"
+#include "identity/email.h"
+#include "model/model.h"
 #include "msg/judge_signer.h"
 
 #define AMR_MAX 32
@@ -29,6 +32,27 @@ split(struct req *r, const char *s, const char *v[AMR_MAX])
 	return n;
 }
 
+/* A decision about an address that is none would be a wrong one. */
+static bool
+explain_ok(struct req *r)
+{
+	const char *email = req_param(r, "email"), *ip = req_param(r, "ip"), *country = req_param(r, "country");
+	char key[EMAIL_MAX + 1];
+	uint8_t addr[16];
+	const char *bad = NULL;
+
+	if (*email && email_parse(email, strlen(email), key) < 0)
+		bad = req_fmt(r, "found the e-mail \"%s\", expected one such as jdoe@example.com", email);
+	else if (*ip && model_addr(ip, addr) < 0)
+		bad = req_fmt(r, "found the address \"%s\", expected one such as 203.0.113.7", ip);
+	else if (*country &&
+	         (strlen(country) != 2 || !isalpha((unsigned char)country[0]) || !isalpha((unsigned char)country[1])))
+		bad = req_fmt(r, "found the country \"%s\", expected two letters such as PT", country);
+	if (bad)
+		reply_refuse_text(r, SP_BAD_REQUEST, bad);
+	return !bad;
+}
+
 void
 api_explain(struct req *r)
 {
@@ -43,6 +67,8 @@ api_explain(struct req *r)
 		                  a ? "no identity provider of that name" : "no application of that host name");
 		return;
 	}
+	if (!explain_ok(r))
+		return;
 	struct policy_input in = {.have_identity = *email != '\0',
 	                          .email = email,
 	                          .ip = *req_param(r, "ip") ? req_param(r, "ip") : NULL,

@@ -436,9 +436,12 @@ api_routes_put(struct req *r)
 	     overwrite = json_bool_or(j, "overwrite_existing", false);
 	int bad = model_domain(json_str_or(j, "user_hostname", ""), host);
 	json_decref(j);
-	if (!dns || bad < 0 || t->deleted_at) {
+	bool edge = bad == 0 && host_is_edge(host, r->j->team_host);
+	if (!dns || bad < 0 || edge || t->deleted_at) {
 		reply_refuse_text(r, SP_BAD_REQUEST,
-		                  dns ? "user_hostname must be a host name." : "Only routes of type dns are here.");
+		                  edge  ? "This name is the edge's own."
+		                  : dns ? "user_hostname must be a host name."
+		                        : "Only routes of type dns are here.");
 		return;
 	}
 	const struct tunnel *was = leads_to(r, host, &a);

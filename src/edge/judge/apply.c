@@ -7,12 +7,15 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "core/log.h"
 #include "core/str.h"
 #include "crypto/random.h"
 #include "edge/judge/api.h"
 #include "edge/judge/config_check.h"
+
+#define IDPS_NAMED_MAX 64 /* among which the nearest name is looked for */
 
 struct apply {
 	struct change c;
@@ -21,6 +24,7 @@ struct apply {
 	json_t *checked; /* accounts whose password was given again */
 	json_t *warnings;
 	json_t *pointers; /* id -> where in the document */
+	const json_t *doc;
 	const char *section;
 	size_t index;
 	bool dry;
@@ -146,23 +150,49 @@ idp_work(struct apply *x, const json_t *merged, struct idp *fresh, bool changed)
 	return signer_work_add(x->work, i, changed || secret, true);
 }
 
+/* An account of which the document says no groups keeps those it has. */
+static json_t *
+with_groups(const json_t *given, const struct idp *was)
+{
+	json_t *out = json_deep_copy((json_t *)(uintptr_t)given), *u;
+	size_t i;
+
+	json_array_foreach(json_object_get(out, "users"), i, u)
+	{
+		for (size_t k = 0; was && k < was->nusers; k++)
+			if (json_is_object(u) && !json_object_get(u, "groups") &&
+			    !strcasecmp(json_str_or(u, "email", ""), was->users[k].email))
+				json_object_set_new(u, "groups", texts_to_json(&was->users[k].groups));
+	}
+	return out;
+}
+
 static int
-idp_one(struct apply *x, const json_t *given)
+idp_one(struct apply *x, const json_t *said)
 {
 	struct snapshot *s = x->r->j->snap;
 	struct idp *fresh = NULL;
-	json_t *old = NULL, *merged, *now, *users;
+	const struct idp *was = NULL;
+	json_t *given, *old = NULL, *merged, *now, *users;
 	int64_t version = STORE_NEW;
 	bool changed;
-	int e = idp_from_json(given, true, &fresh, &x->c.err);
 
-	if (e < 0)
-		return e;
-	for (size_t i = 0; !old && i < s->nidps; i++)
-		if (!strcmp(s->idps[i]->name, fresh->name)) {
-			old = idp_to_json(s->idps[i], MODEL_STORE);
+	for (size_t i = 0; !was && i < s->nidps; i++)
+		if (!strcmp(s->idps[i]->name, json_str_or(said, "name", ""))) {
+			was = s->idps[i];
 			version = s->idp_versions[i];
 		}
+	given = with_groups(said, was);
+	int e = given ? idp_from_json(given, true, &fresh, &x->c.err) : E_NOMEM;
+	if (e == 0)
+		e = idp_users_check(fresh, &x->c.err);
+	if (e < 0) {
+		json_decref(given);
+		idp_free(fresh);
+		return e;
+	}
+	if (was)
+		old = idp_to_json(was, MODEL_STORE);
 	now = idp_to_json(fresh, MODEL_STORE);
 	if (old) {
 		users = users_union(json_object_get(old, "users"), json_object_get(now, "users"));
@@ -181,6 +211,7 @@ idp_one(struct apply *x, const json_t *given)
 		e = idp_work(x, keep, fresh, changed);
 	json_decref(keep);
 	json_decref(old);
+	json_decref(given);
 	idp_free(fresh);
 	return e;
 }
@@ -188,6 +219,32 @@ idp_one(struct apply *x, const json_t *given)
 /* --- admins
  * ------------------------------------------------------------------------------------------------------------------------
  */
+
+/* The provider may stand in the same document. */
+static int
+admin_idp(struct apply *x, const char *ref)
+{
+	const char *names[IDPS_NAMED_MAX + 1] = {NULL}, *near;
+	const struct snapshot *s = x->r->j->snap;
+	const json_t *list = json_object_get(x->doc, "identity_providers"), *one;
+	size_t i, n = 0;
+
+	if (snapshot_idp(s, ref))
+		return 0;
+	json_array_foreach((json_t *)(uintptr_t)list, i, one)
+	{
+		const char *name = json_str_or(one, "name", "");
+		if (!strcmp(name, ref))
+			return 0;
+		if (n < IDPS_NAMED_MAX)
+			names[n++] = name;
+	}
+	for (i = 0; i < s->nidps && n < IDPS_NAMED_MAX; i++)
+		names[n++] = s->idps[i]->name;
+	near = str_nearest(ref, names);
+	return model_fail(&x->c.err, "/idp", "there is no identity provider \"%.60s\"%s%.60s%s", ref,
+	                  near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+}
 
 static int
 admin_one(struct apply *x, const json_t *given)
@@ -199,8 +256,10 @@ admin_one(struct apply *x, const json_t *given)
 	bool changed;
 	int e = admin_from_json(given, true, &fresh, &x->c.err);
 
-	if (e < 0)
+	if (e < 0 || (e = admin_idp(x, fresh->idp)) < 0) {
+		admin_free(fresh);
 		return e;
+	}
 	for (size_t i = 0; !old && i < s->nadmins; i++)
 		if (!strcmp(s->admins[i]->email, fresh->email) && !strcmp(s->admins[i]->idp, fresh->idp)) {
 			old = admin_to_json(s->admins[i], MODEL_STORE);
@@ -341,7 +400,7 @@ app_one(struct apply *x, const json_t *given)
 	int e = app_from_json(given, true, &fresh, &x->c.err);
 
 	if (e == 0)
-		e = app_service_check(fresh, &x->c.err);
+		e = app_fit_check(fresh, x->r->j->team_host, &x->c.err);
 	if (e < 0)
 		goto out;
 	was = app_standing(x->r->j->snap, fresh);
@@ -486,6 +545,7 @@ api_apply(struct req *r)
 		return;
 	if (!(doc = json_object_get(body, "document")))
 		doc = body;
+	x.doc = doc;
 	x.checked = json_array();
 	x.warnings = json_array();
 	x.pointers = json_object();

@@ -6,6 +6,60 @@
 
 #define SECTION_MAX 10000
 
+/* Two entries about one object: which of them is meant would be a guess. Applications are known by their domain. */
+static int
+twice_in(const json_t *list, const char *key, const char *also, const char *at, struct model_error *err)
+{
+	json_t *seen = json_object(), *one;
+	char name[512], what[64];
+	size_t i;
+	int e = seen ? 0 : E_NOMEM;
+
+	json_array_foreach((json_t *)(uintptr_t)list, i, one)
+	{
+		const char *a = json_str_or(one, key, ""), *b = also ? json_str_or(one, also, "") : "";
+		if (e < 0 || !*a || snprintf(name, sizeof name, "%s\n%s", a, b) >= (int)sizeof name)
+			continue;
+		if (strcmp(key, "name"))
+			str_lower(name); /* hosts and addresses */
+		if (json_object_get(seen, name)) {
+			snprintf(what, sizeof what, "%.40s/%zu", at, i);
+			e = model_fail(err, what, "found %s \"%.60s\" twice, expected it once", key, a);
+		}
+		json_object_set_new(seen, name, json_true());
+	}
+	json_decref(seen);
+	return e;
+}
+
+static int
+twice(const json_t *doc, struct model_error *err)
+{
+	static const struct {
+		const char *section, *key, *also;
+	} rows[] = {{"identity_providers", "name", NULL},
+	            {"admins", "email", "idp"},
+	            {"groups", "name", NULL},
+	            {"tunnels", "name", NULL},
+	            {"apps", "domain", NULL}};
+	char at[64];
+	json_t *idp;
+	size_t i;
+	int e = 0;
+
+	for (i = 0; e == 0 && i < sizeof rows / sizeof *rows; i++) {
+		snprintf(at, sizeof at, "/%s", rows[i].section);
+		e = twice_in(json_object_get(doc, rows[i].section), rows[i].key, rows[i].also, at, err);
+	}
+	json_array_foreach(json_object_get(doc, "identity_providers"), i, idp)
+	{
+		snprintf(at, sizeof at, "/identity_providers/%zu/users", i);
+		if (e == 0)
+			e = twice_in(json_object_get(idp, "users"), "email", NULL, at, err);
+	}
+	return e;
+}
+
 int
 apply_shape(const json_t *doc, struct model_error *err)
 {
@@ -39,7 +93,7 @@ apply_shape(const json_t *doc, struct model_error *err)
 				return model_fail(err, at, "expected a map such as {name: ...}");
 		}
 	}
-	return 0;
+	return twice(doc, err);
 }
 
 json_t *

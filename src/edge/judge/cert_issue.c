@@ -85,6 +85,31 @@ signed_(int err, const void *msg, void *arg)
 	           json_pack("{s:s, s:s, s:s}", "id", serial, "certificate", m->certificate, "expires_at", expires));
 }
 
+/* Connectors say IPv4 in its mapped form; sshd compares it as IPv4. */
+static void
+source_add(const char *v[SOURCES_MAX], size_t *n, const char *ip)
+{
+	if (str_starts(ip, "::ffff:") && strchr(ip, '.'))
+		ip += 7;
+	for (size_t i = 0; i < *n; i++)
+		if (!strcmp(v[i], ip))
+			return;
+	if (*n < SOURCES_MAX)
+		v[(*n)++] = ip;
+}
+
+/* An sshd on the connector's own machine sees the loopback address, not the one from which the edge was dialled. */
+static bool
+reaches_itself(const struct app *a)
+{
+	const char *to = a->service && strcmp(a->service, "bastion") ? a->service
+	                 : a->default_destination                    ? a->default_destination
+	                                                             : "localhost";
+	const char *host = strstr(to, "://") ? strstr(to, "://") + 3 : to;
+
+	return str_starts(host, "localhost") || str_starts(host, "127.") || str_starts(host, "[::1]");
+}
+
 /* Where the certificate may be used from: nowhere special, a list, or wherever this tunnel's connectors say they are.
  */
 static int
@@ -98,11 +123,12 @@ sources(struct req *r, const struct app_view *a, const char *v[SOURCES_MAX], siz
 			v[n] = a->app->ssh.source_address.v[n];
 	while (a->app->ssh.source_mode == SOURCE_AUTO && a->tunnel && map_next(&r->j->links, &it)) {
 		const struct tunnel_link *l = it.value;
-		bool known = strcmp(l->tunnel, a->tunnel->id) || !*l->origin_ip;
-		for (size_t i = 0; !known && i < n; i++)
-			known = !strcmp(v[i], l->origin_ip);
-		if (!known && n < SOURCES_MAX)
-			v[n++] = l->origin_ip;
+		if (!strcmp(l->tunnel, a->tunnel->id) && *l->origin_ip)
+			source_add(v, &n, l->origin_ip);
+	}
+	if (n && a->app->ssh.source_mode == SOURCE_AUTO && reaches_itself(a->app)) {
+		source_add(v, &n, "127.0.0.1");
+		source_add(v, &n, "::1");
 	}
 	*ret_n = n;
 	return a->app->ssh.source_mode == SOURCE_AUTO && !n ? SP_TUNNEL_DOWN : 0;

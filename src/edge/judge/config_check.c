@@ -2,6 +2,10 @@
 
 #include <string.h>
 
+#include "core/secret.h"
+#include "core/str.h"
+#include "crypto/password.h"
+#include "ssh/sshkey.h"
 #include "wire/ingress.h"
 
 int
@@ -43,8 +47,8 @@ destination_form(const char *s)
 	return model_cidr(text, net, &bits) == 0 && strspn(colon + 1, "0123456789") == strlen(colon + 1) && colon[1];
 }
 
-int
-app_service_check(const struct app *a, struct model_error *err)
+static int
+service_check(const struct app *a, struct model_error *err)
 {
 	struct ingress_rule rule = {0};
 	char why[256] = "", at[64];
@@ -61,6 +65,116 @@ app_service_check(const struct app *a, struct model_error *err)
 			return model_fail(err, at,
 			                  "found \"%.80s\", expected HOST:PORT or CIDR:PORT such as 10.0.0.0/8:22",
 			                  a->destinations.v[i]);
+	}
+	return 0;
+}
+
+bool
+host_is_edge(const char *host, const char *team_host)
+{
+	return !strcmp(host, team_host) || !strcmp(host, "h2.cftunnel.com") ||
+	       !strcmp(host, "management.argotunnel.com");
+}
+
+static int
+username_check(const char *s, size_t i, struct model_error *err)
+{
+	static const char first[] = "abcdefghijklmnopqrstuvwxyz_", rest[] = "abcdefghijklmnopqrstuvwxyz_0123456789.-";
+	char at[64];
+	size_t n = strlen(s);
+
+	if (!strcmp(s, "{email_prefix}") || (n && n <= 32 && strchr(first, *s) && strspn(s, rest) == n))
+		return 0;
+	snprintf(at, sizeof at, "/ssh/usernames/%zu", i);
+	return model_fail(err, at, "found \"%.60s\", expected {email_prefix} or a Unix name [a-z_][a-z0-9._-]{0,31}",
+	                  s);
+}
+
+static int
+extension_check(const struct texts *t, size_t i, struct model_error *err)
+{
+	char at[64];
+
+	snprintf(at, sizeof at, "/ssh/extensions/%zu", i);
+	for (size_t k = 0; k < i; k++)
+		if (!strcmp(t->v[k], t->v[i]))
+			return model_fail(err, at, "found \"%.60s\" twice, expected it once", t->v[i]);
+	if (!strcmp(t->v[i], "no-touch-required"))
+		return model_fail(err, at,
+		                  "found \"no-touch-required\", which is never signed: a touch proves that the "
+		                  "user is there");
+	return 0;
+}
+
+/* "ssh-ed25519 AAAA...", "@cert-authority [hosts] ssh-ed25519 AAAA..." */
+static int
+host_key_check(const char *line, size_t i, struct model_error *err)
+{
+	static const char ca[] = "@cert-authority ";
+	const char *key = str_starts(line, ca) ? line + sizeof ca - 1 : line, *sp = strchr(key, ' ');
+	struct sshkey k = {0};
+	char at[64];
+	int e = sshkey_parse_line(key, strlen(key), &k, NULL);
+
+	if (e < 0 && key != line && sp)
+		e = sshkey_parse_line(sp + 1, strlen(sp + 1), &k, NULL);
+	sshkey_release(&k);
+	snprintf(at, sizeof at, "/ssh/host_keys/%zu", i);
+	return e < 0 ? model_fail(err, at, "found \"%.60s\", expected a public key such as ssh-ed25519 AAAA...", line)
+	             : 0;
+}
+
+int
+app_fit_check(const struct app *a, const char *team_host, struct model_error *err)
+{
+	uint8_t ip[16];
+	int e = service_check(a, err);
+
+	if (e == 0 && (host_is_edge(a->domain, team_host) || model_addr(a->domain, ip) == 0))
+		e = model_fail(err, "/domain", "found \"%.80s\", %s", a->domain,
+		               host_is_edge(a->domain, team_host)
+		                   ? "which is a name of the edge itself; expected another"
+		                   : "expected a host name, not an address");
+	for (size_t i = 0; e == 0 && i < a->ssh.usernames.n; i++)
+		e = username_check(a->ssh.usernames.v[i], i, err);
+	for (size_t i = 0; e == 0 && i < a->ssh.extensions.n; i++)
+		e = extension_check(&a->ssh.extensions, i, err);
+	for (size_t i = 0; e == 0 && i < a->ssh.host_keys.n; i++)
+		e = host_key_check(a->ssh.host_keys.v[i], i, err);
+	return e;
+}
+
+static bool
+totp_ok(const struct secret *t)
+{
+	struct buf raw;
+	char text[128];
+
+	if (str_copy_n(text, sizeof text, t->d, t->n) < 0)
+		return false;
+	if (!strcmp(text, "-")) /* none any more */
+		return true;
+	buf_init_secret(&raw, sizeof text);
+	bool ok = base32_decode(&raw, text, t->n) == 0 && buf_len(&raw) >= 10;
+	buf_release(&raw);
+	mem_wipe(text, sizeof text);
+	return ok;
+}
+
+int
+idp_users_check(const struct idp *i, struct model_error *err)
+{
+	char hash[PASSWORD_HASH_MAX], at[64];
+
+	for (size_t k = 0; k < i->nusers; k++) {
+		const struct secret *h = &i->users[k].password_hash, *t = &i->users[k].totp;
+		snprintf(at, sizeof at, "/users/%zu/password_hash", k);
+		if (h->n && (str_copy_n(hash, sizeof hash, h->d, h->n) < 0 || !password_hash_ok(hash)))
+			return model_fail(err, at, "found no argon2id hash; 'sallyport admin hash' makes one");
+		snprintf(at, sizeof at, "/users/%zu/totp", k);
+		if (t->n && !totp_ok(t))
+			return model_fail(err, at,
+			                  "found no base32 of 10 bytes or more, expected for example JBSWY3DPEHPK3PXP");
 	}
 	return 0;
 }

@@ -184,6 +184,7 @@ route_dispatch(struct req *r)
 		return;
 	}
 	r->envelope = str_starts(r->path, "/client/v4/");
+	r->json = !strcmp(r->path, A "cert_sign"); /* clients decode whatever comes (facts/access.md 5.2) */
 	if (other_method)
 		reply_refuse(r, SP_METHOD);
 	else if (team || str_starts(r->path, "/cdn-cgi/"))

@@ -103,6 +103,22 @@ tunnel_of_host(const struct snapshot *s, const char *host)
 }
 
 static int
+no_tunnel(const struct snapshot *s, const char *at, const char *ref, struct model_error *err)
+{
+	const char **names = calloc(s->ntunnels + 1, sizeof *names), *near;
+	size_t n = 0;
+
+	for (size_t i = 0; names && i < s->ntunnels; i++)
+		if (!s->tunnels[i]->deleted_at)
+			names[n++] = s->tunnels[i]->name;
+	near = names ? str_nearest(ref, names) : NULL;
+	model_fail(err, at, "no tunnel is named \"%.60s\"%s%.60s%s", ref, near ? "; did you mean \"" : "",
+	           near ? near : "", near ? "\"?" : "");
+	free(names);
+	return E_FORMAT;
+}
+
+static int
 compile(struct snapshot *s, bool keep_broken, struct model_error *err)
 {
 	struct policy_source src = {(const struct app *const *)s->apps,
@@ -125,7 +141,7 @@ compile(struct snapshot *s, bool keep_broken, struct model_error *err)
 		if (a->tunnel && !s->views[i].tunnel && !keep_broken) {
 			char at[64];
 			snprintf(at, sizeof at, "/apps/%zu/tunnel", i);
-			return model_fail(err, at, "no tunnel is named \"%s\"", a->tunnel);
+			return no_tunnel(s, at, a->tunnel, err);
 		}
 	}
 	return 0;

@@ -1,0 +1,54 @@
+#!/bin/bash
+# What an application says under `ssh:` is what ssh-keygen reads in the certificate and what sshd makes of it.
+. "$(dirname "$0")/fixture.sh"
+fixture_up
+options() { # OPTIONS: of the application; then $CERT is what a new certificate says
+	runs "apply $1" apply <<<"apps: [{name: ssh, domain: $HOST, ssh: {$1}}]"
+	runs "ssh-gen with $1" "$SP" access ssh-gen --hostname "$HOST:$UPORT"
+	CERT=$(ssh-keygen -L -f "$SALLYPORT_HOME/$HOST-cf_key-cert.pub" | tr -s ' \n\t' ' ')
+}
+options 'certificate_ttl: 3m'
+like "one principal" "$CERT" "Principals: $UNIX_USER Critical"
+like "no restriction" "$CERT" 'Critical Options: \(none\)'
+like "the default extensions" "$CERT" 'Extensions: permit-port-forwarding permit-pty permit-user-rc $'
+like "key id" "$CERT" "Key ID: \"$EMAIL [0-9a-f]+\""
+
+options 'source_address: [127.0.0.0/8, "2001:db8::/32"]'
+like "a list" "$CERT" 'source-address 127\.0\.0\.0/8,2001:db8::/32'
+eq "from there" "$(sh_ 'echo in')" in
+options 'source_address: [10.0.0.0/8]'
+refuses "from elsewhere" sh_ true
+# auto: where the connectors are, written as sshd compares it
+options 'source_address: auto'
+like "auto" "$CERT" 'source-address 127\.0\.0\.1/32'
+unlike "auto" "$CERT" '::ffff:'
+eq "from a connector" "$(sh_ 'echo in')" in
+options 'source_address: off'
+like "off" "$CERT" 'Critical Options: \(none\)'
+
+options 'extensions: [permit-pty]'
+like "one extension" "$CERT" 'Extensions: permit-pty $'
+options 'extensions: []'
+like "no extension" "$CERT" 'Extensions: \(none\)'
+
+seconds() { ssh-keygen -L -f "$SALLYPORT_HOME/$HOST-cf_key-cert.pub" | sed -n "s/.*Valid: from \(.*\) to \(.*\)/\\$1/p" | xargs -I{} date -d {} +%s; }
+options 'certificate_ttl: 1h'
+left=$(($(seconds 2) - $(date +%s)))
+[ "$left" -ge 3590 ] && [ "$left" -le 3601 ] || die "an hour: $left seconds are left"
+back=$(($(date +%s) - $(seconds 1)))
+[ "$back" -ge 0 ] && [ "$back" -le 61 ] || die "valid_after lies $back seconds back"
+refuses "more than an hour" apply <<<"apps: [{name: ssh, domain: $HOST, ssh: {certificate_ttl: 61m}}]"
+
+# a name of the list is given to whom it is bound, and a list makes no reserved name
+runs "usernames" apply <<<"apps: [{name: ssh, domain: $HOST, ssh: {certificate_ttl: 3m, usernames: [root]}}]"
+refuses "a name that nobody bound" "$SP" access ssh-gen --hostname "$HOST:$UPORT"
+like "a name that nobody bound" "$OUT" 'SP-1304'
+runs "bind" "$SP" admin principals bind root --email "$EMAIL" --idp people
+options 'usernames: [root]'
+like "bound" "$CERT" 'Principals: root Critical'
+
+# cert_sign answers JSON whatever is asked
+for m in GET PUT; do
+	web /dev/null -X $m -o "$T/answer" "https://$TEAM_HOST:$UPORT/cdn-cgi/access/cert_sign"
+	eq "$m cert_sign" "$(jq -r .status "$T/answer")" 405
+done
