@@ -118,7 +118,7 @@ static const struct login_options asked = {.no_browser = true, .explicit_ = true
 static void
 make_token(char *out, size_t n, int64_t exp, const char *who)
 {
-	char claims[128], b64[256];
+	char claims[128], b64[200];
 
 	snprintf(claims, sizeof claims, "{\"exp\":%lld,\"email\":\"%s\"}", (long long)exp, who);
 	assert_int_equal(b64_encode_str(b64, sizeof b64, B64_URL, claims, strlen(claims)), 0);
