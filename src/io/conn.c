@@ -33,7 +33,8 @@
 #include "core/str.h"
 #include "io/conn_priv.h"
 
-#define QUICKACK_BELOW 4096
+#define QUICKACK_BELOW 4096 /* reads smaller than this re-arm TCP_QUICKACK */
+#define BULK_READ 8192      /* from here on a read is bulk: nobody waits for its last byte alone */
 
 #define DIRECT_MIN 16384u /* plain writes from here on skip the queue */
 
@@ -384,6 +385,8 @@ on_readable(struct conn *c)
 	 */
 	if (c->quickack && n < QUICKACK_BELOW)
 		setsockopt(c->rfd, IPPROTO_TCP, TCP_QUICKACK, &one, sizeof one);
+	if (n >= BULK_READ)
+		loop_bulk(c->loop);
 	if (n == 0)
 		on_fin(c);
 	else if (c->ssl)

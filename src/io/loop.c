@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <malloc.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -67,6 +68,7 @@ struct loop {
 	bool running;
 	atomic_bool stop;
 	struct list defers;
+	bool bulk; /* see loop_bulk */
 	struct timer_handle *pool;
 	size_t npool;
 	pthread_mutex_t lock; /* guards in */
@@ -117,6 +119,9 @@ on_before(uv_prepare_t *h)
 	struct loop *l = h->data;
 
 	run_defers(l);
+	if (l->bulk)
+		sched_yield(); /* after the sends, so that who waits for them can run */
+	l->bulk = false;
 	if (list_empty(&l->defers))
 		uv_idle_stop(&l->busy);
 	else
@@ -255,6 +260,12 @@ int64_t
 loop_now(const struct loop *l)
 {
 	return (int64_t)uv_now(&l->uv);
+}
+
+void
+loop_bulk(struct loop *l)
+{
+	l->bulk = true;
 }
 
 int

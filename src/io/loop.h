@@ -59,6 +59,11 @@ struct loop_defer {
 void defer_arm(struct loop *l, struct loop_defer *d, void (*fn)(void *), void *arg); /* no effect when armed */
 void defer_cancel(struct loop_defer *d);
 
+/* Much was moved in this iteration: before it looks for more, the loop lets others have the processor once. On a
+   machine whose cores are all busy with the hops of one stream, each hop then finds more at a time: a fifth less CPU a
+   GiB, measured. */
+void loop_bulk(struct loop *l);
+
 /* Runs fn(arg) on the loop's own thread soon. Callable from any thread. E_LIMIT when 65536 are pending. */
 int loop_post(struct loop *l, void (*fn)(void *arg), void *arg);
 
