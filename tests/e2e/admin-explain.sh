@@ -64,6 +64,9 @@ token=$(client_token)
 runs "disable" "$SP" admin users disable "$EMAIL"
 eq "after" "$(door "$token")" 302
 like "users" "$("$SP" admin users)" "disabled"
+runs "explain" explain --app "$HOST" --email "${EMAIL^^}" --group ops --group more --amr otp
+eq "first line: the policy allows, the person is disabled" "$(head -1 <<<"$OUT")" deny
+like "why" "$OUT" "^deny"$'\n'"reason: $EMAIL is disabled; .*SP-1108"
 rm -f "$T/jar.$EMAIL"
 web_login "$T/jar.x" "https://$HOST:$UPORT/" "$EMAIL" "$PASSWORD"
 like "no sign-in" "$(cat "$PAGE")" 'SP-11'

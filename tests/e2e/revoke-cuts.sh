@@ -24,7 +24,8 @@ cut_by() { # WHAT COMMAND...: the live session must end within 2 s of it
 }
 refused_now() {
 	SALLYPORT_NO_LOGIN=1 sh_ true >"$T/no.out" 2>&1 && die "$1: a new connection was let in"
-	like "$1" "$(cat "$T/no.out")" 'SP-(1110|1207|1204)'
+	eq "$1: lines" "$(grep -c SP- "$T/no.out")" 1
+	like "$1" "$(cat "$T/no.out")" "SP-1110 not signed in to $HOST:$UPORT: run 'sallyport access login"
 }
 
 live

@@ -143,10 +143,12 @@ public_key(const struct cli *c, const struct app *a, const struct secret *token,
 }
 
 static int
-say_refusal(const struct app *a, const struct cli_response *resp)
+say_refusal(const struct app *a, const struct cli_response *resp, bool first)
 {
 	json_t *o = NULL;
 
+	if (resp->status == 401 && first)
+		return E_EXPIRED; /* a new sign-in comes next, or the word that there is none */
 	if (json_load_strict(buf_ptr(&resp->body), buf_len(&resp->body), 65536, &o) == 0) {
 		const char *m = json_str_or(o, "message", "");
 		if (str_starts(m, "SP-"))
@@ -192,7 +194,7 @@ store_certificate(const struct cli *c, const struct app *a, const char *line, st
 }
 
 static int
-sign(const struct cli *c, const struct app *a, const struct secret *token, struct slice pub)
+sign(const struct cli *c, const struct app *a, const struct secret *token, struct slice pub, bool first)
 {
 	static const char *const headers[] = {"Content-Type: application/json",
 	                                      "User-Agent: sallyport/" SALLYPORT_VERSION, NULL};
@@ -218,7 +220,7 @@ sign(const struct cli *c, const struct app *a, const struct secret *token, struc
 	if (r < 0)
 		cli_fail(SP_CLIENT_NET, "cannot reach %s for a certificate: %s", team, resp.why);
 	else if (resp.status != 200)
-		r = say_refusal(a, &resp);
+		r = say_refusal(a, &resp, first);
 	else if ((r = json_load_strict(buf_ptr(&resp.body), buf_len(&resp.body), 1u << 20, &o)) < 0)
 		cli_fail(SP_CLIENT_PROTOCOL, "%s answered with something that is not JSON", team);
 	else
@@ -247,7 +249,7 @@ generate(struct cli *c, struct app *a)
 		buf_clear(&pub);
 		r = public_key(c, a, &token, &pub);
 		if (r == 0)
-			r = sign(c, a, &token, buf_slice(&pub));
+			r = sign(c, a, &token, buf_slice(&pub), tries == 0);
 		/* A key that is gone or not the token's, or a token that the edge no longer takes: one new sign-in,
 		 * once. */
 		if (r == 0 || tries || (r != E_CONFLICT && r != E_EXPIRED && r != E_NOENT && r != E_IO))

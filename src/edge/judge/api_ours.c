@@ -5,6 +5,7 @@
 
 #include "core/str.h"
 #include "edge/judge/api.h"
+#include "edge/judge/session.h"
 #include "edge/judge/status.h"
 #include "edge/judge/ticket.h"
 #include "identity/email.h"
@@ -53,6 +54,23 @@ explain_ok(struct req *r)
 	return !bad;
 }
 
+/* Whatever the policies say, a person who is disabled does not get as far as them. */
+static void
+explain_barred(struct req *r, json_t *o, const char *email)
+{
+	const char *text = json_str_or(o, "text", ""), *rest = strchr(text, '\n');
+	const char *why = req_fmt(r, "%s is disabled; 'sallyport admin users enable %s' ends that", email, email);
+
+	if (rest)
+		rest = strchr(rest + 1, '\n');
+	text = req_fmt(r, "deny\nreason: %s (SP-%d)%s", why, SP_DISABLED, rest ? rest : "\n");
+	json_object_set_new(o, "text", json_string(text));
+	json_object_set_new(o, "decision", json_string("deny"));
+	json_object_set_new(o, "outcome", json_string("disabled"));
+	json_object_set_new(o, "code", json_string(req_fmt(r, "SP-%d", SP_DISABLED)));
+	json_object_set_new(o, "reason", json_string(why));
+}
+
 void
 api_explain(struct req *r)
 {
@@ -69,6 +87,9 @@ api_explain(struct req *r)
 	}
 	if (!explain_ok(r))
 		return;
+	char who[EMAIL_MAX + 1];
+	if (*email && email_parse(email, strlen(email), who) == 0)
+		email = req_fmt(r, "%s", who);
 	struct policy_input in = {.have_identity = *email != '\0',
 	                          .email = email,
 	                          .ip = *req_param(r, "ip") ? req_param(r, "ip") : NULL,
@@ -93,6 +114,8 @@ api_explain(struct req *r)
 	buf_init(&text, 1u << 20);
 	if (o && policy_explain_text(a->policy, &v, t, &text) == 0 && buf_cstr(&text))
 		json_object_set_new(o, "text", json_string(buf_cstr(&text)));
+	if (o && *email && person_barred(r->j, "", email))
+		explain_barred(r, o, email);
 	buf_release(&text);
 	policy_trace_free(t);
 	reply_result(r, o);
