@@ -68,7 +68,7 @@ ca_plan(const struct ca_request *q, struct ca_plan *ret_p, struct reason *r)
 	sshkey_fingerprint(sshkey_blob(&p.subject), p.fingerprint);
 	p.serial = q->serial;
 	p.valid_after = q->now - q->backdate;
-	p.valid_before = q->now + q->ttl;
+	p.valid_before = p.valid_after + q->ttl; /* the whole life is the configured one */
 	memcpy(p.nonce, q->nonce, sizeof p.nonce);
 	*ret_p = p;
 	return 0;

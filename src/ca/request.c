@@ -398,8 +398,9 @@ check_times(const struct ca_request *q, struct reason *r)
 	if (q->ttl < CA_TTL_MIN || q->ttl > CA_TTL_MAX)
 		return reason_set(r, E_RANGE, SP_BAD_REQUEST, "lifetime of %lld s is outside 1..%d", (long long)q->ttl,
 		                  CA_TTL_MAX);
-	if (q->backdate < 0 || q->backdate > CA_BACKDATE_MAX)
-		return reason_set(r, E_RANGE, SP_BAD_REQUEST, "backdate of %lld s is outside 0..%d",
+	if (q->backdate < 0 || q->backdate > CA_BACKDATE_MAX || q->backdate >= q->ttl)
+		return reason_set(r, E_RANGE, SP_BAD_REQUEST,
+		                  "backdate of %lld s is outside 0..%d or not less than the life",
 		                  (long long)q->backdate, CA_BACKDATE_MAX);
 	if (!q->serial)
 		return reason_set(r, E_RANGE, SP_INTERNAL, "serial 0 is not given out");

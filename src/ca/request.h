@@ -19,8 +19,8 @@ struct ca_request {
 	const char *email;                /* first half of the key id */
 	const char *session;              /* second half of the key id */
 	int64_t now;                      /* signer's clock, wall seconds */
-	int64_t backdate;                 /* seconds, 0..CA_BACKDATE_MAX */
-	int64_t ttl;                      /* seconds from now, CA_TTL_MIN..CA_TTL_MAX */
+	int64_t backdate;                 /* seconds, 0..CA_BACKDATE_MAX and less than ttl */
+	int64_t ttl;                      /* seconds from valid_after on, CA_TTL_MIN..CA_TTL_MAX */
 	uint64_t serial;                  /* unique per CA, never 0 */
 	uint8_t nonce[SSHCERT_NONCE_LEN]; /* random */
 	const char *const *extensions;    /* of the five known names, any order, no name twice */

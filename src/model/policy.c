@@ -32,7 +32,7 @@ decision_read(void *rec, const json_t *v, bool text_scalars, struct model_error 
 
 	for (size_t i = 0; json_is_string(v) && i < sizeof decision_alias / sizeof *decision_alias; i++) {
 		if (strcmp(json_string_value(v), decision_alias[i].word) == 0) {
-			p->decision = decision_alias[i].d;
+			p->decision = (int)decision_alias[i].d;
 			return E_OK;
 		}
 	}

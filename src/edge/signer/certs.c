@@ -299,7 +299,7 @@ order_check(struct signer *s, struct order *o, struct reason *r)
 	int64_t now = signer_now();
 	struct ca_request q = {.public_key = m->public_key,
 	                       .now = now,
-	                       .backdate = SIGNER_BACKDATE,
+	                       .backdate = m->ttl / 4 < SIGNER_BACKDATE ? m->ttl / 4 : SIGNER_BACKDATE,
 	                       .ttl = m->ttl,
 	                       .extensions = m->extensions.v,
 	                       .nextensions = m->extensions.n,

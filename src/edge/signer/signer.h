@@ -23,7 +23,7 @@
 #define SIGNER_KEYS_MAX 65536u     /* user keys remembered with their identity */
 #define SIGNER_HELD_MAX 4096u      /* answers that wait for one fdatasync */
 #define SIGNER_CLOCK_SLACK 60      /* seconds that the clock may be behind the journal */
-#define SIGNER_BACKDATE 30         /* valid_after */
+#define SIGNER_BACKDATE 10         /* seconds that valid_after lies back, for hosts whose clock is behind */
 #define SIGNER_TTL_MIN 1           /* seconds, of org and app tokens */
 #define SIGNER_TTL_MAX 2678400
 #define SIGNER_DOMAINS_MAX 64
