@@ -137,7 +137,7 @@ main(int argc, char **argv)
 			status = one;
 	}
 	end = now();
-	printf("%.6f %.6f %.6f %llu %d\n", end - begin, first ? first - begin : 0, total, (unsigned long long)got,
+	printf("%.6f %.6f %.6f %llu %d\n", end - begin, first > 0 ? first - begin : 0.0, total, (unsigned long long)got,
 	       WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
 	return 0;
 }

@@ -9,11 +9,11 @@
 #include "msg/msg.h"
 
 enum fetch_kind { FETCH_DISCOVERY, FETCH_TOKEN, FETCH_USERINFO, FETCH_JWKS };
-#define JH_FETCH(F, S)                                                         \
-	F(S, U32, kind, FETCH_JWKS)                                            \
-	F(S, STR, provider, 36) F(S, STR, code, 4096) F(S, STR, verifier, 128) \
-	    F(S, STR, redirect_uri, 512)      /* TOKEN */                      \
-	    F(S, SECRET, access_token, 16384) /* USERINFO */
+#define JH_FETCH(F, S)                                                                          \
+	F(S, U32, kind, FETCH_JWKS)                                                             \
+	F(S, STR, provider, 36)                                                                 \
+	F(S, STR, code, 4096) F(S, STR, verifier, 128) F(S, STR, redirect_uri, 512) /* TOKEN */ \
+	    F(S, SECRET, access_token, 16384)                                       /* USERINFO */
 MSG_DECLARE(jh_fetch, JH_FETCH)
 /* body: bounded, JSON checked to parse; refresh_token and client secrets taken out. DISCOVERY: {issuer,
    authorization_endpoint, ...}. JWKS: body empty, the keys went to the signer. code 0 = an answer with a 2xx status

@@ -50,18 +50,19 @@ MSG_DECLARE(fj_ticket_ended,
 MSG_DECLARE(fj_cut, FJ_CUT) /* judge -> front, sent on every channel; unknown tickets are ignored */
 
 /* A connector registers (request). link is front's own number for the connection, unique per front process. */
-#define FJ_REGISTER(F, S)                                                                                \
-	F(S, U64, link, UINT64_MAX)                                                                      \
-	F(S, STR, account, 64) F(S, STR, tunnel, 36) F(S, SECRET, secret, 256) F(S, U32, index, 255)     \
-	    F(S, STR, client_id, 36) F(S, STR, version, 64) F(S, STR, arch, 64) F(S, STRS, features, 64) \
-	        F(S, STR, address, 64) F(S, STR, origin_ip, 64) F(S, U32, attempts, 255) F(S, BOOL, replace, 1)
+#define FJ_REGISTER(F, S)                                                                              \
+	F(S, U64, link, UINT64_MAX)                                                                    \
+	F(S, STR, account, 64)                                                                         \
+	F(S, STR, tunnel, 36) F(S, SECRET, secret, 256) F(S, U32, index, 255) F(S, STR, client_id, 36) \
+	    F(S, STR, version, 64) F(S, STR, arch, 64) F(S, STRS, features, 64) F(S, STR, address, 64) \
+	        F(S, STR, origin_ip, 64) F(S, U32, attempts, 255) F(S, BOOL, replace, 1)
 MSG_DECLARE(fj_register, FJ_REGISTER)
 #define FJ_REGISTERED(F, S)                                                         \
 	F(S, STR, cause, 128) /* "" = accepted; else the ConnectionError's cause */ \
 	F(S, BOOL, retry, 1)                                                        \
 	F(S, STR, conn_id, 36)                                                      \
-	F(S, STR, location, 32) F(S, BOOL, remote, 1) F(S, U32, version, INT32_MAX) \
-	    F(S, STR, config, 1048576) /* pushed when remote */
+	F(S, STR, location, 32)                                                     \
+	F(S, BOOL, remote, 1) F(S, U32, version, INT32_MAX) F(S, STR, config, 1048576) /* pushed when remote */
 MSG_DECLARE(fj_registered, FJ_REGISTERED)
 #define FJ_LINK(F, S) F(S, U64, link, UINT64_MAX) F(S, STR, why, 128)
 MSG_DECLARE(fj_link_down, FJ_LINK)
@@ -81,17 +82,18 @@ MSG_DECLARE(fj_unlink, FJ_UNLINK)
    and tickets. The links' secrets were checked by the judge that registered them and are not kept. */
 #define FJ_LINK_UP(F, S)                                                                              \
 	F(S, U64, link, UINT64_MAX)                                                                   \
-	F(S, STR, tunnel, 36) F(S, STR, client_id, 36) F(S, U32, index, 255) F(S, STR, version, 64)   \
-	    F(S, STR, arch, 64) F(S, STR, conn_id, 36) F(S, STR, address, 64) F(S, BOOL, leaving, 1)  \
+	F(S, STR, tunnel, 36)                                                                         \
+	F(S, STR, client_id, 36) F(S, U32, index, 255) F(S, STR, version, 64) F(S, STR, arch, 64)     \
+	    F(S, STR, conn_id, 36) F(S, STR, address, 64) F(S, BOOL, leaving, 1)                      \
 	        F(S, I64, since, INT64_MAX) /* wall-clock seconds */                                  \
 	    F(S, U32, config, INT32_MAX)    /* version of the configuration it last took; 0 = none */ \
 	    F(S, STR, origin_ip, 64)        /* as it registered: certificates of source_address "auto" name it */
 MSG_DECLARE(fj_link_up, FJ_LINK_UP)
-#define FJ_TICKET_LIVE(F, S)                                                                                 \
-	F(S, U64, ticket, UINT64_MAX)                                                                        \
-	F(S, STR, tunnel, 36) F(S, STR, authority, 300) F(S, STR, client_ip, 64) F(S, I64, since, INT64_MAX) \
-	    F(S, I64, until, INT64_MAX)                                                                      \
-	        F(S, STR, assertion, 16384) /* cf-access-jwt-assertion of its RELAY: whose session it is */
+#define FJ_TICKET_LIVE(F, S)                                                                                       \
+	F(S, U64, ticket, UINT64_MAX)                                                                              \
+	F(S, STR, tunnel, 36)                                                                                      \
+	F(S, STR, authority, 300) F(S, STR, client_ip, 64) F(S, I64, since, INT64_MAX) F(S, I64, until, INT64_MAX) \
+	    F(S, STR, assertion, 16384) /* cf-access-jwt-assertion of its RELAY: whose session it is */
 MSG_DECLARE(fj_ticket_live, FJ_TICKET_LIVE)
 
 /* The edge's own certificate: front makes its key, the signer's private CA signs a leaf over the configured names. */

@@ -23,7 +23,8 @@ struct policy_input {
 	const char *const *groups;
 	size_t ngroups;
 	const json_t *claims; /* object or NULL */
-	/* The provider had more to say than could be taken: a group or claim that is not seen is unknown, not absent. */
+	/* The provider had more to say than could be taken: a group or claim that is not seen is unknown, not absent.
+	 */
 	bool groups_unknown;
 
 	const char *ip;            /* client address; NULL or unreadable = unknown */

@@ -592,8 +592,8 @@ opening_head(struct opening *o, const struct fj_answer *a)
 	return 0;
 }
 
-/* tunnel 0 authority 0 client address 0 assertion 0, in one allocation that lives as long as the session. The address is
-   the one judge decided by: behind a trusted proxy that is not our peer's. */
+/* tunnel 0 authority 0 client address 0 assertion 0, in one allocation that lives as long as the session. The address
+   is the one judge decided by: behind a trusted proxy that is not our peer's. */
 static char *
 make_note(const struct fj_answer *a, const char *ip)
 {

@@ -89,7 +89,7 @@ test_golden(void **state)
 	         "        Signing CA: ED25519 %s (using ssh-ed25519)\n"
 	         "        Key ID: \"jdoe@example.test 0123abcd\"\n"
 	         "        Serial: 77\n"
-	         "        Valid: from 2027-01-15T07:59:30 to 2027-01-15T08:03:00\n"
+	         "        Valid: from 2027-01-15T07:59:30 to 2027-01-15T08:02:30\n"
 	         "        Principals: \n"
 	         "                jdoe\n"
 	         "        Critical Options: \n"
