@@ -8,12 +8,16 @@
 
 #include "msg/msg.h"
 
+/* clang-format off: the tool never settles on a layout for field lists */
+
 enum fetch_kind { FETCH_DISCOVERY, FETCH_TOKEN, FETCH_USERINFO, FETCH_JWKS };
-#define JH_FETCH(F, S)                                                                          \
-	F(S, U32, kind, FETCH_JWKS)                                                             \
-	F(S, STR, provider, 36)                                                                 \
-	F(S, STR, code, 4096) F(S, STR, verifier, 128) F(S, STR, redirect_uri, 512) /* TOKEN */ \
-	    F(S, SECRET, access_token, 16384)                                       /* USERINFO */
+#define JH_FETCH(F, S)                                    \
+	F(S, U32, kind, FETCH_JWKS)                       \
+	F(S, STR, provider, 36)                           \
+	F(S, STR, code, 4096)                             \
+	F(S, STR, verifier, 128)                          \
+	F(S, STR, redirect_uri, 512)          /* TOKEN */ \
+	    F(S, SECRET, access_token, 16384) /* USERINFO */
 MSG_DECLARE(jh_fetch, JH_FETCH)
 /* body: bounded, JSON checked to parse; refresh_token and client secrets taken out. DISCOVERY: {issuer,
    authorization_endpoint, ...}. JWKS: body empty, the keys went to the signer. code 0 = an answer with a 2xx status
@@ -33,5 +37,7 @@ MSG_DECLARE(sf_provider, SF_PROVIDER)
 MSG_DECLARE(sf_jwks, SF_JWKS) /* request: answered by sf_jwks_taken once the keys are in use */
 #define SF_TAKEN(F, S) F(S, U32, keys, 1000)
 MSG_DECLARE(sf_jwks_taken, SF_TAKEN)
+
+/* clang-format on */
 
 #endif

@@ -7,6 +7,8 @@
 
 #include "msg/msg.h"
 
+/* clang-format off: the tool never settles on a layout for field lists */
+
 #define FJ_BODY_MAX (1u << 20)
 
 /* One parsed HTTP request on the users' listener. Header names are lower case; names and values alternate. */
@@ -50,12 +52,14 @@ MSG_DECLARE(fj_ticket_ended,
 MSG_DECLARE(fj_cut, FJ_CUT) /* judge -> front, sent on every channel; unknown tickets are ignored */
 
 /* A connector registers (request). link is front's own number for the connection, unique per front process. */
-#define FJ_REGISTER(F, S)                                                                              \
-	F(S, U64, link, UINT64_MAX)                                                                    \
-	F(S, STR, account, 64)                                                                         \
-	F(S, STR, tunnel, 36) F(S, SECRET, secret, 256) F(S, U32, index, 255) F(S, STR, client_id, 36) \
-	    F(S, STR, version, 64) F(S, STR, arch, 64) F(S, STRS, features, 64) F(S, STR, address, 64) \
-	        F(S, STR, origin_ip, 64) F(S, U32, attempts, 255) F(S, BOOL, replace, 1)
+#define FJ_REGISTER(F, S)                                                                                     \
+	F(S, U64, link, UINT64_MAX)                                                                           \
+	F(S, STR, account, 64)                                                                                \
+	F(S, STR, tunnel, 36)                                                                                 \
+	F(S, SECRET, secret, 256)                                                                             \
+	F(S, U32, index, 255) F(S, STR, client_id, 36) F(S, STR, version, 64) F(S, STR, arch, 64)             \
+	    F(S, STRS, features, 64) F(S, STR, address, 64) F(S, STR, origin_ip, 64) F(S, U32, attempts, 255) \
+	        F(S, BOOL, replace, 1)
 MSG_DECLARE(fj_register, FJ_REGISTER)
 #define FJ_REGISTERED(F, S)                                                         \
 	F(S, STR, cause, 128) /* "" = accepted; else the ConnectionError's cause */ \
@@ -80,19 +84,22 @@ MSG_DECLARE(fj_unlink, FJ_UNLINK)
 
 /* A new channel to judge (it was restarted) begins with what lives on this thread: links that were registered before,
    and tickets. The links' secrets were checked by the judge that registered them and are not kept. */
-#define FJ_LINK_UP(F, S)                                                                              \
-	F(S, U64, link, UINT64_MAX)                                                                   \
-	F(S, STR, tunnel, 36)                                                                         \
-	F(S, STR, client_id, 36) F(S, U32, index, 255) F(S, STR, version, 64) F(S, STR, arch, 64)     \
-	    F(S, STR, conn_id, 36) F(S, STR, address, 64) F(S, BOOL, leaving, 1)                      \
-	        F(S, I64, since, INT64_MAX) /* wall-clock seconds */                                  \
-	    F(S, U32, config, INT32_MAX)    /* version of the configuration it last took; 0 = none */ \
-	    F(S, STR, origin_ip, 64)        /* as it registered: certificates of source_address "auto" name it */
+#define FJ_LINK_UP(F, S)                                                                           \
+	F(S, U64, link, UINT64_MAX)                                                                \
+	F(S, STR, tunnel, 36)                                                                      \
+	F(S, STR, client_id, 36)                                                                   \
+	F(S, U32, index, 255)                                                                      \
+	F(S, STR, version, 64) F(S, STR, arch, 64) F(S, STR, conn_id, 36) F(S, STR, address, 64)   \
+	    F(S, BOOL, leaving, 1) F(S, I64, since, INT64_MAX) /* wall-clock seconds */            \
+	    F(S, U32, config, INT32_MAX) /* version of the configuration it last took; 0 = none */ \
+	    F(S, STR, origin_ip, 64)     /* as it registered: certificates of source_address "auto" name it */
 MSG_DECLARE(fj_link_up, FJ_LINK_UP)
-#define FJ_TICKET_LIVE(F, S)                                                                                       \
-	F(S, U64, ticket, UINT64_MAX)                                                                              \
-	F(S, STR, tunnel, 36)                                                                                      \
-	F(S, STR, authority, 300) F(S, STR, client_ip, 64) F(S, I64, since, INT64_MAX) F(S, I64, until, INT64_MAX) \
+#define FJ_TICKET_LIVE(F, S)                                    \
+	F(S, U64, ticket, UINT64_MAX)                           \
+	F(S, STR, tunnel, 36)                                   \
+	F(S, STR, authority, 300)                               \
+	F(S, STR, client_ip, 64)                                \
+	F(S, I64, since, INT64_MAX) F(S, I64, until, INT64_MAX) \
 	    F(S, STR, assertion, 16384) /* cf-access-jwt-assertion of its RELAY: whose session it is */
 MSG_DECLARE(fj_ticket_live, FJ_TICKET_LIVE)
 
@@ -108,5 +115,7 @@ MSG_DECLARE(fj_names_changed, FJ_EMPTY) /* judge -> front: ask for a new leaf */
 MSG_DECLARE(fj_status, FJ_EMPTY)
 #define FJ_STATUS_IS(F, S) F(S, BOOL, ready, 1) F(S, STR, roles, 1024) F(S, STR, metrics, 262144)
 MSG_DECLARE(fj_status_is, FJ_STATUS_IS)
+
+/* clang-format on */
 
 #endif

@@ -11,6 +11,8 @@
 
 #include "msg/msg.h"
 
+/* clang-format off: the tool never settles on a layout for field lists */
+
 #define JS_TOKEN_MAX 16384
 #define JS_CLAIMS_MAX 65536
 #define JS_RESULT(F, S) F(S, U32, code, 9999) F(S, STR, why, 256)
@@ -28,19 +30,22 @@ MSG_DECLARE(js_text, JS_TEXT) /* reply with one text */
 
 /* --- evidence in, org token out ---------------------------------------------------------------------------------- */
 /* Local account: e-mail and password, and the TOTP code when the account has one. */
-#define JS_LOGIN_LOCAL(F, S)                                                                                    \
-	F(S, STR, idp, 36)                                                                                      \
-	F(S, STR, email, 254)                                                                                   \
-	F(S, SECRET, password, 1024) F(S, SECRET, code, 16) F(S, STR, session, 64) /* becomes identity_nonce */ \
+#define JS_LOGIN_LOCAL(F, S)                                \
+	F(S, STR, idp, 36)                                  \
+	F(S, STR, email, 254)                               \
+	F(S, SECRET, password, 1024)                        \
+	F(S, SECRET, code, 16)                              \
+	F(S, STR, session, 64) /* becomes identity_nonce */ \
 	    F(S, I64, ttl, 2678400) F(S, STR, client_ip, 64)
 MSG_DECLARE(js_login_local, JS_LOGIN_LOCAL)
 /* ID token of an OIDC provider. nonce must equal b64url(sha256("sallyport-nonce" 0 salt 0 cnf)). */
-#define JS_LOGIN_OIDC(F, S)                                                                                     \
-	F(S, STR, idp, 36)                                                                                      \
-	F(S, STR, id_token, JS_TOKEN_MAX)                                                                       \
-	F(S, STR, salt, 64) F(S, STR, cnf, 64)                                                                  \
-	    F(S, STR, userinfo, JS_CLAIMS_MAX) /* "" or claims fetched with the access token; sub must match */ \
-	    F(S, STR, session, 64) F(S, I64, ttl, 2678400)
+#define JS_LOGIN_OIDC(F, S)                                                                                 \
+	F(S, STR, idp, 36)                                                                                  \
+	F(S, STR, id_token, JS_TOKEN_MAX)                                                                   \
+	F(S, STR, salt, 64)                                                                                 \
+	F(S, STR, cnf, 64)                                                                                  \
+	F(S, STR, userinfo, JS_CLAIMS_MAX) /* "" or claims fetched with the access token; sub must match */ \
+	F(S, STR, session, 64) F(S, I64, ttl, 2678400)
 MSG_DECLARE(js_login_oidc, JS_LOGIN_OIDC)
 #define JS_LOGIN_DONE(F, S)                                                                           \
 	JS_RESULT(F, S)                                                                               \
@@ -50,7 +55,9 @@ MSG_DECLARE(js_login_oidc, JS_LOGIN_OIDC)
 	F(S, STR, sub, 36) /* identity UUID, stable per (issuer, subject) */                          \
 	F(S, STR, iss, 300)                                                                           \
 	F(S, STR, subject, 255)                                                                       \
-	F(S, STR, email, 254) F(S, STR, name, 254) F(S, STRS, amr, 64) F(S, STRS, groups, 256)        \
+	F(S, STR, email, 254)                                                                         \
+	F(S, STR, name, 254)                                                                          \
+	F(S, STRS, amr, 64) F(S, STRS, groups, 256)                                                   \
 	    F(S, BOOL, groups_unknown, 1)    /* the provider said more than could be taken */         \
 	    F(S, STR, claims, JS_CLAIMS_MAX) /* JSON of the verified claims, for OIDC claim rules */
 MSG_DECLARE(js_login_done, JS_LOGIN_DONE)
@@ -72,20 +79,21 @@ MSG_DECLARE(js_ca_delete, JS_CA_DELETE)
 #define JS_CA_IS(F, S) JS_RESULT(F, S) F(S, STR, id, 48) F(S, STR, public_key, 2048) F(S, I64, created, INT64_MAX)
 MSG_DECLARE(js_ca_is, JS_CA_IS)
 
-#define JS_CERT_SIGN(F, S)                                                                                            \
-	F(S, STR, app_token, JS_TOKEN_MAX)                                                                            \
-	F(S, STR, aud, 64)                                                                                            \
-	F(S, STR, public_key, 16384) F(S, STR, principal, 64) /* the Unix user asked for; "" = the e-mail's prefix */ \
-	    F(S, I64, ttl, 3600)                              /* seconds; signer's own ceiling is one hour */         \
-	    F(S, STRS, extensions, 64) F(S, STRS, source_address, 64)
+#define JS_CERT_SIGN(F, S)                                                               \
+	F(S, STR, app_token, JS_TOKEN_MAX)                                               \
+	F(S, STR, aud, 64)                                                               \
+	F(S, STR, public_key, 16384)                                                     \
+	F(S, STR, principal, 64) /* the Unix user asked for; "" = the e-mail's prefix */ \
+	F(S, I64, ttl, 3600)     /* seconds; signer's own ceiling is one hour */         \
+	F(S, STRS, extensions, 64) F(S, STRS, source_address, 64)
 MSG_DECLARE(js_cert_sign, JS_CERT_SIGN)
-#define JS_CERT_IS(F, S)                                                                           \
-	JS_RESULT(F, S)                                                                            \
-	F(S, STR, certificate, 32768) /* one line, no newline */                                   \
-	F(S, STR, principal, 64)                                                                   \
-	F(S, STR, key_id, 512)                                                                     \
-	F(S, STR, fingerprint, 64) F(S, U64, serial, UINT64_MAX) F(S, I64, valid_after, INT64_MAX) \
-	    F(S, I64, valid_before, INT64_MAX)
+#define JS_CERT_IS(F, S)                                         \
+	JS_RESULT(F, S)                                          \
+	F(S, STR, certificate, 32768) /* one line, no newline */ \
+	F(S, STR, principal, 64)                                 \
+	F(S, STR, key_id, 512)                                   \
+	F(S, STR, fingerprint, 64)                               \
+	F(S, U64, serial, UINT64_MAX) F(S, I64, valid_after, INT64_MAX) F(S, I64, valid_before, INT64_MAX)
 MSG_DECLARE(js_cert_is, JS_CERT_IS)
 
 /* Who owns which Unix name. The signer keeps the table: it is what it signs by. text = JSON array of
@@ -106,11 +114,11 @@ MSG_DECLARE(js_provider_put, JS_PROVIDER_PUT)
 MSG_DECLARE(js_provider_delete, JS_PROVIDER_DELETE)
 /* Either password or hash (argon2id "$argon2id$..."), both empty = unchanged. totp: base32 secret, "" = unchanged, "-"
  * = none. */
-#define JS_ACCOUNT_PUT(F, S)                                                                               \
-	F(S, STR, admin_token, JS_TOKEN_MAX)                                                               \
-	F(S, STR, idp, 36)                                                                                 \
-	F(S, STR, email, 254) F(S, SECRET, password, 1024) F(S, SECRET, hash, 256) F(S, SECRET, totp, 128) \
-	    F(S, STRS, groups, 256)
+#define JS_ACCOUNT_PUT(F, S)                 \
+	F(S, STR, admin_token, JS_TOKEN_MAX) \
+	F(S, STR, idp, 36)                   \
+	F(S, STR, email, 254)                \
+	F(S, SECRET, password, 1024) F(S, SECRET, hash, 256) F(S, SECRET, totp, 128) F(S, STRS, groups, 256)
 MSG_DECLARE(js_account_put, JS_ACCOUNT_PUT)
 #define JS_ACCOUNT_DELETE(F, S) F(S, STR, admin_token, JS_TOKEN_MAX) F(S, STR, idp, 36) F(S, STR, email, 254)
 MSG_DECLARE(js_account_delete, JS_ACCOUNT_DELETE)
@@ -135,5 +143,7 @@ MSG_DECLARE(js_api_mint, JS_API_MINT) /* -> js_text: the token */
 /* --- the edge's TLS --------------------------------------------------------------------------------------------- */
 #define JS_LEAF(F, S) F(S, DATA, spki, 1024) F(S, STRS, names, 253)
 MSG_DECLARE(js_leaf, JS_LEAF) /* -> js_text: PEM chain, leaf first, 30 days */
+
+/* clang-format on */
 
 #endif
