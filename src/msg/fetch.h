@@ -8,7 +8,8 @@
 
 #include "msg/msg.h"
 
-/* clang-format off: the tool never settles on a layout for field lists */
+/* the tool never settles on a layout for field lists */
+/* clang-format off */
 
 enum fetch_kind { FETCH_DISCOVERY, FETCH_TOKEN, FETCH_USERINFO, FETCH_JWKS };
 #define JH_FETCH(F, S)                                    \

@@ -7,7 +7,8 @@
 
 #include "msg/msg.h"
 
-/* clang-format off: the tool never settles on a layout for field lists */
+/* the tool never settles on a layout for field lists */
+/* clang-format off */
 
 #define FJ_BODY_MAX (1u << 20)
 

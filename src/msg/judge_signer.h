@@ -11,7 +11,8 @@
 
 #include "msg/msg.h"
 
-/* clang-format off: the tool never settles on a layout for field lists */
+/* the tool never settles on a layout for field lists */
+/* clang-format off */
 
 #define JS_TOKEN_MAX 16384
 #define JS_CLAIMS_MAX 65536
