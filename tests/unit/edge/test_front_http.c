@@ -246,12 +246,12 @@ certificate_is_reloaded(void **state)
 	struct tlskit t;
 
 	(void)state;
-	kit_new(&t, "DNS:app.localhost");
+	tlskit_new(&t, "DNS:app.localhost");
 	assert_int_equal(tls_client_new(t.ca_file, true, &other, &why), 0);
 	give_file("tls-chain:0", t.chain);
 	give_file("tls-key:0", t.key);
 	ipc_send(kit.parent, &pr_reload_def, &(struct pr_reload){0});
-	assert_true(kit_wait(serves_configured, other));
+	kit_wait(serves_configured, other, "serves_configured");
 	give_file("tls-chain:0", "rubbish");
 	give_file("tls-key:0", "rubbish");
 	ipc_send(kit.parent, &pr_reload_def, &(struct pr_reload){0});
@@ -259,7 +259,7 @@ certificate_is_reloaded(void **state)
 	WAIT_FLAG(k.registered);
 	connector_end_all(&k);
 	tls_ctx_unref(other);
-	kit_free(&t);
+	tlskit_free(&t);
 }
 
 static int

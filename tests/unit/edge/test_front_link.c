@@ -160,7 +160,7 @@ garbage_is_cut_off(void **state)
 	buf_release(&probe.in);
 	connector_dial(&k);
 	WAIT_FLAG(k.opened);
-	assert_true(kit_wait(has_control, &k));
+	kit_wait(has_control, &k, "has_control");
 	h2stream_write(k.control, "\xff\xff\xff\xff\xff\xff\xff\xff", 8); /* no capnp segment table */
 	connector_kick(&k);
 	WAIT_FLAG(k.closed);

@@ -112,7 +112,7 @@ bytes_both_ways(void **state)
 	k.last->on_data = origin_takes;
 	user_pump(&u);
 	origin_pump(k.last);
-	assert_true(kit_wait(bulk_done, NULL));
+	kit_wait(bulk_done, NULL, "bulk_done");
 	assert_false(up.bad);
 	assert_false(down.bad);
 	conn_shutdown(u.c); /* the user ends; the connector answers with its end; nothing is lost */
@@ -148,7 +148,7 @@ early_bytes_arrive(void **state)
 	user_dial(&u, LISTEN_USERS);
 	user_say(&u, KIT_UPGRADE "SSH-2.0-hasty\r\n");
 	WAIT_SOME(kit.seen.begans);
-	assert_true(kit_wait(hasty_came, &k));
+	kit_wait(hasty_came, &k, "hasty_came");
 	assert_memory_equal(buf_ptr(&k.last->in), "SSH-2.0-hasty\r\n", 15);
 	user_end(&u);
 	connector_end_all(&k);
@@ -198,7 +198,7 @@ slow_reader(void **state)
 	u.on_data = user_takes;
 	conn_pause(u.c);
 	origin_pump(k.last);
-	assert_true(kit_wait(stalled, NULL));
+	kit_wait(stalled, NULL, "stalled");
 	after = rss_kib(kit.pid);
 	assert_true(down.sent < 32 * MIB); /* kernel's buffers and one window, not 256 MiB */
 	assert_true(after - before < 16 * 1024);
@@ -222,7 +222,7 @@ slow_reader(void **state)
 	}
 	down.to_send = down.sent;
 	conn_resume(u.c);
-	assert_true(kit_wait(bulk_done, NULL));
+	kit_wait(bulk_done, NULL, "bulk_done");
 	assert_false(down.bad);
 	user_end(&u);
 	connector_end_all(&k);
@@ -250,7 +250,7 @@ slow_origin(void **state)
 		do {
 			last = up.sent;
 			down.sent = up.sent;
-			assert_true(kit_wait(stalled, NULL));
+			kit_wait(stalled, NULL, "stalled");
 		} while (last != up.sent);
 	}
 	after = rss_kib(kit.pid);
@@ -260,7 +260,7 @@ slow_origin(void **state)
 	k.last->hold = false;
 	h2stream_consume(k.last->s, (size_t)up.got);
 	connector_kick(&k);
-	assert_true(kit_wait(bulk_done, NULL));
+	kit_wait(bulk_done, NULL, "bulk_done");
 	assert_false(up.bad);
 	user_end(&u);
 	connector_end_all(&k);
@@ -503,7 +503,7 @@ drain(void **state)
 	close(fd);
 	assert_false(kit_gone(NULL));
 	user_end(&u);
-	assert_true(kit_wait(kit_gone, NULL));
+	kit_wait(kit_gone, NULL, "kit_gone");
 	WAIT_FLAG(k.closed);
 	connector_end_all(&k);
 }

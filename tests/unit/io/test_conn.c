@@ -7,10 +7,12 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "core/err.h"
 #include "io/conn.h"
+
 #include "tlskit.h"
 
 #define MIB (1u << 20)
@@ -541,7 +543,7 @@ static int
 setup(void **state)
 {
 	(void)state;
-	kit_new(&kit, "DNS:a.test,IP:127.0.0.1");
+	tlskit_new(&kit, "DNS:a.test,IP:127.0.0.1");
 	assert_int_equal(tls_server_new(kit.chain, kit.key, &server_ctx, NULL), 0);
 	assert_int_equal(tls_client_new(kit.ca_file, true, &client_ctx, NULL), 0);
 	assert_int_equal(tls_client_alpn(client_ctx, "http/1.1"), 0);
@@ -554,7 +556,7 @@ teardown(void **state)
 	(void)state;
 	tls_ctx_unref(server_ctx);
 	tls_ctx_unref(client_ctx);
-	kit_free(&kit);
+	tlskit_free(&kit);
 	return 0;
 }
 
