@@ -1,7 +1,7 @@
 #include "model/app.h"
 
 #include "core/str.h"
-#include "core/url.h"
+#include "model/app_web.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -304,7 +304,9 @@ static const struct model_field app_fields[] = {
     {"tunnel", MT_TEXT, AT(tunnel)},
     {"service", MT_TEXT, AT(service)},
     {"default_destination", MT_TEXT, AT(default_destination)},
-    {"destinations", MT_STRS, AT(destinations)},
+    {"self_hosted_domains", MT_STRS, AT(self_hosted_domains)},
+    {"destinations", MT_CUSTOM, .read = app_destinations_read, .write = app_destinations_write,
+     .release = app_destinations_release},
     {"allowed_idps", MT_STRS, AT(allowed_idps), MF_EMPTY},
     {"auto_redirect_to_identity", MT_BOOL, AT(auto_redirect_to_identity), MF_EMPTY},
     {"app_launcher_visible", MT_BOOL, AT(app_launcher_visible), MF_EMPTY},
@@ -312,6 +314,21 @@ static const struct model_field app_fields[] = {
     {"policies", MT_CUSTOM, .read = policies_read, .write = policies_write, .release = policies_release},
     {"custom_deny_message", MT_TEXT, AT(custom_deny_message), MF_LINES},
     {"custom_deny_url", MT_TEXT, AT(custom_deny_url)},
+    {"custom_non_identity_deny_url", MT_TEXT, AT(custom_non_identity_deny_url)},
+    {"enable_binding_cookie", MT_BOOL, AT(enable_binding_cookie), MF_EMPTY},
+    {"http_only_cookie_attribute", MT_BOOL, AT(http_only_cookie_attribute), MF_EMPTY},
+    {"same_site_cookie_attribute", MT_ENUM, AT(same_site_cookie_attribute), .words = app_same_site_words},
+    {"path_cookie_attribute", MT_BOOL, AT(path_cookie_attribute), MF_EMPTY},
+    {"service_auth_401_redirect", MT_BOOL, AT(service_auth_401_redirect), MF_EMPTY},
+    {"read_service_tokens_from_header", MT_TEXT, AT(read_service_tokens_from_header)},
+    {"skip_interstitial", MT_BOOL, AT(skip_interstitial), MF_EMPTY},
+    {"options_preflight_bypass", MT_BOOL, AT(options_preflight_bypass), MF_EMPTY},
+    {"cors_headers", MT_CUSTOM, .read = app_cors_read, .write = app_cors_write, .release = app_cors_release},
+    {"logo_url", MT_TEXT, AT(logo_url)},
+    {"tags", MT_STRS, AT(tags)},
+    {"custom_pages", MT_STRS, AT(custom_pages)},
+    {"allow_authenticate_via_warp", MT_CUSTOM, .read = model_read_false},
+    {"allow_iframe", MT_CUSTOM, .read = model_read_false},
     {"created_at", MT_TIME, AT(created_at)},
     {"updated_at", MT_TIME, AT(updated_at)},
     {0},
@@ -322,25 +339,13 @@ static const struct model_table app_table = {"application", app_fields};
 static int
 app_check(const struct app *a, struct model_error *err)
 {
-	struct url u = {0};
-
-	if (a->custom_deny_url) {
-		if (url_parse(a->custom_deny_url, &u) != 0 ||
-		    (strcmp(u.scheme, "https") != 0 && strcmp(u.scheme, "http") != 0)) {
-			url_release(&u);
-			return model_fail(err, "/custom_deny_url",
-			                  "found \"%.60s\", expected a URL such as https://example.com/denied",
-			                  a->custom_deny_url);
-		}
-		url_release(&u);
-	}
 	if (a->auto_redirect_to_identity && a->allowed_idps.n != 1)
 		return model_fail(err, "/auto_redirect_to_identity",
 		                  "found true with %zu allowed_idps, expected exactly one provider there",
 		                  a->allowed_idps.n);
 	if (a->tunnel && !a->tunnel[0])
 		return model_fail(err, "/tunnel", "found an empty text, expected the name of a tunnel");
-	return E_OK;
+	return app_web_check(a, err);
 }
 
 int
@@ -354,6 +359,7 @@ app_from_json(const json_t *j, bool text_scalars, struct app **ret_a, struct mod
 	a->type = APP_SELF_HOSTED;
 	a->session_duration_ms = APP_SESSION_DEFAULT_MS;
 	a->app_launcher_visible = true;
+	a->http_only_cookie_attribute = true;
 	ret = ssh_defaults(&a->ssh);
 	if (ret == E_OK)
 		ret = model_read(&app_table, j, text_scalars, a, err);

@@ -34,21 +34,41 @@ struct app_ssh {
 	enum ssh_audit audit;
 };
 
+/* cors_headers: what the edge itself answers a preflight with. */
+struct app_cors {
+	bool set; /* the application has the member at all */
+	bool allow_all_methods, allow_all_origins, allow_all_headers, allow_credentials;
+	struct texts allowed_methods, allowed_origins, allowed_headers;
+	int64_t max_age; /* seconds, -1..86400; -1 = not said */
+};
+enum same_site { SAME_SITE_NONE, SAME_SITE_LAX, SAME_SITE_STRICT }; /* words none lax strict */
+const char *same_site_str(int s);                                   /* "None", "Lax", "Strict" as in Set-Cookie */
+
 struct app {
 	char *id, *aud, *name, *domain;
-	int type;                    /* enum app_type; default APP_SELF_HOSTED as in the API */
-	int64_t session_duration_ms; /* default 24h; 0 = only this request */
-	char *tunnel;                /* name or id, as written; judge resolves it. NULL = none */
-	char *service;               /* NULL = none given */
-	char *default_destination;   /* NULL = none */
-	struct texts destinations;
-	struct texts allowed_idps; /* names or ids; empty = all */
+	int type;                         /* enum app_type; default APP_SELF_HOSTED as in the API */
+	int64_t session_duration_ms;      /* default 24h; 0 = only this request */
+	char *tunnel;                     /* name or id, as written; judge resolves it. NULL = none */
+	char *service;                    /* NULL = none given */
+	char *default_destination;        /* NULL = none */
+	struct texts destinations;        /* bastion: texts of the JSON list "destinations" */
+	struct texts self_hosted_domains; /* more domains of the application; ignored when there are public ones */
+	struct texts public_domains;      /* destinations {type: public, uri} */
+	struct texts allowed_idps;        /* names or ids; empty = all */
 	bool auto_redirect_to_identity;
 	bool app_launcher_visible; /* default true */
 	struct app_ssh ssh;        /* defaults filled for every type */
 	struct policy **policies;
 	size_t npolicies;
-	char *custom_deny_message, *custom_deny_url;
+	char *custom_deny_message, *custom_deny_url, *custom_non_identity_deny_url;
+	bool enable_binding_cookie, http_only_cookie_attribute /* default true */, path_cookie_attribute;
+	int same_site_cookie_attribute; /* enum same_site; default none */
+	bool service_auth_401_redirect, skip_interstitial, options_preflight_bypass;
+	char *read_service_tokens_from_header; /* a header's name; NULL = the usual two headers only */
+	struct app_cors cors;
+	char *logo_url; /* https */
+	struct texts tags;
+	struct texts custom_pages; /* ids */
 	int64_t created_at, updated_at;
 };
 int app_from_json(const json_t *j, bool text_scalars, struct app **ret_a, struct model_error *err);

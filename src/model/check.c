@@ -28,6 +28,15 @@ model_is_id(const char *s)
 }
 
 bool
+model_text_clean(const char *s)
+{
+	for (; *s; s++)
+		if ((unsigned char)*s < 0x20 || *s == 0x7f)
+			return false;
+	return true;
+}
+
+bool
 model_is_aud(const char *s)
 {
 	if (strlen(s) != MODEL_AUD_LEN)

@@ -287,6 +287,18 @@ read_bool(bool *at, const json_t *v, bool text_scalars, struct model_error *err)
 	return fail_found(err, v, "true or false");
 }
 
+int
+model_read_false(void *rec, const json_t *v, bool text_scalars, struct model_error *err)
+{
+	bool b = false;
+	int ret = read_bool(&b, v, text_scalars, err);
+
+	(void)rec;
+	if (ret == E_OK && b)
+		return model_fail(err, "", "found true; this is not offered here, leave it out or say false");
+	return ret;
+}
+
 static int
 read_int(const struct model_field *f, void *rec, const json_t *v, bool text_scalars, struct model_error *err)
 {
@@ -298,9 +310,12 @@ read_int(const struct model_field *f, void *rec, const json_t *v, bool text_scal
 	if (!text_scalars && json_is_integer(v)) {
 		n = json_integer_value(v);
 		ok = true;
-	} else if (text_scalars && json_is_string(v) && str_u64(json_string_value(v), INT64_MAX, &u) == 0) {
-		n = (int64_t)u;
-		ok = true;
+	} else if (text_scalars && json_is_string(v)) {
+		const char *s = json_string_value(v);
+		bool minus = f->min < 0 && s[0] == '-';
+
+		ok = str_u64(s + minus, INT64_MAX, &u) == 0;
+		n = ok ? (minus ? -(int64_t)u : (int64_t)u) : 0;
 	}
 	if (!ok || n < f->min || n > f->max) {
 		snprintf(want, sizeof want, "a whole number from %lld to %lld", (long long)f->min, (long long)f->max);

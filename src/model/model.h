@@ -92,12 +92,16 @@ struct model_table {
 	const struct model_field *fields; /* ends with a NULL name */
 };
 
+/* A boolean of the original's that is not offered here: false is fine, true is refused. For MT_CUSTOM's read. */
+int model_read_false(void *rec, const json_t *v, bool text_scalars, struct model_error *err);
+
 int model_read(const struct model_table *t, const json_t *j, bool text_scalars, void *rec, struct model_error *err);
 json_t *model_write(const struct model_table *t, const void *rec, enum model_form form);
 void model_release(const struct model_table *t, void *rec); /* frees members, not rec */
 
 /* Checks of single values, for other readers. */
 bool model_is_id(const char *s);
+bool model_text_clean(const char *s); /* one line: no control characters */
 bool model_is_aud(const char *s);
 /* ASCII only, lower-cased into out (at least 255): one '@', local part of RFC 5321 dot-atoms, a host name of >= 1
  * label. */

@@ -11,6 +11,15 @@
 enum decision { DECISION_ALLOW, DECISION_DENY, DECISION_BYPASS, DECISION_NON_IDENTITY };
 const char *decision_str(int d); /* the API word */
 
+/* Who must agree before an approval counts; addresses, a list, or both. */
+struct approval_group {
+	int64_t approvals_needed;     /* >= 1 */
+	struct texts email_addresses; /* lower-cased */
+	char *email_list;             /* id or name of a list; NULL = none. JSON: email_list_uuid */
+};
+#define POLICY_APPROVAL_GROUPS_MAX 32
+#define POLICY_APPROVALS_MAX 100
+
 struct policy {
 	char *id; /* UUID; NULL until one is given */
 	char *name;
@@ -19,6 +28,14 @@ struct policy {
 	size_t listed;               /* index in the list that was read: what a JSON pointer names; not written */
 	int64_t session_duration_ms; /* -1 = the application's */
 	json_t *include, *require, *exclude; /* arrays of rules, or NULL; include must not be empty */
+	bool reusable;                       /* stored once, named by applications */
+	bool purpose_justification_required;
+	char *purpose_justification_prompt; /* NULL = the usual text */
+	bool approval_required;             /* with purpose_justification_required only */
+	struct approval_group *approval_groups;
+	size_t napproval_groups;
+	struct texts usernames; /* templates as in an application's ssh.usernames, which they replace; empty = those.
+	                           JSON: usernames, or connection_rules.ssh.usernames */
 	int64_t created_at, updated_at;
 };
 int policy_from_json(const json_t *j, bool text_scalars, struct policy **ret_p, struct model_error *err);

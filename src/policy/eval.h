@@ -27,9 +27,14 @@ struct policy_input {
 	 */
 	bool groups_unknown;
 
-	const char *ip;            /* client address; NULL or unreadable = unknown */
-	const char *country;       /* ISO 3166-1 alpha-2; NULL or "" = unknown */
-	const char *service_token; /* id of a service token whose secret was verified; NULL = none */
+	const char *ip;              /* client address; NULL or unreadable = unknown */
+	const char *country;         /* ISO 3166-1 alpha-2; NULL or "" = unknown */
+	const char *service_token;   /* id of a service token whose secret was verified; NULL = none */
+	const char *cert_ca;         /* id of the CA record that verified the client's certificate; NULL = none */
+	const char *common_name;     /* of that certificate; NULL = none */
+	const char *const *external; /* evaluation URLs that said yes for this person and application */
+	size_t nexternal;
+	const char *app_uid_of_linked_token; /* application whose token was shown and verified; NULL = none */
 };
 
 enum policy_outcome {

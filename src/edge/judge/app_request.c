@@ -63,9 +63,10 @@ admitted(struct req *r, struct session *s, const char *token)
 static void
 anonymous(struct req *r)
 {
+	struct asker who = req_asker(r, NULL);
 	struct policy_verdict v = {0};
 
-	snapshot_verdict(r->snap, r->app, NULL, r->client_ip, &v);
+	snapshot_verdict(r->snap, r->app, &who, &v);
 	if (v.outcome == POLICY_BYPASSED)
 		admitted(r, NULL, "");
 	else if (v.outcome == POLICY_DENIED && v.code == SP_NO_POLICY)
@@ -101,7 +102,8 @@ app_request(struct req *r)
 	}
 	token_release(&t);
 	str_copy(r->session, sizeof r->session, s->id);
-	snapshot_verdict(r->snap, r->app, s, r->client_ip, &v);
+	struct asker who = req_asker(r, s);
+	snapshot_verdict(r->snap, r->app, &who, &v);
 	if (!policy_passes(&v)) {
 		policy_verdict_reason(r->app->policy, &v, &why);
 		judge_deny(r, s->email, v.code ? v.code : SP_POLICY_DENY, why.text);

@@ -49,7 +49,8 @@ still_allowed(struct req *r, const char *app, struct reason *why)
 	}
 	if ((code = session_standing(j, s, app, why)))
 		return code;
-	snapshot_verdict(j->snap, a, s, r->client_ip, &v);
+	struct asker who = req_asker(r, s);
+	snapshot_verdict(j->snap, a, &who, &v);
 	if (policy_passes(&v))
 		return 0;
 	policy_verdict_reason(a->policy, &v, why);
@@ -210,7 +211,8 @@ cert_issue(struct req *r)
 	token_release(&t);
 	r->app = a;
 	str_copy(r->session, sizeof r->session, s->id);
-	snapshot_verdict(r->snap, a, s, r->client_ip, &v);
+	struct asker who = req_asker(r, s);
+	snapshot_verdict(r->snap, a, &who, &v);
 	if (!policy_passes(&v)) {
 		policy_verdict_reason(a->policy, &v, &why);
 		refuse(r, s->email, v.code ? v.code : SP_POLICY_DENY, why.text);

@@ -14,6 +14,7 @@
 #include "core/json.h"
 #include "core/list.h"
 #include "core/url.h"
+#include "edge/judge/snapshot.h"
 #include "msg/front_judge.h"
 
 struct judge;
@@ -61,7 +62,8 @@ struct req {
 	const struct app_view *app; /* on application hosts */
 	struct reply_header out[32];
 	size_t nout;
-	/* who asks, once known */
+	/* who asks, once known. The session is named only: it may end while the request waits (req_asker). */
+	struct asker who;
 	char session[40];
 	const char *api_name, *api_token; /* API: subject of the token, and the token */
 	/* a request that waits in a list of its own (transfer, audit follow) */
@@ -82,6 +84,15 @@ struct http_route {
 };
 
 /* --- http_req.c */
+/* Who asks for a verdict, with this session (NULL = nobody signed in). */
+static inline struct asker
+req_asker(const struct req *r, const struct session *s)
+{
+	struct asker a = r->who;
+
+	a.session = s;
+	return a;
+}
 int req_new(struct judge *j, struct front *f, uint32_t id, const struct fj_request *m, struct req **ret_r);
 void req_drop(struct req *r);                                  /* without an answer: its channel is gone */
 const char *req_header(const struct req *r, const char *name); /* NULL when absent; "" when given twice */

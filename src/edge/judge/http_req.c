@@ -69,6 +69,7 @@ copy_fields(struct req *r, const struct fj_request *m)
 	if (!r->method || !r->host || !r->target || !r->path || !r->query_text || !r->client_ip || !body)
 		return E_NOMEM;
 	r->body = (struct slice){(uint8_t *)body, m->body.n};
+	r->who.ip = r->client_ip;
 	r->port = m->port;
 	r->websocket = m->websocket;
 	r->head = !strcmp(m->method, "HEAD");

@@ -44,6 +44,7 @@ static bool
 admit(struct req *r, struct cli *c)
 {
 	struct reason why = {0};
+	struct asker who;
 	const char *app = req_param(r, "app");
 
 	c->key = req_param(r, "token");
@@ -59,7 +60,8 @@ admit(struct req *r, struct cli *c)
 	}
 	r->app = c->a;
 	str_copy(r->session, sizeof r->session, c->s->id);
-	snapshot_verdict(r->snap, c->a, c->s, r->client_ip, &c->v);
+	who = req_asker(r, c->s);
+	snapshot_verdict(r->snap, c->a, &who, &c->v);
 	policy_verdict_reason(c->a->policy, &c->v, &why);
 	if (c->v.outcome == POLICY_LOGIN) {
 		to_login(r, c);

@@ -163,9 +163,9 @@ login_get(struct req *r)
 		return;
 	}
 	if (a) {
-		struct policy_input in = {.ip = r->client_ip, .country = ""};
+		struct asker who = req_asker(r, NULL);
 		struct policy_verdict v = {0};
-		policy_eval_pre(r->snap->set, a->policy, &in, &v, NULL);
+		snapshot_verdict_pre(r->snap, a, &who, &v);
 		if (v.outcome == POLICY_DENIED) {
 			login_refused(r, NULL, NULL, &d, v.code, "nobody is let in from there");
 			return;
@@ -260,7 +260,8 @@ login_continue(struct req *r, struct session *s, const char *org_token, const st
 		reply_redirect(r, req_fmt(r, "%s%s", req_team_origin(r), d->redirect));
 		return;
 	}
-	snapshot_verdict(r->snap, a, s, r->client_ip, &v);
+	struct asker who = req_asker(r, s);
+	snapshot_verdict(r->snap, a, &who, &v);
 	policy_verdict_reason(a->policy, &v, &why);
 	r->app = a;
 	if (v.outcome == POLICY_LOGIN) {

@@ -173,6 +173,7 @@ page_ssh(struct req *r)
 void
 page_launcher(struct req *r, const struct session *s)
 {
+	struct asker who = req_asker(r, s);
 	struct buf b;
 	size_t n = 0;
 
@@ -181,7 +182,7 @@ page_launcher(struct req *r, const struct session *s)
 	for (size_t i = 0; i < r->snap->napps; i++) {
 		const struct app_view *a = &r->snap->views[i];
 		struct policy_verdict v = {0};
-		snapshot_verdict(r->snap, a, s, r->client_ip, &v);
+		snapshot_verdict(r->snap, a, &who, &v);
 		if (!policy_passes(&v) || !a->app->app_launcher_visible || strchr(a->app->domain, '*'))
 			continue;
 		page_text(&b, "<li><a class=\"button\" href=\"", req_origin_of(r, a->app->domain), "/\">");

@@ -345,23 +345,57 @@ snapshot_tunnel_config(const struct snapshot *s, const struct tunnel *t)
 	return out;
 }
 
+static struct policy_input
+input_of(const struct asker *who)
+{
+	struct policy_input in = {
+	    .ip = who->ip,
+	    .country = who->country,
+	    .service_token = who->service_token,
+	    .cert_ca = who->cert_ca,
+	    .common_name = who->common_name,
+	    .external = who->external,
+	    .nexternal = who->nexternal,
+	    .app_uid_of_linked_token = who->app_uid_of_linked_token,
+	};
+	const struct session *s = who->session;
+
+	if (s) {
+		in.have_identity = true;
+		in.email = s->email;
+		in.idp_id = s->idp;
+		in.idp_type = s->idp_type;
+		in.amr = (const char *const *)s->amr.v;
+		in.namr = s->amr.n;
+		in.groups = (const char *const *)s->groups.v;
+		in.ngroups = s->groups.n;
+		in.claims = s->claims;
+		in.groups_unknown = s->groups_unknown;
+	}
+	return in;
+}
+
 void
-snapshot_verdict(const struct snapshot *s, const struct app_view *a, const struct session *who, const char *ip,
+snapshot_verdict(const struct snapshot *s, const struct app_view *a, const struct asker *who,
                  struct policy_verdict *ret_v)
 {
-	struct policy_input in = {.ip = ip, .country = ""};
+	struct policy_input in = input_of(who);
 
-	if (who) {
-		in.have_identity = true;
-		in.email = who->email;
-		in.idp_id = who->idp;
-		in.idp_type = who->idp_type;
-		in.amr = (const char *const *)who->amr.v;
-		in.namr = who->amr.n;
-		in.groups = (const char *const *)who->groups.v;
-		in.ngroups = who->groups.n;
-		in.claims = who->claims;
-		in.groups_unknown = who->groups_unknown;
-	}
 	policy_eval(s->set, a->policy, &in, ret_v, NULL);
+}
+
+void
+snapshot_verdict_pre(const struct snapshot *s, const struct app_view *a, const struct asker *who,
+                     struct policy_verdict *ret_v)
+{
+	struct policy_input in = input_of(who);
+
+	policy_eval_pre(s->set, a->policy, &in, ret_v, NULL);
+}
+
+const struct policy *
+snapshot_policy(const struct snapshot *s, const struct app_view *a, const struct policy_verdict *v)
+{
+	(void)s;
+	return v->policy >= 0 && (size_t)v->policy < a->app->npolicies ? a->app->policies[v->policy] : NULL;
 }

@@ -12,6 +12,18 @@
 struct judge;
 struct session;
 
+/* Who asks for a verdict: as much as is known and verified by now. All members are borrowed, NULL = not there. */
+struct asker {
+	const struct session *session;
+	const char *ip, *country;
+	const char *service_token;   /* id; its secret was verified */
+	const char *cert_ca;         /* id of the mTLS record whose CA verified the client's certificate */
+	const char *common_name;     /* of that certificate */
+	const char *const *external; /* evaluation URLs that said yes for this session and application */
+	size_t nexternal;
+	const char *app_uid_of_linked_token; /* application whose token was shown and verified */
+};
+
 struct app_view {
 	const struct app *app;
 	const struct policy_app *policy;
@@ -51,9 +63,14 @@ const struct tunnel *snapshot_tunnel(const struct snapshot *s, const char *id_or
  * reference. */
 json_t *snapshot_tunnel_config(const struct snapshot *s, const struct tunnel *t);
 
-/* The one place where a verdict is asked for: page, WebSocket, certificate, explain all come here. s NULL = nobody
- * signed in. */
-void snapshot_verdict(const struct snapshot *s, const struct app_view *a, const struct session *who, const char *ip,
+/* The one place where a verdict is asked for: page, WebSocket, certificate, explain all come here. */
+void snapshot_verdict(const struct snapshot *s, const struct app_view *a, const struct asker *who,
                       struct policy_verdict *ret_v);
+/* The same before sign-in, as policy_eval_pre: is the login page worth offering? */
+void snapshot_verdict_pre(const struct snapshot *s, const struct app_view *a, const struct asker *who,
+                          struct policy_verdict *ret_v);
+/* The record of the policy that decided; NULL when none did. Lives as long as s. */
+const struct policy *snapshot_policy(const struct snapshot *s, const struct app_view *a,
+                                     const struct policy_verdict *v);
 
 #endif

@@ -161,6 +161,13 @@ tickets_cut_again(struct judge *j)
 	}
 }
 
+/* What the verdict on a live connection rests on. */
+static struct asker
+ticket_asker(const struct ticket *t, const struct session *s)
+{
+	return (struct asker){.session = s, .ip = t->ip};
+}
+
 void
 ticket_live(struct judge *j, unsigned front, const struct fj_ticket_live *m)
 {
@@ -195,7 +202,8 @@ ticket_live(struct judge *j, unsigned front, const struct fj_ticket_live *m)
 	}
 	if (fine) {
 		struct policy_verdict v = {0};
-		snapshot_verdict(j->snap, a, s, t->ip, &v);
+		struct asker who = ticket_asker(t, s);
+		snapshot_verdict(j->snap, a, &who, &v);
 		fine = policy_passes(&v);
 	}
 	int e = map_put(&j->tickets, t->key, t);
@@ -240,7 +248,8 @@ tickets_judge_again(struct judge *j)
 			cut(j, t, a ? "session ended" : "application removed");
 			continue;
 		}
-		snapshot_verdict(j->snap, a, s, t->ip, &v);
+		struct asker who = ticket_asker(t, s);
+		snapshot_verdict(j->snap, a, &who, &v);
 		if (!policy_passes(&v))
 			cut(j, t, "policy changed");
 		else if (!a->tunnel || strcmp(a->tunnel->id, t->tunnel))

@@ -131,6 +131,138 @@ round_trip(void **state)
 	app_free(b);
 }
 
+/* Members that bear on browsers and domains: read from the apply file's texts too, written, read back equal. */
+static void
+web_members(void **state)
+{
+	static const char text[] =
+	    "{\"name\":\"w\",\"domain\":\"w.test\",\"self_hosted_domains\":[\"v.test\"],"
+	    "\"destinations\":[\"10.0.0.0/8:22\",{\"type\":\"public\",\"uri\":\"u.test/x\"}],"
+	    "\"custom_non_identity_deny_url\":\"http://a.test/no\",\"enable_binding_cookie\":\"yes\","
+	    "\"http_only_cookie_attribute\":\"off\",\"path_cookie_attribute\":\"true\","
+	    "\"same_site_cookie_attribute\":\"lax\",\"service_auth_401_redirect\":\"true\","
+	    "\"read_service_tokens_from_header\":\"Authorization\",\"skip_interstitial\":\"true\","
+	    "\"cors_headers\":{\"allowed_methods\":[\"GET\"],\"allowed_origins\":[\"https://o.test:8443\"],"
+	    "\"allowed_headers\":[\"X-A\"],\"allow_credentials\":\"true\",\"max_age\":\"-1\"},"
+	    "\"logo_url\":\"https://a.test/l.png\",\"tags\":[\"eng\"],\"custom_pages\":[\"" UUID "\"],"
+	    "\"allow_iframe\":\"false\"}";
+	struct app *a = app_of(text, true), *b = NULL, *none = app_of("{\"name\":\"n\",\"domain\":\"n.test\"}", false);
+	json_t *one = app_to_json(a, MODEL_STORE), *two;
+
+	assert_string_equal(a->destinations.v[0], "10.0.0.0/8:22");
+	assert_int_equal(a->destinations.n, 1);
+	assert_string_equal(a->public_domains.v[0], "u.test/x");
+	assert_string_equal(a->self_hosted_domains.v[0], "v.test");
+	assert_true(a->enable_binding_cookie && a->path_cookie_attribute && a->service_auth_401_redirect);
+	assert_true(a->skip_interstitial && !a->http_only_cookie_attribute && !a->options_preflight_bypass);
+	assert_int_equal(a->same_site_cookie_attribute, SAME_SITE_LAX);
+	assert_string_equal(same_site_str(a->same_site_cookie_attribute), "Lax");
+	assert_true(a->cors.set && a->cors.allow_credentials && !a->cors.allow_all_origins);
+	assert_int_equal(a->cors.max_age, -1);
+	assert_int_equal(app_from_json(one, false, &b, NULL), 0);
+	two = app_to_json(b, MODEL_STORE);
+	assert_true(json_equal(one, two));
+	assert_true(none->http_only_cookie_attribute && !none->cors.set);
+	assert_int_equal(none->same_site_cookie_attribute, SAME_SITE_NONE);
+	json_decref(one);
+	json_decref(two);
+	app_free(a);
+	app_free(b);
+	app_free(none);
+}
+
+#define WEB(members) "{\"name\":\"a\",\"domain\":\"a.test\"," members "}"
+static void
+web_members_that_are_refused(void **state)
+{
+	app_refused(WEB("\"custom_deny_url\":\"javascript:alert(1)\""), false, "/custom_deny_url", "a URL such as");
+	app_refused(WEB("\"custom_non_identity_deny_url\":\"/x\""), false, "/custom_non_identity_deny_url", "a URL");
+	app_refused(WEB("\"logo_url\":\"http://a.test/l.png\""), false, "/logo_url", "https://");
+	app_refused(WEB("\"same_site_cookie_attribute\":\"strickt\""), false, "/same_site_cookie_attribute",
+	            "did you mean strict");
+	app_refused(WEB("\"read_service_tokens_from_header\":\"Cookie\""), false, "/read_service_tokens_from_header",
+	            "meaning of its own");
+	app_refused(WEB("\"read_service_tokens_from_header\":\"a b\""), false, "/read_service_tokens_from_header",
+	            "header's name");
+	app_refused(WEB("\"allow_iframe\":true"), false, "/allow_iframe", "not offered");
+	app_refused(WEB("\"custom_pages\":[\"x\"]"), false, "/custom_pages/0", "UUID");
+	app_refused(WEB("\"destinations\":[\"a:22\",{\"type\":\"public\"}]"), false, "/destinations/1", "\"uri\"");
+	app_refused(WEB("\"destinations\":[{\"type\":\"private\",\"cidr\":\"10.0.0.0/8\"}]"), false,
+	            "/destinations/0/type", "not offered");
+	app_refused(WEB("\"destinations\":[{\"typ\":\"public\",\"uri\":\"a\"}]"), false, "/destinations/0/typ",
+	            "did you mean type");
+	app_refused(WEB("\"destinations\":[\"a\\nb\"]"), false, "/destinations/0", "one line");
+	app_refused(WEB("\"cors_headers\":{\"allow_all_origins\":true,\"allow_credentials\":true}"), false,
+	            "/cors_headers/allow_credentials", "any web site");
+	app_refused(WEB("\"cors_headers\":{\"allowed_origins\":[\"https://a.test/x\"]}"), false,
+	            "/cors_headers/allowed_origins/0", "an origin");
+	app_refused(WEB("\"cors_headers\":{\"allowed_headers\":[\"X: y\"]}"), false, "/cors_headers/allowed_headers/0",
+	            "such as");
+	app_refused(WEB("\"cors_headers\":{\"max_age\":-2}"), false, "/cors_headers/max_age", "from -1 to");
+	app_refused(WEB("\"cors_headers\":{\"max_age\":5},\"options_preflight_bypass\":true"), false,
+	            "/options_preflight_bypass", "either");
+}
+
+/* What a policy asks beyond its rules. */
+#define POLICY(decision, members)                                                                                      \
+	WEB("\"policies\":[{\"name\":\"p\",\"decision\":\"" decision "\",\"include\":[{\"everyone\":{}}]," members "}" \
+	                                                                                                           "]")
+static void
+policy_members(void **state)
+{
+	struct app *a =
+	    app_of(POLICY("allow", "\"reusable\":\"true\",\"purpose_justification_required\":\"true\","
+	                           "\"purpose_justification_prompt\":\"why?\",\"approval_required\":\"true\","
+	                           "\"approval_groups\":[{\"approvals_needed\":\"1\",\"email_addresses\":"
+	                           "[\"Boss@A.test\"]},{\"approvals_needed\":\"2\",\"email_list_uuid\":"
+	                           "\"" UUID "\"}],\"isolation_required\":\"false\","
+	                           "\"connection_rules\":{\"ssh\":{\"usernames\":[\"deploy\"]}}"),
+	           true);
+	struct app *b = NULL;
+	const struct policy *p = a->policies[0];
+	json_t *one = app_to_json(a, MODEL_STORE), *two;
+
+	assert_true(p->reusable && p->purpose_justification_required && p->approval_required);
+	assert_string_equal(p->purpose_justification_prompt, "why?");
+	assert_int_equal(p->napproval_groups, 2);
+	assert_string_equal(p->approval_groups[0].email_addresses.v[0], "boss@a.test");
+	assert_int_equal(p->approval_groups[1].approvals_needed, 2);
+	assert_string_equal(p->approval_groups[1].email_list, UUID);
+	assert_string_equal(p->usernames.v[0], "deploy");
+	assert_int_equal(app_from_json(one, false, &b, NULL), 0);
+	two = app_to_json(b, MODEL_STORE);
+	assert_true(json_equal(one, two));
+	json_decref(one);
+	json_decref(two);
+	app_free(a);
+	app_free(b);
+}
+
+static void
+policy_members_that_are_refused(void **state)
+{
+	app_refused(POLICY("deny", "\"purpose_justification_required\":true"), false,
+	            "/policies/0/purpose_justification_required", "only allow");
+	app_refused(POLICY("allow", "\"approval_required\":true"), false, "/policies/0/approval_required",
+	            "without purpose_justification_required");
+	app_refused(POLICY("allow", "\"approval_required\":true,\"purpose_justification_required\":true"), false,
+	            "/policies/0/approval_required", "nobody could approve");
+	app_refused(
+	    POLICY("allow", "\"approval_groups\":[{\"approvals_needed\":2,\"email_addresses\":[\"a@b.test\"]}]"), false,
+	    "/policies/0/approval_groups/0/approvals_needed", "only 1 people");
+	app_refused(POLICY("allow", "\"approval_groups\":[{\"approvals_needed\":0,\"email_list_uuid\":\"x\"}]"), false,
+	            "/policies/0/approval_groups/0/approvals_needed", "from 1 to");
+	app_refused(POLICY("allow", "\"approval_groups\":[{\"approvals_needed\":1,\"email_addresses\":[\"nobody\"]}]"),
+	            false, "/policies/0/approval_groups/0/email_addresses/0", "an e-mail address");
+	app_refused(POLICY("allow", "\"isolation_required\":true"), false, "/policies/0/isolation_required",
+	            "not offered");
+	app_refused(POLICY("bypass", "\"usernames\":[\"root\"]"), false, "/policies/0/usernames", "only allow");
+	app_refused(POLICY("allow", "\"usernames\":[\"a\"],\"connection_rules\":{\"ssh\":{\"usernames\":[\"b\"]}}"),
+	            false, "/policies/0/connection_rules/ssh/usernames", "two places");
+	app_refused(POLICY("allow", "\"connection_rules\":{\"rdp\":{}}"), false, "/policies/0/connection_rules",
+	            "such as");
+}
+
 static void
 applications_that_are_refused(void **state)
 {
@@ -465,6 +597,10 @@ main(void)
 	    cmocka_unit_test(apply_file_application),
 	    cmocka_unit_test(defaults),
 	    cmocka_unit_test(round_trip),
+	    cmocka_unit_test(web_members),
+	    cmocka_unit_test(web_members_that_are_refused),
+	    cmocka_unit_test(policy_members),
+	    cmocka_unit_test(policy_members_that_are_refused),
 	    cmocka_unit_test(applications_that_are_refused),
 	    cmocka_unit_test(policies_stand_in_order),
 	    cmocka_unit_test(provider_secrets_stay_inside),
