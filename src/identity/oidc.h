@@ -40,6 +40,7 @@ struct oidc_request {
 	const char *scopes; /* space separated; "openid" is added when missing */
 	const char *state, *nonce, *challenge;
 	const char *prompt, *login_hint; /* NULL = none */
+	const char *hosted_domain;       /* Google: which accounts to offer; NULL = any */
 };
 int oidc_request_url(const struct oidc_request *q, struct buf *out);
 
@@ -59,7 +60,13 @@ struct oidc_check {
 	int64_t now;
 	unsigned algs;           /* JWT_* bits; 0 = JWT_ANY */
 	const char *email_claim; /* NULL = "email" */
-	bool trust_email; /* provider record says: this issuer's addresses are verified though it does not say so */
+	/* provider record says: this issuer's addresses are verified though it says nothing about it. "Not verified" is
+	   believed all the same. */
+	bool trust_email;
+	const char *const *trust_domains; /* trust_email reaches these alone; none = any */
+	size_t ntrust_domains;
+	const char *issuer_alias;  /* another spelling of the issuer that counts as it; NULL = none */
+	const char *hosted_domain; /* claim hd must be it; NULL = not looked at */
 };
 struct oidc_identity {
 	const char *sub, *email_raw, *name; /* "" when absent */

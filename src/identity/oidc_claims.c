@@ -1,5 +1,6 @@
 /* oidc: judging an ID token (OpenID Connect Core 1.0 section 3.1.3.7) and reading who somebody is. */
 #include <string.h>
+#include <strings.h>
 
 #include "core/str.h"
 #include "identity/oidc.h"
@@ -22,8 +23,11 @@ check_parties(const json_t *o, const struct oidc_check *c, struct reason *r)
 	json_t *aud = json_object_get(o, "aud"), *v;
 	size_t i;
 	bool ours = false;
-	if (json_get_str(o, "iss", &iss) || strcmp(iss, c->issuer) != 0)
-		return refuse(r, E_DENIED, "issuer is not the configured one");
+	if (json_get_str(o, "iss", &iss))
+		return refuse(r, E_DENIED, "it names no issuer");
+	if (strcmp(iss, c->issuer) != 0 && (!c->issuer_alias || strcmp(iss, c->issuer_alias) != 0))
+		return reason_set(r, E_DENIED, SP_ID_TOKEN,
+		                  "ID token refused: its issuer is \"%.120s\", expected \"%.120s\"", iss, c->issuer);
 	if (json_is_string(aud))
 		ours = !strcmp(json_string_value(aud), c->client_id);
 	json_array_foreach(aud, i, v) if (json_is_string(v) && !strcmp(json_string_value(v), c->client_id)) ours = true;
@@ -32,6 +36,8 @@ check_parties(const json_t *o, const struct oidc_check *c, struct reason *r)
 	int e = json_get_str(o, "azp", &azp);
 	if (e == E_FORMAT || (!e && strcmp(azp, c->client_id) != 0) || (e && json_array_size(aud) > 1))
 		return refuse(r, E_DENIED, "it was issued to another client");
+	if (c->hosted_domain && strcasecmp(json_str_or(o, "hd", ""), c->hosted_domain) != 0)
+		return refuse(r, E_DENIED, "the account is not of the configured hosted domain (claim hd)");
 	if (!c->nonce || !*c->nonce || json_get_str(o, "nonce", &nonce) || strcmp(nonce, c->nonce) != 0)
 		return refuse(r, E_DENIED, "nonce is missing or not that of this login");
 	return 0;
@@ -76,6 +82,19 @@ read_sub(const json_t *o, struct oidc_identity *id, struct reason *r)
 	return 0;
 }
 
+static bool
+email_trusted(const struct oidc_check *c, const char *email)
+{
+	const char *at = strrchr(email, '@');
+
+	if (!c->trust_email || !at || !c->ntrust_domains)
+		return c->trust_email;
+	for (size_t i = 0; i < c->ntrust_domains; i++)
+		if (!strcasecmp(c->trust_domains[i], at + 1))
+			return true;
+	return false;
+}
+
 /* Address and its being verified must come from one source: an unverified address of one and the "verified" of the
  * other prove nothing. */
 static int
@@ -94,10 +113,11 @@ read_email(const json_t *token, const json_t *info, const struct oidc_check *c, 
 	bool verified = a && json_is_true(said);
 	if (b && (!a || (!said && !strcmp(a, b))) && (!said || json_is_true(said)))
 		verified = json_is_true(json_object_get(info, "email_verified"));
-	if (!verified && !c->trust_email)
-		return reason_set(r, E_DENIED, SP_EMAIL, "provider does not say that the address is verified");
 	if (email_parse(id->email_raw, strlen(id->email_raw), id->email))
 		return reason_set(r, E_DENIED, SP_EMAIL, "address is not of the form that is accepted");
+	bool silent = !said && !(info && json_object_get(info, "email_verified"));
+	if (!verified && !(silent && email_trusted(c, id->email)))
+		return reason_set(r, E_DENIED, SP_EMAIL, "provider does not say that the address is verified");
 	return 0;
 }
 

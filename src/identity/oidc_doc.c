@@ -237,6 +237,7 @@ oidc_request_url(const struct oidc_request *q, struct buf *out)
 	    {"code_challenge_method", "S256"},
 	    {"prompt", q->prompt},
 	    {"login_hint", q->login_hint},
+	    {"hd", q->hosted_domain},
 	};
 	e = buf_put_str(out, q->authorization);
 	if (!e)

@@ -8,12 +8,13 @@
 
 #define IDP_USERS_MAX 100000
 
-static const char *const idp_type_words[] = {"local", "onetimepin", "oidc", "okta", "google", "github", NULL};
+static const char *const idp_type_words[] = {"local",  "onetimepin",  "oidc",    "okta", "google",
+                                             "github", "google-apps", "azureAD", NULL};
 
 const char *
 idp_type_str(int t)
 {
-	return t >= 0 && t <= IDP_GITHUB ? idp_type_words[t] : "?";
+	return t >= 0 && t <= IDP_AZURE ? idp_type_words[t] : "?";
 }
 
 /* --- users of a local provider --------------------------------------------------------------------------------------
@@ -101,7 +102,14 @@ static const struct model_field config_fields[] = {
     {"certs_url", MT_TEXT, AT(certs_url)},
     {"okta_account", MT_TEXT, AT(okta_account)},
     {"authorization_server_id", MT_TEXT, AT(authorization_server_id)},
-    {"apps_domain", MT_TEXT, AT(apps_domain)},
+    {"apps_domain", MT_HOST, AT(apps_domain)},
+    {"directory_id", MT_ID, AT(directory_id)},
+    {"support_groups", MT_BOOL, AT(support_groups)},
+    {"conditional_access_enabled", MT_BOOL, .flags = MF_IGNORE},
+    {"api_token", MT_SECRET, AT(api_token)},
+    {"groups_url", MT_TEXT, AT(groups_url)},
+    {"github_url", MT_TEXT, AT(github_url)},
+    {"trust_email", MT_BOOL, AT(trust_email)},
     {"email_claim_name", MT_TEXT, AT(email_claim_name)},
     {"prompt", MT_TEXT, AT(prompt)},
     {"scopes", MT_STRS, AT(scopes)},
@@ -178,12 +186,17 @@ idp_check(struct idp *i, struct model_error *err)
 	const struct idp_config *c = &i->config;
 	char host[HOST_MAX + 1];
 	const struct {
+		int type;
+		bool there;
+		const char *example;
+	} must[] = {{IDP_OIDC, c->auth_url && c->token_url && c->certs_url, "issuer: https://idp.example.com"},
+	            {IDP_OKTA, c->okta_account != NULL, "okta_account: https://x.okta.com"},
+	            {IDP_AZURE, c->directory_id != NULL, "directory_id: 00000000-0000-0000-0000-000000000000"}};
+	const struct {
 		const char *name, *url;
-	} urls[] = {{"issuer", c->issuer},
-	            {"auth_url", c->auth_url},
-	            {"token_url", c->token_url},
-	            {"certs_url", c->certs_url},
-	            {"okta_account", c->okta_account}};
+	} urls[] = {{"issuer", c->issuer},        {"auth_url", c->auth_url},         {"token_url", c->token_url},
+	            {"certs_url", c->certs_url},  {"okta_account", c->okta_account}, {"groups_url", c->groups_url},
+	            {"github_url", c->github_url}};
 
 	for (size_t k = 0; k < sizeof urls / sizeof *urls; k++)
 		if (url_check(urls[k].name, urls[k].url, err) != 0)
@@ -191,12 +204,13 @@ idp_check(struct idp *i, struct model_error *err)
 	if (i->type >= IDP_OIDC && !c->client_id)
 		return model_fail(err, "/config", "a provider of type %s lacks config: {client_id: ...}",
 		                  idp_type_str(i->type));
-	if (i->type == IDP_OIDC && !c->issuer && !(c->auth_url && c->token_url && c->certs_url))
+	for (size_t k = 0; k < sizeof must / sizeof *must; k++)
+		if (i->type == must[k].type && !c->issuer && !must[k].there)
+			return model_fail(err, "/config", "a provider of type %s lacks config: {%s}",
+			                  idp_type_str(i->type), must[k].example);
+	if (i->type == IDP_GOOGLE_APPS && !c->apps_domain)
 		return model_fail(err, "/config",
-		                  "a provider of type oidc lacks config: {issuer: https://idp.example.com}");
-	if (i->type == IDP_OKTA && !c->okta_account && !c->issuer)
-		return model_fail(err, "/config",
-		                  "a provider of type okta lacks config: {okta_account: https://x.okta.com}");
+		                  "a provider of type google-apps lacks config: {apps_domain: example.com}");
 	if (i->type != IDP_LOCAL && i->nusers)
 		return model_fail(err, "/users", "found users under type %s, expected them under type local",
 		                  idp_type_str(i->type));
@@ -247,52 +261,144 @@ idp_free(struct idp *i)
 	free(i);
 }
 
-/* The issuer that ID tokens must name. Heap, or NULL. */
+/* scheme://host[:port] of a URL that idp_check has seen. Heap, or NULL. */
 static char *
-issuer_of(const struct idp *i)
+origin_of(const char *s)
+{
+	const char *host = strstr(s, "://"), *end;
+
+	if (!host)
+		return str_dup("");
+	end = host + 3 + strcspn(host + 3, "/?");
+	return str_dup_n(s, (size_t)(end - s));
+}
+
+/* Length without the slashes that people leave at the end. */
+static size_t
+untailed(const char *s)
+{
+	size_t n = strlen(s);
+
+	while (n && s[n - 1] == '/')
+		n--;
+	return n;
+}
+
+static char *
+trimmed(const char *s)
+{
+	return str_dup_n(s, untailed(s));
+}
+
+/* A generic provider with addresses and no issuer: the origin of its sign-in page. Where its ID tokens name another
+   one they are refused, and the refusal says which. */
+char *
+idp_issuer(const struct idp *i)
 {
 	const struct idp_config *c = &i->config;
+	char *account = NULL, *out = NULL;
 
 	if (c->issuer)
 		return str_dup(c->issuer);
 	switch (i->type) {
+	case IDP_OIDC:
+		return origin_of(c->auth_url);
 	case IDP_GOOGLE:
+	case IDP_GOOGLE_APPS:
 		return str_dup("https://accounts.google.com");
+	case IDP_AZURE:
+		return str_fmt("https://login.microsoftonline.com/%s/v2.0", c->directory_id);
+	case IDP_GITHUB:
+		return c->github_url ? trimmed(c->github_url) : str_dup("https://github.com");
 	case IDP_OKTA:
-		if (c->authorization_server_id)
-			return str_fmt("%s/oauth2/%s", c->okta_account, c->authorization_server_id);
-		return str_dup(c->okta_account);
+		if (!(account = trimmed(c->okta_account)))
+			return NULL;
+		out = c->authorization_server_id ? str_fmt("%s/oauth2/%s", account, c->authorization_server_id)
+		                                 : str_dup(account);
+		free(account);
+		return out;
 	default:
 		return str_dup("");
 	}
+}
+
+const char *
+idp_default_scopes(const struct idp *i)
+{
+	switch (i->type) {
+	case IDP_OKTA: /* a custom authorization server refuses scopes that it does not know */
+		return i->config.authorization_server_id ? "openid email profile" : "openid email profile groups";
+	case IDP_GOOGLE_APPS:
+		return i->config.support_groups
+		           ? "openid email profile https://www.googleapis.com/auth/admin.directory.group.readonly"
+		           : "openid email profile";
+	case IDP_AZURE:
+		return i->config.support_groups ? "openid email profile User.Read" : "openid email profile";
+	case IDP_GITHUB:
+		return "read:user user:email read:org";
+	default:
+		return "openid email profile";
+	}
+}
+
+/* Where the groups of somebody are asked from, "" = nowhere. Heap, or NULL. */
+static char *
+groups_url(const struct idp *i)
+{
+	const struct idp_config *c = &i->config;
+
+	if ((i->type == IDP_GOOGLE_APPS || i->type == IDP_AZURE) && !c->support_groups)
+		return str_dup("");
+	if (c->groups_url)
+		return trimmed(c->groups_url);
+	switch (i->type) {
+	case IDP_OKTA:
+		return c->okta_account ? str_fmt("%.*s/api/v1/users", (int)untailed(c->okta_account), c->okta_account)
+		                       : str_dup("");
+	case IDP_GOOGLE_APPS:
+		return str_dup("https://admin.googleapis.com/admin/directory/v1/groups");
+	case IDP_AZURE:
+		return str_dup("https://graph.microsoft.com/v1.0/me/transitiveMemberOf/microsoft.graph.group");
+	default:
+		return str_dup("");
+	}
+}
+
+/* Only what is set: absent is what the signer keeps from before. */
+static int
+put_secret(json_t *o, const char *key, const struct secret *s)
+{
+	if (!s->d)
+		return 0;
+	return json_object_set_new(o, key, json_stringn((const char *)s->d, s->n)) == 0 ? 0 : E_NOMEM;
 }
 
 int
 idp_provider_record(const struct idp *i, struct buf *out)
 {
 	const struct idp_config *c = &i->config;
-	char *issuer = issuer_of(i);
+	char *issuer = idp_issuer(i), *groups = groups_url(i);
 	json_t *o = NULL;
 	int ret = E_NOMEM;
 
-	if (!issuer)
+	if (!issuer || !groups)
 		goto out;
-	o = json_pack("{ss* ss ss ss ss* so so so ss* ss* ss* ss* ss* ss*}", "id", i->id, "name", i->name, "type",
+	o = json_pack("{ss* ss ss ss ss* so so so ss* ss* ss* ss* ss* ss* ss sb}", "id", i->id, "name", i->name, "type",
 	              idp_type_str(i->type), "issuer", issuer, "client_id", c->client_id, "scopes",
 	              texts_to_json(&c->scopes), "claims", texts_to_json(&c->claims), "domains",
 	              texts_to_json(&i->domains), "email_claim", c->email_claim_name, "auth_url", c->auth_url,
 	              "token_url", c->token_url, "certs_url", c->certs_url, "apps_domain", c->apps_domain, "prompt",
-	              c->prompt);
+	              c->prompt, "groups_url", groups, "trust_email",
+	              c->trust_email || (i->type == IDP_AZURE && i->domains.n > 0));
 	if (!o)
 		goto out;
-	if (c->client_secret.d &&
-	    json_object_set_new(o, "client_secret",
-	                        json_stringn((const char *)c->client_secret.d, c->client_secret.n)) != 0)
-		goto out;
-	ret = json_dump(o, out);
+	if ((ret = put_secret(o, "client_secret", &c->client_secret)) == 0 &&
+	    (ret = put_secret(o, "api_token", &c->api_token)) == 0)
+		ret = json_dump(o, out);
 out:
 	json_decref(o);
 	free(issuer);
+	free(groups);
 	return ret;
 }
 

@@ -9,8 +9,17 @@
 #include "core/secret.h"
 #include "model/model.h"
 
-/* words: local onetimepin oidc okta google github */
-enum idp_type { IDP_LOCAL, IDP_ONETIMEPIN, IDP_OIDC, IDP_OKTA, IDP_GOOGLE, IDP_GITHUB };
+/* words: local onetimepin oidc okta google github google-apps azureAD. Those from IDP_OIDC on are outside. */
+enum idp_type {
+	IDP_LOCAL,
+	IDP_ONETIMEPIN,
+	IDP_OIDC,
+	IDP_OKTA,
+	IDP_GOOGLE,
+	IDP_GITHUB,
+	IDP_GOOGLE_APPS,
+	IDP_AZURE,
+};
 const char *idp_type_str(int t);
 
 struct idp_user {
@@ -18,16 +27,22 @@ struct idp_user {
 	struct secret password, password_hash, totp; /* empty = unchanged */
 	struct texts groups;
 };
-/* "config" of the API. The issuer of an okta or google provider follows from its type and account. */
+/* "config" of the API. The issuer of any but a generic provider follows from its type and account; so do the addresses
+   that groups are asked from. Ours: issuer, trust_email, groups_url, github_url. */
 struct idp_config {
 	char *client_id;
 	struct secret client_secret;
 	char *issuer;                           /* ours: enough for everything else, by discovery */
 	char *auth_url, *token_url, *certs_url; /* the API's own; overrides of discovery */
-	char *okta_account, *authorization_server_id, *apps_domain;
+	char *okta_account, *authorization_server_id, *apps_domain, *directory_id;
+	struct secret api_token; /* okta: lists groups where the claim ends at 100 */
+	char *groups_url;        /* instead of the type's own */
+	char *github_url;        /* an Enterprise server */
 	char *email_claim_name, *prompt;
 	struct texts scopes, claims;
 	bool pkce_enabled;
+	bool support_groups; /* azureAD, google-apps: ask the directory for groups */
+	bool trust_email;    /* addresses without email_verified count; with domains: only in those */
 };
 struct idp {
 	char *id, *name;
@@ -42,8 +57,12 @@ int idp_from_json(const json_t *j, bool text_scalars, struct idp **ret_i, struct
 json_t *idp_to_json(const struct idp *i, enum model_form form); /* users as {email, groups} */
 void idp_free(struct idp *i);
 /* {id, name, type, issuer, client_id, client_secret, scopes, claims, domains, email_claim, auth_url, token_url,
- * certs_url}: secret, wipe it. */
+ * certs_url, apps_domain, trust_email, groups_url, api_token}: secret, wipe it. */
 int idp_provider_record(const struct idp *i, struct buf *out);
+/* The issuer that its ID tokens name, "" for those that have none. Heap, or NULL. */
+char *idp_issuer(const struct idp *i);
+/* What is asked for when the configuration names no scopes. */
+const char *idp_default_scopes(const struct idp *i);
 
 /* "admins" of the apply file: a role bound to a provider's e-mail until its subject is known. */
 enum admin_role { ADMIN_ADMIN, ADMIN_AUDITOR, ADMIN_READ_ONLY }; /* words admin auditor read-only */

@@ -46,6 +46,10 @@ struct fetch {
 int provider_put(struct fetch *f, const char *id, struct slice record);
 struct provider *provider_get(struct fetch *f, const char *id);
 void provider_drop(void *p);
+/* The discovery document of a provider whose record names every address itself. Heap, or NULL: it has to be asked. */
+char *provider_doc_own(const struct provider *p);
+/* A document as received -> as used: addresses of the record stand before its own. Heap, or NULL. */
+char *provider_doc_merge(const struct provider *p, struct slice body);
 
 /* job.c: one request of judge, from its first byte to its answer */
 void job_start(struct fetch *f, uint32_t id, const struct jh_fetch *m);

@@ -210,49 +210,60 @@ job_proceed(struct job *j, struct provider *p)
 		job_fail(j, "the request could not be made");
 }
 
+/* Takes text, the discovery document. */
 static void
-on_discovery(int err, long status, struct slice body, const char *why, void *arg)
+job_have_doc(struct job *j, struct provider *p, char *text)
 {
-	struct job *j = arg;
-	struct provider *p = provider_get(j->f, j->provider);
 	struct oidc_provider doc = {0};
 	struct reason r = {0};
-	char text[128];
 
-	if (err < 0) {
-		job_fail(j, why);
+	if (!text) {
+		job_fail(j, "out of memory");
 		return;
 	}
-	if (status != 200) {
-		snprintf(text, sizeof text, "the discovery document has status %ld", status);
-		job_fail(j, text);
-		return;
-	}
-	if (!p) {
-		job_fail(j, "the provider was removed meanwhile");
-		return;
-	}
-	if (oidc_discovery_parse(body.p, body.n, p->issuer, &doc, &r) < 0) {
+	if (oidc_discovery_parse(text, strlen(text), p->issuer, &doc, &r) < 0) {
+		free(text);
 		job_fail(j, r.text);
 		return;
 	}
 	oidc_provider_release(&p->doc);
 	p->doc = doc;
 	free(p->doc_json);
-	p->doc_json = str_dup_n(body.p, body.n);
+	p->doc_json = text;
 	p->doc_at = loop_now(j->f->loop);
-	if (p->doc_json)
-		job_proceed(j, p);
-	else
-		job_fail(j, "out of memory");
+	job_proceed(j, p);
+}
+
+static void
+on_discovery(int err, long status, struct slice body, const char *why, void *arg)
+{
+	struct job *j = arg;
+	struct provider *p = provider_get(j->f, j->provider);
+	char text[128];
+
+	if (err < 0) {
+		job_fail(j, why);
+	} else if (status != 200) {
+		snprintf(text, sizeof text, "the discovery document has status %ld", status);
+		job_fail(j, text);
+	} else if (!p) {
+		job_fail(j, "the provider was removed meanwhile");
+	} else {
+		job_have_doc(j, p, provider_doc_merge(p, body));
+	}
 }
 
 static void
 job_discover(struct job *j, struct provider *p)
 {
 	struct http_ask q = {.body_max = OIDC_DOC_MAX, .timeout_ms = FETCH_TIMEOUT_MS};
+	char *own = provider_doc_own(p);
 	struct buf url;
 
+	if (own) {
+		job_have_doc(j, p, own);
+		return;
+	}
 	buf_init(&url, OIDC_URL_MAX);
 	if (!oidc_url_ok(p->issuer) || oidc_discovery_url(p->issuer, &url) < 0) {
 		job_fail(j, "the issuer is not an https URL");

@@ -88,22 +88,6 @@ rows_expire(struct judge *j)
 
 /* --- discovery --------------------------------------------------------------------------------------------------- */
 
-/* Of an okta or google provider the issuer follows from its type: the record says it. */
-static char *
-issuer_of(const struct idp *idp)
-{
-	struct buf b;
-	json_t *j = NULL;
-	char *out = NULL;
-
-	buf_init_secret(&b, 65536);
-	if (idp_provider_record(idp, &b) == 0 && json_load_strict(buf_ptr(&b), buf_len(&b), 65536, &j) == 0)
-		out = str_dup(json_str_or(j, "issuer", ""));
-	json_decref(j);
-	buf_release(&b);
-	return out;
-}
-
 static void
 discovered(int err, const void *msg, void *arg)
 {
@@ -114,7 +98,7 @@ discovered(int err, const void *msg, void *arg)
 	struct discovery *d = calloc(1, sizeof *d);
 	int e = err ? err : m->code ? E_IO : E_NOMEM;
 
-	if (d && !err && !m->code && (d->issuer = issuer_of(c->idp)))
+	if (d && !err && !m->code && (d->issuer = idp_issuer(c->idp)))
 		e = oidc_discovery_parse(m->body, strlen(m->body), d->issuer, &d->p, &why);
 	if (e == 0) {
 		d->until = judge_now() + DISCOVERY_SEC;
@@ -186,7 +170,7 @@ row_new(struct req *r, const struct oidc_ctx *c)
 static const char *
 scopes_of(struct req *r, const struct idp *idp)
 {
-	const char *s = "openid email profile";
+	const char *s = idp_default_scopes(idp);
 
 	for (size_t i = 0; i < idp->config.scopes.n; i++)
 		s = i ? req_fmt(r, "%s %s", s, idp->config.scopes.v[i]) : idp->config.scopes.v[i];
@@ -214,7 +198,8 @@ send_there(struct req *r, const struct discovery *d)
 	                         .state = l->state,
 	                         .nonce = nonce,
 	                         .challenge = challenge,
-	                         .prompt = c->idp->config.prompt};
+	                         .prompt = c->idp->config.prompt,
+	                         .hosted_domain = c->idp->config.apps_domain};
 	buf_init(&url, 16384);
 	if (q.client_id && oidc_request_url(&q, &url) == 0 && buf_cstr(&url))
 		reply_redirect(r, req_fmt(r, "%s", buf_cstr(&url)));

@@ -12,6 +12,9 @@
 #include "msg/fetch.h"
 
 #define PROVIDER_RECORD_MAX 65536
+/* Google's ID tokens name their issuer in one of two ways (its page on OpenID Connect, "iss"). */
+#define GOOGLE_ISSUER "https://accounts.google.com"
+#define GOOGLE_ALIAS "accounts.google.com"
 
 static void
 provider_free(void *v)
@@ -104,6 +107,8 @@ provider_read(const struct signer *s, const char *id, const json_t *rec, struct 
 	p->trust_email = json_bool_or(rec, "trust_email", false);
 	if ((e = str_copy(p->email_claim, sizeof p->email_claim, json_str_or(rec, "email_claim", ""))) < 0)
 		e = reason_set(r, E_FORMAT, SP_BAD_REQUEST, "provider: email_claim is too long");
+	else if ((e = str_copy(p->hosted_domain, sizeof p->hosted_domain, json_str_or(rec, "apps_domain", ""))) < 0)
+		e = reason_set(r, E_FORMAT, SP_BAD_REQUEST, "provider: apps_domain is too long");
 	else if ((e = read_issuer(s->issuer, rec, p, r)) == 0 && (e = read_algs(rec, p, r)) == 0)
 		e = read_domains(rec, p, r);
 out:
@@ -193,11 +198,22 @@ providers_load(struct signer *s, struct reason *r)
 	return 0;
 }
 
-/* A record without secret keeps the old one while the issuer is the same; a local one keeps its issuer for ever. */
+/* Whoever moves the address that a secret is sent to must know the secret. */
+static bool
+moved(const json_t *rec, const json_t *old, const char *where)
+{
+	return strcmp(json_str_or(rec, where, ""), json_str_or(old, where, "")) != 0;
+}
+
+/* A record without a secret keeps the old one while the issuer, and the address it goes to, are the same; a local one
+   keeps its issuer for ever. */
 static int
 carry_over(struct signer *s, const char *id, json_t *rec)
 {
 	const struct provider *old = provider_get(s, id);
+	static const struct {
+		const char *key, *where;
+	} keys[] = {{"client_secret", "token_url"}, {"api_token", "groups_url"}};
 	struct slice was;
 	json_t *j = NULL;
 	int e = 0;
@@ -206,10 +222,13 @@ carry_over(struct signer *s, const char *id, json_t *rec)
 		return 0;
 	if (old->kind == PROVIDER_LOCAL)
 		return json_object_set_new(rec, "issuer", json_string(old->issuer)) == 0 ? 0 : E_NOMEM;
-	if (json_str_or(rec, "client_secret", "")[0] || strcmp(json_str_or(rec, "issuer", ""), old->issuer) != 0)
+	if (strcmp(json_str_or(rec, "issuer", ""), old->issuer) != 0 ||
+	    json_load_strict(was.p, was.n, PROVIDER_RECORD_MAX * 2, &j) < 0)
 		return 0;
-	if (json_load_strict(was.p, was.n, PROVIDER_RECORD_MAX * 2, &j) == 0 && json_object_get(j, "client_secret"))
-		e = json_object_set(rec, "client_secret", json_object_get(j, "client_secret")) == 0 ? 0 : E_NOMEM;
+	for (size_t i = 0; e == 0 && i < sizeof keys / sizeof *keys; i++)
+		if (!json_str_or(rec, keys[i].key, "")[0] && json_object_get(j, keys[i].key) &&
+		    !moved(rec, j, keys[i].where))
+			e = json_object_set(rec, keys[i].key, json_object_get(j, keys[i].key)) == 0 ? 0 : E_NOMEM;
 	json_decref(j);
 	return e;
 }
@@ -370,7 +389,11 @@ oidc_check_run(struct signer *s, const struct js_login_oidc *m, const struct pro
 	                           .now = signer_now(),
 	                           .algs = p->algs,
 	                           .email_claim = p->email_claim[0] ? p->email_claim : NULL,
-	                           .trust_email = p->trust_email};
+	                           .trust_email = p->trust_email,
+	                           .trust_domains = (const char *const *)(uintptr_t)p->domains,
+	                           .ntrust_domains = p->ndomains,
+	                           .issuer_alias = !strcmp(p->issuer, GOOGLE_ISSUER) ? GOOGLE_ALIAS : NULL,
+	                           .hosted_domain = p->hosted_domain[0] ? p->hosted_domain : NULL};
 	*ret_p = p;
 	return oidc_id_token_check(m->id_token, &p->jwks, &check, m->userinfo, i, need_keys, r);
 }

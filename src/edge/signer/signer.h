@@ -113,6 +113,7 @@ int evidence_delete(struct signer *s, const struct admin_delete *d, struct reaso
 enum provider_type { PROVIDER_LOCAL, PROVIDER_OIDC };
 struct provider {
 	char id[37], type[32], issuer[301], client_id[256], email_claim[64];
+	char hosted_domain[254]; /* claim hd must be it; "" = any */
 	enum provider_type kind;
 	unsigned algs;
 	bool trust_email;

@@ -307,6 +307,50 @@ test_groups(void **state)
 	json_decref(o);
 }
 
+/* What a provider's type adds: Google's other issuer and hosted domain, addresses trusted by configuration. */
+static void
+test_type_checks(void **state)
+{
+	static const char *const domains[] = {"example.test", "corp.test"};
+	struct oidc_check alias = check, hosted = check, in = check, out = check;
+	alias.issuer = "https://accounts.google.com";
+	alias.issuer_alias = "accounts.google.com";
+	hosted.hosted_domain = "Example.test";
+	in.trust_email = out.trust_email = true;
+	in.trust_domains = domains;
+	in.ntrust_domains = 2;
+	out.trust_domains = domains + 1;
+	out.ntrust_domains = 1;
+	const struct {
+		const struct oidc_check *check;
+		const char *key, *json;
+		int code;
+	} rows[] = {
+	    {&alias, "iss", "\"accounts.google.com\"", 0},
+	    {&alias, "iss", "\"https://accounts.google.com\"", 0},
+	    {&alias, "iss", "\"https://accounts.google.com/\"", SP_ID_TOKEN},
+	    {&check, "iss", "\"accounts.google.com\"", SP_ID_TOKEN},
+	    {&hosted, "hd", "\"example.test\"", 0},
+	    {&hosted, "hd", "\"example.test.evil.test\"", SP_ID_TOKEN},
+	    {&hosted, "hd", "[\"example.test\"]", SP_ID_TOKEN},
+	    {&hosted, "hd", NULL, SP_ID_TOKEN}, /* an address of the domain is no account of it */
+	    {&in, "email_verified", NULL, 0},
+	    {&in, "email_verified", "false", SP_EMAIL}, /* silence is trusted, a no is not */
+	    {&out, "email_verified", NULL, SP_EMAIL},
+	    {&out, "email_verified", "true", 0},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct oidc_identity id = {0};
+		struct reason r = {0};
+		json_t *o = claims(rows[i].key, rows[i].json);
+		int e = oidc_claims_check(o, rows[i].check, NULL, &id, &r);
+		assert_int_equal(r.code, rows[i].code);
+		assert_int_equal(e == 0, rows[i].code == 0);
+		oidc_identity_release(&id);
+		json_decref(o);
+	}
+}
+
 static void
 test_userinfo(void **state)
 {
@@ -383,8 +427,8 @@ main(void)
 	    cmocka_unit_test(test_discovery), cmocka_unit_test(test_discovery_refused),
 	    cmocka_unit_test(test_request),   cmocka_unit_test(test_token_response),
 	    cmocka_unit_test(test_claims),    cmocka_unit_test(test_claims_refused),
-	    cmocka_unit_test(test_groups),    cmocka_unit_test(test_userinfo),
-	    cmocka_unit_test(test_id_token),
+	    cmocka_unit_test(test_groups),    cmocka_unit_test(test_type_checks),
+	    cmocka_unit_test(test_userinfo),  cmocka_unit_test(test_id_token),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

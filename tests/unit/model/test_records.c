@@ -12,6 +12,7 @@
 #include "model/app.h"
 #include "model/event.h"
 #include "model/group.h"
+#include "core/str.h"
 #include "model/idp.h"
 #include "model/person.h"
 #include "model/route.h"
@@ -410,6 +411,58 @@ providers_that_are_refused(void **state)
 	            "/users", "type local", NULL);
 }
 
+/* What follows from a type: issuer and where groups are asked. */
+static void
+provider_types(void **state)
+{
+	static const struct {
+		const char *type, *config, *issuer, *groups;
+	} rows[] = {
+	    {"okta", "\"okta_account\":\"https://x.okta.com/\"", "https://x.okta.com",
+	     "https://x.okta.com/api/v1/users"},
+	    {"okta", "\"okta_account\":\"https://x.okta.com\",\"authorization_server_id\":\"default\"",
+	     "https://x.okta.com/oauth2/default", "https://x.okta.com/api/v1/users"},
+	    {"google", "\"name\":1", NULL, NULL},
+	    {"google", "\"scopes\":[]", "https://accounts.google.com", ""},
+	    {"google-apps", "\"apps_domain\":\"Example.test\",\"support_groups\":true", "https://accounts.google.com",
+	     "https://admin.googleapis.com/admin/directory/v1/groups"},
+	    {"google-apps", "\"apps_domain\":\"example.test\"", "https://accounts.google.com", ""},
+	    {"google-apps", "\"scopes\":[]", NULL, NULL},
+	    {"azureAD", "\"directory_id\":\"" UUID "\"", "https://login.microsoftonline.com/" UUID "/v2.0", ""},
+	    {"azureAD", "\"directory_id\":\"common\"", NULL, NULL}, /* any tenant's users */
+	    {"github", "\"scopes\":[]", "https://github.com", ""},
+	    {"github", "\"github_url\":\"https://git.corp.test/\"", "https://git.corp.test", ""},
+	    {"github", "\"github_url\":\"http://git.corp.test\"", NULL, NULL},
+	    {"oidc",
+	     "\"auth_url\":\"https://i.test:81/a\",\"token_url\":\"https://i.test/t\",\"certs_url\":\"https://"
+	     "i.test/c\"",
+	     "https://i.test:81", ""},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct idp *idp = NULL;
+		struct buf out;
+		char *text = str_fmt("{\"name\":\"a\",\"type\":\"%s\",\"config\":{\"client_id\":\"x\",%s}}",
+		                     rows[i].type, rows[i].config);
+		json_t *j = parse(text), *rec = NULL;
+		int e = idp_from_json(j, false, &idp, NULL);
+		json_decref(j);
+		free(text);
+		assert_int_equal(e, rows[i].issuer ? 0 : E_FORMAT);
+		if (e < 0)
+			continue;
+		free(idp->id);
+		idp->id = str_dup(UUID);
+		buf_init_secret(&out, 65536);
+		assert_int_equal(idp_provider_record(idp, &out), 0);
+		assert_int_equal(json_load_strict(buf_ptr(&out), buf_len(&out), 65536, &rec), 0);
+		assert_string_equal(json_str_or(rec, "issuer", ""), rows[i].issuer);
+		assert_string_equal(json_str_or(rec, "groups_url", ""), rows[i].groups);
+		json_decref(rec);
+		buf_release(&out);
+		idp_free(idp);
+	}
+}
+
 static void
 tunnel_secret_and_token(void **state)
 {
@@ -605,6 +658,7 @@ main(void)
 	    cmocka_unit_test(policies_stand_in_order),
 	    cmocka_unit_test(provider_secrets_stay_inside),
 	    cmocka_unit_test(providers_that_are_refused),
+	    cmocka_unit_test(provider_types),
 	    cmocka_unit_test(tunnel_secret_and_token),
 	    cmocka_unit_test(people_and_sessions),
 	    cmocka_unit_test(events),
