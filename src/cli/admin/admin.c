@@ -77,9 +77,7 @@ cmd_admin(struct cli *c, int argc, char **argv)
 	    {"session", NULL, NULL, "ID", "revoke: one session", &o.session, false},
 	    {"since", NULL, NULL, "T", "log: a duration back (1h) or a time (2026-11-22T10:00:00Z)", &o.since, false},
 	    {"follow", "f", NULL, NULL, "log: stay and print what comes", &o.follow, false},
-	    {"api-url", NULL, "TUNNEL_API_URL", "URL", "https://TEAM/client/v4", &c->api_url, false},
-	    {"api-token", NULL, "SALLYPORT_API_TOKEN", "TOKEN", "API token", &c->api_token, false},
-	    {"origincert", NULL, "TUNNEL_ORIGIN_CERT", "FILE", "cert.pem of the edge", &c->origincert, false},
+	    CLI_API_OPTIONS(c),
 	};
 	struct cli_list pos = {0};
 

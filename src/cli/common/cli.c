@@ -171,6 +171,7 @@ cli_options(struct cli *c, int argc, char **argv, const char *usage, const struc
 	     false},
 	};
 	struct parse p = {.usage = usage};
+	bool ended = false; /* "--" was seen */
 	int r;
 
 	for (size_t i = 0; i < nopts; i++)
@@ -181,18 +182,20 @@ cli_options(struct cli *c, int argc, char **argv, const char *usage, const struc
 	if ((r = from_env(&p)) < 0)
 		return r;
 	for (int i = 1; i < argc; i++) {
-		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
+		bool ours = !ended && !(stop_at_pos && pos->n);
+		if (ours && !strcmp(argv[i], "--")) {
+			ended = true;
+			continue;
+		}
+		if (ours && (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))) {
 			print_help(&p);
 			return E_EXIST;
 		}
-		bool option = argv[i][0] == '-' && argv[i][1] && strcmp(argv[i], "--");
-		if (option && !(stop_at_pos && pos->n)) {
+		if (ours && argv[i][0] == '-' && argv[i][1]) {
 			if ((r = take(&p, argc, argv, &i)) < 0)
 				return r;
 			continue;
 		}
-		if (!strcmp(argv[i], "--") && !pos->n)
-			continue;
 		if (pos->n == CLI_LIST_MAX)
 			return E_LIMIT;
 		pos->v[pos->n++] = argv[i];

@@ -39,9 +39,16 @@ struct cli_list {
 	size_t n;
 };
 #define CLI_POS_MAX 1024
+/* Where the API is and by which right it is asked: rows for the commands that call it. */
+#define CLI_API_OPTIONS(c)                                                                                        \
+	{"api-url", NULL, "TUNNEL_API_URL", "URL", "https://TEAM/client/v4", &(c)->api_url, false},               \
+	    {"api-token", NULL, "SALLYPORT_API_TOKEN", "TOKEN", "API token", &(c)->api_token, false},             \
+	{                                                                                                         \
+		"origincert", NULL, "TUNNEL_ORIGIN_CERT", "FILE", "cert.pem of the edge", &(c)->origincert, false \
+	}
 /* Parses argv[1..]; the global options of struct cli are accepted everywhere. Positional arguments into pos
-   (stop_at_pos: the first positional argument ends options, for `curl`). A wrong option prints one line with the
-   nearest name and returns E_FORMAT (exit 2). --help prints and returns E_EXIST (exit 0). */
+   ("--" ends options; so does, with stop_at_pos, the first positional argument: for `curl`). A wrong option prints one
+   line with the nearest name and returns E_FORMAT (exit 2). --help prints and returns E_EXIST (exit 0). */
 int cli_options(struct cli *c, int argc, char **argv, const char *usage, const struct cli_option *opts, size_t nopts,
                 bool stop_at_pos, struct cli_list *pos);
 /* cli_options' result as exit status. */

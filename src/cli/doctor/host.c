@@ -411,9 +411,7 @@ doctor_host(struct cli *c, int argc, char **argv)
 	    {"ca-key", NULL, NULL, "FILE", "its authority's public key, instead of asking", &h.ca_key, false},
 	    {"sshd", NULL, NULL, "PATH", "the sshd program", &h.sshd, false},
 	    {"config", "f", NULL, "FILE", "its configuration, when it is not the usual one", &h.config, false},
-	    {"api-url", NULL, "TUNNEL_API_URL", "URL", "https://TEAM/client/v4", &c->api_url, false},
-	    {"api-token", NULL, "SALLYPORT_API_TOKEN", "TOKEN", "API token", &c->api_token, false},
-	    {"origincert", NULL, "TUNNEL_ORIGIN_CERT", "FILE", "cert.pem of the edge", &c->origincert, false},
+	    CLI_API_OPTIONS(c),
 	};
 
 	int r = cli_options(c, argc, argv,

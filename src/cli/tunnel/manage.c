@@ -1,4 +1,4 @@
-/* manage: create, list, info, delete, cleanup, token, route dns: each is one or two calls of the API
+/* manage: create, delete, cleanup, token, route dns: each is one or two calls of the API
  * (facts/cloudflared-wire.md c.2). */
 #include <stdlib.h>
 #include <string.h>
@@ -10,8 +10,8 @@
 #include "crypto/random.h"
 #include "io/file.h"
 
-static int
-want(const struct cli_list *pos, size_t n, const char *usage)
+int
+tunnel_want(const struct cli_list *pos, size_t n, const char *usage)
 {
 	if (pos->n == n)
 		return 0;
@@ -49,9 +49,8 @@ tunnel_resolve(const struct cli *c, const struct cli_api *a, const char *name, c
 	return r;
 }
 
-/* Opens the API, resolves the first argument, calls fn. */
-static int
-with_tunnel(struct cli *c, const char *name, int (*fn)(struct cli *, struct cli_api *, const char *id, void *arg),
+int
+tunnel_with(struct cli *c, const char *name, int (*fn)(struct cli *, struct cli_api *, const char *id, void *arg),
             void *arg)
 {
 	struct cli_api a = {0};
@@ -115,7 +114,7 @@ make_secret(const struct tunnel_options *o, struct secret *ret)
 }
 
 static int
-ask_create(struct cli *c, const struct cli_api *a, const char *name, struct credentials *cr)
+ask_create(struct cli *c, const struct cli_api *a, const char *name, struct credentials *cr, json_t **ret_made)
 {
 	char b64[256];
 	json_t *body, *made = NULL;
@@ -133,7 +132,10 @@ ask_create(struct cli *c, const struct cli_api *a, const char *name, struct cred
 		str_copy(cr->name, sizeof cr->name, name);
 		r = str_copy(cr->account, sizeof cr->account, a->account);
 	}
-	json_decref(made);
+	/* the secret stands in the credentials file alone */
+	json_object_del(made, "token");
+	json_object_del(made, "credentials_file");
+	*ret_made = made;
 	return r;
 }
 
@@ -142,10 +144,11 @@ tunnel_create(struct cli *c, struct tunnel_options *o, const struct cli_list *po
 {
 	struct credentials cr = {0};
 	struct cli_api a = {0};
+	json_t *made = NULL;
 	char path[4200] = "";
 	int r;
 
-	if (want(pos, 1, "create NAME") < 0)
+	if (tunnel_want(pos, 1, "create [-o json|yaml] NAME") < 0)
 		return 2;
 	if (o->credentials_file && access(o->credentials_file, F_OK) == 0)
 		return cli_fail(SP_CLIENT_FILE, "%s exists already; it was not overwritten", o->credentials_file);
@@ -153,107 +156,22 @@ tunnel_create(struct cli *c, struct tunnel_options *o, const struct cli_list *po
 	if (r == 0)
 		r = make_secret(o, &cr.secret);
 	if (r == 0)
-		r = ask_create(c, &a, pos->v[0], &cr);
+		r = ask_create(c, &a, pos->v[0], &cr, &made);
 	if (r == 0 && (r = write_credentials(c, o, &cr, path, sizeof path)) < 0)
 		cli_fail(SP_CLIENT_FILE,
 		         "the tunnel was made, but %s could not be written; 'sallyport tunnel delete %s' removes it",
 		         path, pos->v[0]);
-	if (r == 0)
+	if (r == 0 && c->json) {
+		tunnel_print_json(made); /* scripts read it from standard output, and nothing else */
+		fprintf(stderr, "Tunnel credentials written to %s\n", path);
+	} else if (r == 0)
 		printf("Tunnel credentials written to %s. Keep this file secret: whoever has it can run the tunnel.\n\n"
 		       "Created tunnel %s with id %s\n",
 		       path, pos->v[0], cr.tunnel_text);
+	json_decref(made);
 	credentials_release(&cr);
 	cli_api_release(&a);
 	return r == 0 ? 0 : 1;
-}
-
-/* --- list, info ----------------------------------------------------------------------------------------------------
- */
-
-static void
-print_json(const json_t *j)
-{
-	char *text = json_dumps(j, JSON_INDENT(2) | JSON_SORT_KEYS | JSON_ENCODE_ANY);
-
-	if (text)
-		puts(text);
-	free(text);
-}
-
-int
-tunnel_list(struct cli *c, struct tunnel_options *o, const struct cli_list *pos)
-{
-	struct cli_api a = {0};
-	json_t *list = NULL, *t;
-	size_t i;
-	int r;
-
-	if (want(pos, 0, "list [-o json]") < 0)
-		return 2;
-	r = cli_api_open(c, &a);
-	if (r == 0)
-		r = cli_api_call(c, &a, "GET", "/accounts/%A/cfd_tunnel?is_deleted=false&per_page=1000", NULL, &list,
-		                 NULL);
-	if (r == 0 && c->json)
-		print_json(list);
-	else if (r == 0 && !json_array_size(list))
-		puts("There is no tunnel yet. 'sallyport tunnel create NAME' makes one.");
-	else if (r == 0) {
-		printf("%-36s  %-20s  %-20s  %s\n", "ID", "NAME", "CREATED", "STATUS");
-		json_array_foreach(list, i, t)
-		    printf("%-36s  %-20s  %-20s  %s\n", json_str_or(t, "id", ""), json_str_or(t, "name", ""),
-		           json_str_or(t, "created_at", ""), json_str_or(t, "status", ""));
-	}
-	json_decref(list);
-	cli_api_release(&a);
-	return r == 0 ? 0 : 1;
-}
-
-static void
-print_connector(const json_t *k)
-{
-	const json_t *conn, *conns = json_object_get(k, "conns");
-	size_t i;
-
-	printf("  connector %s  %s  %s  since %s\n", json_str_or(k, "id", "?"), json_str_or(k, "version", ""),
-	       json_str_or(k, "arch", ""), json_str_or(k, "run_at", ""));
-	json_array_foreach(conns, i, conn) printf(
-	    "    connection %s  from %s  at %s  since %s\n", json_str_or(conn, "id", ""),
-	    json_str_or(conn, "origin_ip", ""), json_str_or(conn, "colo_name", ""), json_str_or(conn, "opened_at", ""));
-}
-
-static int
-show_info(struct cli *c, struct cli_api *a, const char *id, void *arg)
-{
-	char path[160];
-	json_t *tunnel = NULL, *conns = NULL, *k;
-	size_t i;
-
-	snprintf(path, sizeof path, "/accounts/%%A/cfd_tunnel/%s", id);
-	int r = cli_api_call(c, a, "GET", path, NULL, &tunnel, NULL);
-	snprintf(path, sizeof path, "/accounts/%%A/cfd_tunnel/%s/connections", id);
-	if (r == 0)
-		r = cli_api_call(c, a, "GET", path, NULL, &conns, NULL);
-	if (r == 0 && c->json) {
-		json_object_set(tunnel, "connectors", conns);
-		print_json(tunnel);
-	} else if (r == 0) {
-		printf("NAME:    %s\nID:      %s\nCREATED: %s\nSTATUS:  %s\n", json_str_or(tunnel, "name", ""),
-		       json_str_or(tunnel, "id", ""), json_str_or(tunnel, "created_at", ""),
-		       json_str_or(tunnel, "status", ""));
-		if (!json_array_size(conns))
-			puts("No connector is running.");
-		json_array_foreach(conns, i, k) print_connector(k);
-	}
-	json_decref(tunnel);
-	json_decref(conns);
-	return r;
-}
-
-int
-tunnel_info(struct cli *c, struct tunnel_options *o, const struct cli_list *pos)
-{
-	return want(pos, 1, "info TUNNEL") < 0 ? 2 : with_tunnel(c, pos->v[0], show_info, NULL);
 }
 
 /* --- delete, cleanup, token, route
@@ -283,7 +201,7 @@ do_delete(struct cli *c, struct cli_api *a, const char *id, void *arg)
 int
 tunnel_delete(struct cli *c, struct tunnel_options *o, const struct cli_list *pos)
 {
-	return want(pos, 1, "delete [-f] TUNNEL") < 0 ? 2 : with_tunnel(c, pos->v[0], do_delete, o);
+	return tunnel_want(pos, 1, "delete [-f] TUNNEL") < 0 ? 2 : tunnel_with(c, pos->v[0], do_delete, o);
 }
 
 static int
@@ -303,7 +221,7 @@ do_cleanup(struct cli *c, struct cli_api *a, const char *id, void *arg)
 int
 tunnel_cleanup(struct cli *c, struct tunnel_options *o, const struct cli_list *pos)
 {
-	return want(pos, 1, "cleanup [-c CONNECTOR] TUNNEL") < 0 ? 2 : with_tunnel(c, pos->v[0], do_cleanup, o);
+	return tunnel_want(pos, 1, "cleanup [-c CONNECTOR] TUNNEL") < 0 ? 2 : tunnel_with(c, pos->v[0], do_cleanup, o);
 }
 
 static int
@@ -335,7 +253,7 @@ do_token(struct cli *c, struct cli_api *a, const char *id, void *arg)
 int
 tunnel_token(struct cli *c, struct tunnel_options *o, const struct cli_list *pos)
 {
-	return want(pos, 1, "token [--cred-file FILE] TUNNEL") < 0 ? 2 : with_tunnel(c, pos->v[0], do_token, o);
+	return tunnel_want(pos, 1, "token [--cred-file FILE] TUNNEL") < 0 ? 2 : tunnel_with(c, pos->v[0], do_token, o);
 }
 
 struct route {
@@ -370,16 +288,18 @@ int
 tunnel_route(struct cli *c, struct tunnel_options *o, const struct cli_list *pos)
 {
 	struct route rt = {o, pos->n == 3 ? pos->v[2] : NULL};
-	char host[HOST_MAX + 1];
+	char host[HOST_MAX + 3] = "*.";
 
-	if (want(pos, 3, "route dns [-f] TUNNEL HOSTNAME") < 0)
+	if (tunnel_want(pos, 3, "route dns [-f] TUNNEL HOSTNAME") < 0)
 		return 2;
 	if (strcmp(pos->v[0], "dns"))
 		return cli_fail(SP_CLIENT_USAGE, "route %s: only 'route dns' is served here", pos->v[0]), 2;
-	if (host_parse(rt.host, strlen(rt.host), host) < 0)
+	/* "*.example.com": the edge's table knows wildcards, the most specific name wins */
+	const char *name = !strncmp(rt.host, "*.", 2) ? rt.host + 2 : rt.host;
+	if (host_parse(name, strlen(name), host + (name - rt.host)) < 0)
 		return cli_fail(SP_CLIENT_USAGE, "\"%s\" is not a host name", rt.host), 2;
 	rt.host = host;
-	return with_tunnel(c, pos->v[1], do_route, &rt);
+	return tunnel_with(c, pos->v[1], do_route, &rt);
 }
 
 /* --- ingress

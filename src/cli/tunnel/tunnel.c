@@ -83,10 +83,21 @@ cmd_tunnel(struct cli *c, int argc, char **argv)
 	    {"overwrite-dns", NULL, "TUNNEL_FORCE_PROVISIONING_DNS", NULL, "route dns: replace an existing route",
 	     &o.overwrite_dns, false},
 	    {"protocol", "p", "TUNNEL_TRANSPORT_PROTOCOL", "NAME", "auto or http2", &o.protocol, false},
-	    {"output", "o", NULL, "FORMAT", "json", &out, false},
-	    {"api-url", NULL, "TUNNEL_API_URL", "URL", "https://TEAM/client/v4", &c->api_url, false},
-	    {"api-token", NULL, "SALLYPORT_API_TOKEN", "TOKEN", "API token", &c->api_token, false},
-	    {"origincert", NULL, "TUNNEL_ORIGIN_CERT", "FILE", "cert.pem of the edge", &c->origincert, false},
+	    {"output", "o", NULL, "FORMAT", "json or yaml (JSON is YAML too: what is printed is the same)", &out,
+	     false},
+	    {"name", "n", "TUNNEL_LIST_NAME", "NAME", "list: only this name", &o.name, false},
+	    {"name-prefix", "np", "TUNNEL_LIST_NAME_PREFIX", "P", "list: names that begin so", &o.name_prefix, false},
+	    {"exclude-name-prefix", "enp", "TUNNEL_LIST_EXCLUDE_NAME_PREFIX", "P", "list: names that do not",
+	     &o.exclude_prefix, false},
+	    {"id", "i", "TUNNEL_LIST_ID", "UUID", "list: only this tunnel", &o.id, false},
+	    {"when", "w", "TUNNEL_LIST_WHEN", "TIME", "list: those that existed then", &o.when, false},
+	    {"show-deleted", "d", "TUNNEL_LIST_SHOW_DELETED", NULL, "list: deleted ones too", &o.show_deleted, false},
+	    {"show-recently-disconnected", "rd", "TUNNEL_LIST_SHOW_RECENTLY_DISCONNECTED", NULL,
+	     "list: count connections that are about to come back", &o.recently_disconnected, false},
+	    {"sort-by", NULL, "TUNNEL_LIST_SORT_BY", "KEY", "list: name, id, createdAt, deletedAt, numConnections",
+	     &o.sort_by, false},
+	    {"invert-sort", NULL, "TUNNEL_LIST_INVERT_SORT", NULL, "list: the other way round", &o.invert_sort, false},
+	    CLI_API_OPTIONS(c),
 	    /* taken for the sake of scripts written for cloudflared; they change nothing here */
 	    {"metrics", NULL, "TUNNEL_METRICS", "ADDR:PORT", NULL, &o.metrics, false},
 	    {"no-autoupdate", NULL, "NO_AUTOUPDATE", NULL, NULL, &o.ignored_flag, false},
@@ -99,8 +110,8 @@ cmd_tunnel(struct cli *c, int argc, char **argv)
 	                    sizeof table / sizeof *table, false, &pos);
 	if (r < 0)
 		return cli_options_exit(r);
-	if (out && strcmp(out, "json"))
-		return cli_fail(SP_CLIENT_USAGE, "-o %s: expected json", out), 2;
+	if (out && strcmp(out, "json") && strcmp(out, "yaml"))
+		return cli_fail(SP_CLIENT_USAGE, "-o %s: expected json or yaml", out), 2;
 	c->json = out != NULL;
 	if (!pos.n)
 		return print_commands(stderr, 2);

@@ -5,13 +5,20 @@
 #include "cli/common/cli.h"
 #include "connector/credentials.h"
 #include "core/conf.h"
+#include "core/json.h"
 #include "wire/ingress.h"
+
+#define LIST_PER_PAGE 1000
+#define LIST_PAGES_MAX 200 /* an edge that never ends its list must not keep us */
 
 struct tunnel_options {
 	struct cli_list edge;
 	const char *cacert, *config, *credentials_file, *credentials_contents, *token, *token_file;
 	const char *ha_connections, *grace_period, *retries, *loglevel, *logfile, *log_directory, *secret;
 	const char *protocol, *metrics, *connector_id, *url;
+	/* list */
+	const char *name, *name_prefix, *exclude_prefix, *id, *when, *sort_by;
+	bool show_deleted, recently_disconnected, invert_sort;
 	bool force, overwrite_dns, ignored_flag;
 	const char *ignored;
 };
@@ -41,8 +48,14 @@ int tunnel_token(struct cli *c, struct tunnel_options *o, const struct cli_list 
 int tunnel_route(struct cli *c, struct tunnel_options *o, const struct cli_list *pos);
 int tunnel_ingress(struct cli *c, struct tunnel_options *o, const struct cli_list *pos);
 
-/* NAME or UUID to a UUID by the API; prints why when it fails. */
 struct cli_api;
+/* E_FORMAT, and the usage printed, unless there are n arguments. */
+int tunnel_want(const struct cli_list *pos, size_t n, const char *usage);
+/* Opens the API, resolves the tunnel's name, calls fn; gives the exit status. */
+int tunnel_with(struct cli *c, const char *name, int (*fn)(struct cli *, struct cli_api *, const char *id, void *arg),
+                void *arg);
+void tunnel_print_json(const json_t *j);
+/* NAME or UUID to a UUID by the API; prints why when it fails. */
 int tunnel_resolve(const struct cli *c, const struct cli_api *a, const char *name, char ret_id[static 37]);
 
 #endif

@@ -11,11 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "core/clock.h"
 #include "io/addr.h"
 #include "io/net_listen.h"
 
@@ -115,43 +113,6 @@ test_listen_text(void **state)
 }
 
 static void
-restore_limit(void *arg)
-{
-	setrlimit(RLIMIT_NOFILE, arg);
-}
-
-static void
-test_out_of_descriptors(void **state)
-{
-	struct world w = {.want = 1};
-	struct rlimit old, low;
-	struct loop_timer t = {0};
-	char text[64];
-	int fd, d;
-	int64_t t0;
-
-	(void)state;
-	assert_int_equal(loop_new(&w.l), 0);
-	assert_int_equal(listen_open("127.0.0.1:0", &fd, text, NULL), 0);
-	listener_start(w.l, &w.ln, fd, on_accept, &w);
-	d = dial(text);
-	getrlimit(RLIMIT_NOFILE, &old);
-	low = old;
-	low.rlim_cur = 3;
-	setrlimit(RLIMIT_NOFILE, &low);
-	t0 = clock_mono_ms();
-	timer_start(w.l, &t, 20, restore_limit, &old);
-	loop_run(w.l); /* accepted after the pause, without a spin */
-	assert_true(clock_mono_ms() - t0 >= 90);
-	assert_int_equal(w.n, 1);
-	listener_stop(&w.ln);
-	close(w.accepted[0]);
-	close(d);
-	close(fd);
-	loop_free(w.l);
-}
-
-static void
 on_resolved(int err, const struct resolved *r, void *arg)
 {
 	struct world *w = arg;
@@ -230,7 +191,6 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_listen),
 	    cmocka_unit_test(test_listen_text),
-	    cmocka_unit_test(test_out_of_descriptors),
 	    cmocka_unit_test(test_resolve),
 	    cmocka_unit_test(test_cancel),
 	};
