@@ -13,8 +13,11 @@
 struct compiler {
 	const struct policy_source *src;
 	struct policy_set *set;
-	struct map group_ids, group_names, idp_ids, idp_names; /* -> struct set_group *, const struct idp * */
-	size_t path[POLICY_GROUP_DEPTH_MAX + 1];               /* groups being walked */
+	/* -> struct set_group *, const struct idp *, struct set_list *, const struct policy_ref *, const struct app *
+	 */
+	struct map group_ids, group_names, idp_ids, idp_names, list_ids, list_names, token_ids, token_names, app_ids,
+	    app_names;
+	size_t path[POLICY_GROUP_DEPTH_MAX + 1]; /* groups being walked */
 	size_t npath;
 };
 
@@ -104,31 +107,93 @@ idp_reference(struct compiler *c, const char *ref, const char **ret_id, struct m
 }
 
 static int
-rule_resolve(struct compiler *c, struct rule *r, struct model_error *err)
+list_resolve(struct compiler *c, struct rule *r, struct model_error *err)
 {
-	struct set_group *g;
+	const int want = r->sel == SEL_IP_LIST ? ACCESS_LIST_IP : ACCESS_LIST_EMAIL;
+	struct set_list *l;
+	void *at;
+	int ret = reference(&c->list_ids, &c->list_names, "list", r->text, &at, err);
+
+	if (ret != E_OK)
+		return ret;
+	l = at;
+	if (l->items.type != want)
+		return model_fail(err, "", "list \"%.60s\" has type %s, expected %s", l->name,
+		                  access_list_type_str(l->items.type), access_list_type_str(want));
+	r->group = (uint32_t)(l - c->set->lists);
+	r->text = l->name; /* for people */
+	return E_OK;
+}
+
+static int
+token_resolve(struct compiler *c, struct rule *r, struct model_error *err)
+{
 	void *at;
 	int ret;
 
-	if (r->sel == SEL_GROUP) {
-		ret = reference(&c->group_ids, &c->group_names, "group", r->text, &at, err);
-		if (ret != E_OK)
-			return ret;
-		g = at;
-		r->group = (uint32_t)(g - c->set->groups);
-		r->text = g->name; /* for people */
-	} else if (r->sel == SEL_LOGIN_METHOD) {
-		ret = idp_reference(c, r->text, &r->text, err);
-		if (ret != E_OK)
-			return ret;
-	}
-	if (r->idp) {
-		ret = idp_reference(c, r->idp, &r->idp, err);
-		if (ret != E_OK)
-			return ret;
-	}
-	r->ntext = r->text ? (uint32_t)strlen(r->text) : 0;
+	if (!c->src->service_tokens)
+		return E_OK;
+	ret = reference(&c->token_ids, &c->token_names, "service token", r->text, &at, err);
+	if (ret == E_OK && !(r->text = keep(c, ((const struct policy_ref *)at)->id)))
+		ret = E_NOMEM;
+	return ret;
+}
+
+static int
+linked_resolve(struct compiler *c, struct rule *r, struct model_error *err)
+{
+	void *at;
+	int ret = reference(&c->app_ids, &c->app_names, "application", r->text, &at, err);
+
+	if (ret == E_OK && !(r->text = keep(c, ((const struct app *)at)->id)))
+		ret = E_NOMEM;
+	return ret;
+}
+
+static int
+group_resolve(struct compiler *c, struct rule *r, struct model_error *err)
+{
+	struct set_group *g;
+	void *at;
+	int ret = reference(&c->group_ids, &c->group_names, "group", r->text, &at, err);
+
+	if (ret != E_OK)
+		return ret;
+	g = at;
+	r->group = (uint32_t)(g - c->set->groups);
+	r->text = g->name; /* for people */
 	return E_OK;
+}
+
+static int
+rule_resolve(struct compiler *c, struct rule *r, struct model_error *err)
+{
+	int ret = E_OK;
+
+	switch (r->sel) {
+	case SEL_GROUP:
+		ret = group_resolve(c, r, err);
+		break;
+	case SEL_LOGIN_METHOD:
+		ret = idp_reference(c, r->text, &r->text, err);
+		break;
+	case SEL_EMAIL_LIST:
+	case SEL_IP_LIST:
+		ret = list_resolve(c, r, err);
+		break;
+	case SEL_SERVICE_TOKEN:
+		ret = token_resolve(c, r, err);
+		break;
+	case SEL_LINKED_APP_TOKEN:
+		ret = linked_resolve(c, r, err);
+		break;
+	default:
+		break;
+	}
+	if (ret == E_OK && r->idp)
+		ret = idp_reference(c, r->idp, &r->idp, err);
+	r->ntext = r->text ? (uint32_t)strlen(r->text) : 0;
+	return ret;
 }
 
 /* --- rule sets ------------------------------------------------------------------------------------------------------
@@ -366,6 +431,54 @@ idps_name(struct compiler *c)
 	return ret;
 }
 
+static int
+lists_compile(struct compiler *c)
+{
+	const struct policy_source *s = c->src;
+	int ret = E_OK;
+
+	c->set->lists = arena_alloc(&c->set->mem, (s->nlists ? s->nlists : 1) * sizeof *c->set->lists);
+	if (!c->set->lists)
+		return E_NOMEM;
+	for (size_t i = 0; ret == E_OK && i < s->nlists; i++) {
+		struct set_list *l = &c->set->lists[c->set->nlists++];
+
+		l->id = keep(c, s->lists[i]->id);
+		l->name = keep(c, s->lists[i]->name);
+		if (!l->id || !l->name)
+			return E_NOMEM;
+		ret = members_init(&l->items, s->lists[i], &c->set->mem);
+		if (ret == E_OK && l->id[0])
+			ret = names_put(&c->list_ids, l->id, l);
+		if (ret == E_OK)
+			ret = names_put(&c->list_names, l->name, l);
+	}
+	return ret;
+}
+
+/* What rules refer to by id or name without anything of it being compiled. */
+static int
+others_name(struct compiler *c)
+{
+	const struct policy_source *s = c->src;
+	int ret = E_OK;
+
+	for (size_t i = 0; ret == E_OK && s->service_tokens && i < s->nservice_tokens; i++) {
+		ret = names_put(&c->token_ids, s->service_tokens[i].id, (void *)(uintptr_t)&s->service_tokens[i]);
+		if (ret == E_OK)
+			ret = names_put(&c->token_names, s->service_tokens[i].name,
+			                (void *)(uintptr_t)&s->service_tokens[i]);
+	}
+	for (size_t i = 0; ret == E_OK && i < s->napps; i++) {
+		if (!s->apps[i]->id)
+			continue;
+		ret = names_put(&c->app_ids, s->apps[i]->id, (void *)(uintptr_t)s->apps[i]);
+		if (ret == E_OK)
+			ret = names_put(&c->app_names, s->apps[i]->name, (void *)(uintptr_t)s->apps[i]);
+	}
+	return ret;
+}
+
 /* --- applications ---------------------------------------------------------------------------------------------------
  */
 
@@ -563,10 +676,12 @@ int
 policy_set_compile(const struct policy_source *src, struct policy_set **ret_set, struct model_error *err)
 {
 	struct compiler c = {.src = src};
-	struct map *const names[] = {&c.group_ids, &c.group_names, &c.idp_ids, &c.idp_names};
+	struct map *const names[] = {&c.group_ids,  &c.group_names, &c.idp_ids,     &c.idp_names, &c.list_ids,
+	                             &c.list_names, &c.token_ids,   &c.token_names, &c.app_ids,   &c.app_names};
+	const size_t nnames = sizeof names / sizeof *names;
 	int ret = E_NOMEM;
 
-	for (size_t i = 0; i < 4; i++)
+	for (size_t i = 0; i < nnames; i++)
 		map_init(names[i], NAMES_MAX, 0, NULL);
 	c.set = calloc(1, sizeof *c.set);
 	if (!c.set)
@@ -578,6 +693,10 @@ policy_set_compile(const struct policy_source *src, struct policy_set **ret_set,
 	map_init(&c.set->by_name, NAMES_MAX, 0, NULL);
 	ret = idps_name(&c);
 	if (ret == E_OK)
+		ret = others_name(&c);
+	if (ret == E_OK)
+		ret = lists_compile(&c);
+	if (ret == E_OK)
 		ret = groups_compile(&c, err);
 	if (ret == E_OK)
 		ret = apps_compile(&c, err);
@@ -587,7 +706,7 @@ policy_set_compile(const struct policy_source *src, struct policy_set **ret_set,
 	*ret_set = c.set;
 	c.set = NULL;
 out:
-	for (size_t i = 0; i < 4; i++)
+	for (size_t i = 0; i < nnames; i++)
 		map_release(names[i]);
 	policy_set_free(c.set);
 	return ret;
@@ -598,6 +717,8 @@ policy_set_free(struct policy_set *set)
 {
 	if (!set)
 		return;
+	for (size_t i = 0; i < set->nlists; i++)
+		members_release(&set->lists[i].items);
 	map_release(&set->by_host);
 	map_release(&set->by_id);
 	map_release(&set->by_aud);

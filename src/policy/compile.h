@@ -4,13 +4,14 @@
  *
  * The snapshot owns all it needs; the records may be freed at once. Judge keeps one snapshot, builds the next when the
  * store changes and swaps it whole. Nothing in it changes after compile, so threads may share it. Refused: unknown or
- * ambiguous group or provider (nearest name given), groups that include themselves (the cycle is named), empty include,
- * identity rules in bypass and service-auth policies, two applications of one domain. Pointers of errors begin with
- * /apps/N, /groups/N (index into the source's arrays). May block: no.
+ * ambiguous group, list or provider (nearest name given), a list of the wrong type, groups that include themselves (the
+ * cycle is named), empty include, identity rules in bypass and service-auth policies, two applications of one domain.
+ * Pointers of errors begin with /apps/N, /groups/N (index into the source's arrays). May block: no.
  */
 #ifndef POLICY_COMPILE_H
 #define POLICY_COMPILE_H
 
+#include "model/access_list.h"
 #include "model/app.h"
 #include "model/group.h"
 #include "model/idp.h"
@@ -22,6 +23,11 @@
 	        */
 #define POLICY_SET_BYTES_MAX ((size_t)1 << 30)
 
+/* Something rules may name that policy itself has no use for. */
+struct policy_ref {
+	const char *id, *name;
+};
+
 struct policy_source {
 	const struct app *const *apps;
 	size_t napps;
@@ -29,6 +35,11 @@ struct policy_source {
 	size_t ngroups;
 	const struct idp *const *idps;
 	size_t nidps;
+	const struct access_list *const *lists;
+	size_t nlists;
+	/* Service tokens. NULL: not known here, a reference is kept as it is written. */
+	const struct policy_ref *service_tokens;
+	size_t nservice_tokens;
 	/* At start an application that does not compile must not take the others down: it stays in the set, denies
 	   everybody and policy_app_broken tells why. When an admin applies a change this is false and the first error
 	   is returned. */

@@ -52,6 +52,12 @@ tri_of(bool b)
 }
 
 static bool
+is_text(const char *have, const char *want)
+{
+	return have && strcmp(have, want) == 0;
+}
+
+static bool
 has_text(const char *const *v, size_t n, const char *s)
 {
 	for (size_t i = 0; i < n; i++)
@@ -127,6 +133,15 @@ tri_seen(const struct eval *e, const struct rule *r, bool seen)
 	return seen ? TRI_YES : e->in->groups_unknown ? TRI_UNKNOWN : TRI_NO;
 }
 
+/* Silence is not a no: an evaluation that stands under exclude must not open when its server is down. */
+static enum tri
+external_said(const struct eval *e, const struct rule *r)
+{
+	if (has_text(e->in->external_no, e->in->nexternal_no, r->text))
+		return TRI_NO;
+	return has_text(e->in->external, e->in->nexternal, r->text) ? TRI_YES : TRI_UNKNOWN;
+}
+
 static enum tri
 rule_person(const struct eval *e, const struct rule *r)
 {
@@ -140,9 +155,14 @@ rule_person(const struct eval *e, const struct rule *r)
 	case SEL_AUTH_METHOD:
 		return tri_of(has_text(e->in->amr, e->in->namr, r->text));
 	case SEL_OIDC:
+	case SEL_SAML:
 		return tri_seen(e, r, claim_has(e, r));
 	case SEL_GITHUB:
 		return tri_seen(e, r, github_has(e, r));
+	case SEL_EMAIL_LIST:
+		return tri_of(members_have_email(&e->set->lists[r->group].items, e->email));
+	case SEL_EXTERNAL_EVALUATION:
+		return external_said(e, r);
 	default: /* okta, gsuite, azure_ad */
 		return tri_seen(e, r, has_text(e->in->groups, e->in->ngroups, r->text));
 	}
@@ -168,10 +188,18 @@ rule_eval(struct eval *e, const struct rule *r)
 		return e->country[0] ? tri_of(strcmp(r->text, e->country) == 0) : TRI_UNKNOWN;
 	case SEL_GROUP:
 		return ruleset_eval(e, &e->set->groups[r->group].rs);
+	case SEL_IP_LIST:
+		return e->have_ip ? tri_of(members_have_ip(&e->set->lists[r->group].items, e->ip)) : TRI_UNKNOWN;
 	case SEL_SERVICE_TOKEN:
-		return tri_of(e->in->service_token && strcmp(r->text, e->in->service_token) == 0);
+		return tri_of(is_text(e->in->service_token, r->text));
 	case SEL_ANY_SERVICE_TOKEN:
 		return tri_of(e->in->service_token && e->in->service_token[0]);
+	case SEL_LINKED_APP_TOKEN:
+		return tri_of(is_text(e->in->app_uid_of_linked_token, r->text));
+	case SEL_CERTIFICATE:
+		return tri_of(e->in->cert_ca && e->in->cert_ca[0]);
+	case SEL_COMMON_NAME: /* a name counts only in a certificate that was verified */
+		return tri_of(e->in->cert_ca && e->in->cert_ca[0] && is_text(e->in->common_name, r->text));
 	default:
 		return TRI_UNKNOWN;
 	}
@@ -180,44 +208,67 @@ rule_eval(struct eval *e, const struct rule *r)
 /* --- what a rule found, for the trace --------------------------------------------------------------------------------
  */
 
+static void
+found_person(const struct eval *e, const struct rule *r, char *out, size_t n)
+{
+	const struct policy_input *in = e->in;
+
+	if (e->person != PERSON_KNOWN)
+		snprintf(out, n, "nobody signed in");
+	else if (r->sel == SEL_EMAIL || r->sel == SEL_EMAIL_DOMAIN || r->sel == SEL_EMAIL_LIST)
+		snprintf(out, n, "e-mail is %s", e->email[0] ? e->email : "missing");
+	else if (r->sel == SEL_LOGIN_METHOD || !idp_fits(e, r))
+		snprintf(out, n, "signed in by provider %s", in->idp_id ? in->idp_id : "unknown");
+	else if (r->sel == SEL_AUTH_METHOD)
+		snprintf(out, n, "%zu authentication methods reported%s%s", in->namr, in->namr ? ", first " : "",
+		         in->namr ? in->amr[0] : "");
+	else if (r->sel == SEL_EXTERNAL_EVALUATION)
+		snprintf(out, n, "%s",
+		         has_text(in->external, in->nexternal, r->text)         ? "it said yes"
+		         : has_text(in->external_no, in->nexternal_no, r->text) ? "it said no"
+		                                                                : "no answer that counts");
+	else if (in->groups_unknown)
+		snprintf(out, n, "the provider's list of groups or claims was too long to be taken");
+	else if (r->sel == SEL_OIDC || r->sel == SEL_SAML)
+		snprintf(out, n, "claim %s", json_object_get(in->claims, r->claim) ? "present" : "absent");
+	else
+		snprintf(out, n, "in %zu groups%s%s", in->ngroups, in->ngroups ? ", first " : "",
+		         in->ngroups ? in->groups[0] : "");
+}
+
 static const char *
 found_text(const struct eval *e, const struct rule *r, char *out, size_t n)
 {
-	unsigned flags = selector_rows[r->sel].flags;
+	const struct policy_input *in = e->in;
+	const unsigned flags = selector_rows[r->sel].flags;
+	const bool cert = in->cert_ca && in->cert_ca[0];
 
+	out[0] = '\0';
 	if (flags & SF_UNAVAILABLE)
-		snprintf(out, n, "this rule is not available yet, it never opens anything");
-	else if ((flags & SF_IDENTITY) && e->person != PERSON_KNOWN)
-		snprintf(out, n, "nobody signed in");
-	else if (r->sel == SEL_EMAIL || r->sel == SEL_EMAIL_DOMAIN)
-		snprintf(out, n, "e-mail is %s", e->email[0] ? e->email : "missing");
-	else if (r->sel == SEL_IP)
-		snprintf(out, n, "address is %s", e->have_ip ? e->in->ip : "unknown");
+		snprintf(out, n, "this rule needs what is not offered here; it never opens anything");
+	else if (flags & SF_IDENTITY)
+		found_person(e, r, out, n);
+	else if (r->sel == SEL_IP || r->sel == SEL_IP_LIST)
+		snprintf(out, n, "address is %s", e->have_ip ? in->ip : "unknown");
 	else if (r->sel == SEL_GEO)
 		snprintf(out, n, "country is %s", e->country[0] ? e->country : "unknown");
 	else if (r->sel == SEL_SERVICE_TOKEN || r->sel == SEL_ANY_SERVICE_TOKEN)
-		snprintf(out, n, "service token is %s", e->in->service_token ? e->in->service_token : "none");
-	else if (r->sel == SEL_LOGIN_METHOD || ((flags & SF_IDENTITY) && !idp_fits(e, r)))
-		snprintf(out, n, "signed in by provider %s", e->in->idp_id ? e->in->idp_id : "unknown");
-	else if (r->sel == SEL_AUTH_METHOD)
-		snprintf(out, n, "%zu authentication methods reported%s%s", e->in->namr, e->in->namr ? ", first " : "",
-		         e->in->namr ? e->in->amr[0] : "");
-	else if ((flags & SF_IDENTITY) && e->in->groups_unknown)
-		snprintf(out, n, "the provider's list of groups or claims was too long to be taken");
-	else if (r->sel == SEL_OIDC)
-		snprintf(out, n, "claim %s", json_object_get(e->in->claims, r->claim) ? "present" : "absent");
-	else if (flags & SF_IDENTITY)
-		snprintf(out, n, "in %zu groups%s%s", e->in->ngroups, e->in->ngroups ? ", first " : "",
-		         e->in->ngroups ? e->in->groups[0] : "");
-	else
-		out[0] = '\0';
+		snprintf(out, n, "service token is %s", in->service_token ? in->service_token : "none");
+	else if (r->sel == SEL_LINKED_APP_TOKEN)
+		snprintf(out, n, "token of application %s",
+		         in->app_uid_of_linked_token ? in->app_uid_of_linked_token : "none");
+	else if (r->sel == SEL_CERTIFICATE)
+		snprintf(out, n, "%s client certificate", cert ? "verified" : "no verified");
+	else if (r->sel == SEL_COMMON_NAME)
+		snprintf(out, n, "certificate's common name is %s",
+		         cert && in->common_name ? in->common_name : "not there");
 	return out;
 }
 
 static enum tri
 rule_traced(struct eval *e, const struct rule *r, const char *list)
 {
-	char what[256], why[300];
+	char what[256], why[400];
 	enum tri v;
 	size_t at;
 

@@ -4,7 +4,7 @@
  *
  * Order: bypass and service-auth policies first, as listed; then allow and block, as listed; the first that matches
  * decides; none = denied. A policy matches when any include rule, every require rule and no exclude rule matches.
- * Values are true, false or unknown (country not known, selector not available yet, and before sign-in everything about
+ * Values are true, false or unknown (country not known, selector not offered here, and before sign-in everything about
  * the person). Unknown never opens: an allow, bypass or service-auth policy needs true; a block policy is taken to
  * match when it is not false. No allocation and no lock unless a trace is asked for. Inputs are borrowed for the call.
  * May block: no.
@@ -27,13 +27,15 @@ struct policy_input {
 	 */
 	bool groups_unknown;
 
-	const char *ip;              /* client address; NULL or unreadable = unknown */
-	const char *country;         /* ISO 3166-1 alpha-2; NULL or "" = unknown */
-	const char *service_token;   /* id of a service token whose secret was verified; NULL = none */
-	const char *cert_ca;         /* id of the CA record that verified the client's certificate; NULL = none */
-	const char *common_name;     /* of that certificate; NULL = none */
-	const char *const *external; /* evaluation URLs that said yes for this person and application */
-	size_t nexternal;
+	const char *ip;            /* client address; NULL or unreadable = unknown */
+	const char *country;       /* ISO 3166-1 alpha-2; NULL or "" = unknown */
+	const char *service_token; /* id of a service token whose secret was verified; NULL = none */
+	const char *cert_ca;       /* id of the CA record that verified the client's certificate; NULL = none */
+	const char *common_name;   /* of that certificate; NULL = none */
+	/* Evaluation URLs that said yes, and those that said no, for this person and application. One that stands in
+	   neither was not asked, or gave no answer that counts: unknown. */
+	const char *const *external, *const *external_no;
+	size_t nexternal, nexternal_no;
 	const char *app_uid_of_linked_token; /* application whose token was shown and verified; NULL = none */
 };
 

@@ -20,23 +20,23 @@ const struct selector_row selector_rows[SELECTORS] = {
     [SEL_GSUITE] = {"gsuite", SF_IDENTITY},
     [SEL_GITHUB] = {"github_organization", SF_IDENTITY},
     [SEL_AZURE] = {"azure_ad", SF_IDENTITY},
-    [SEL_SERVICE_TOKEN] = {"service_token", 0},
-    [SEL_ANY_SERVICE_TOKEN] = {"any_valid_service_token", 0},
-    [SEL_EMAIL_LIST] = {"email_list", SF_IDENTITY | SF_UNAVAILABLE},
-    [SEL_IP_LIST] = {"ip_list", SF_UNAVAILABLE},
-    [SEL_SAML] = {"saml", SF_IDENTITY | SF_UNAVAILABLE},
+    [SEL_SAML] = {"saml", SF_IDENTITY},
+    [SEL_EMAIL_LIST] = {"email_list", SF_IDENTITY},
+    [SEL_IP_LIST] = {"ip_list", 0},
+    [SEL_SERVICE_TOKEN] = {"service_token", SF_SERVICE},
+    [SEL_ANY_SERVICE_TOKEN] = {"any_valid_service_token", SF_SERVICE},
+    [SEL_LINKED_APP_TOKEN] = {"linked_app_token", SF_SERVICE},
+    [SEL_CERTIFICATE] = {"certificate", 0},
+    [SEL_COMMON_NAME] = {"common_name", 0},
+    [SEL_EXTERNAL_EVALUATION] = {"external_evaluation", SF_IDENTITY},
     [SEL_AUTH_CONTEXT] = {"auth_context", SF_IDENTITY | SF_UNAVAILABLE},
-    [SEL_LINKED_APP_TOKEN] = {"linked_app_token", SF_UNAVAILABLE},
-    [SEL_CERTIFICATE] = {"certificate", SF_UNAVAILABLE},
-    [SEL_COMMON_NAME] = {"common_name", SF_UNAVAILABLE},
-    [SEL_EXTERNAL_EVALUATION] = {"external_evaluation", SF_IDENTITY | SF_UNAVAILABLE},
     [SEL_DEVICE_POSTURE] = {"device_posture", SF_UNAVAILABLE},
     [SEL_RISK_SCORE] = {"user_risk_score", SF_IDENTITY | SF_UNAVAILABLE},
     [SEL_ACCOUNT_MEMBER] = {"cloudflare_account_member", SF_IDENTITY | SF_UNAVAILABLE},
 };
 
 /* What a member of a selector's map is checked to be and where it goes. */
-enum param_kind { PK_TEXT, PK_EMAIL, PK_DOMAIN, PK_CIDR, PK_COUNTRY, PK_ANY };
+enum param_kind { PK_TEXT, PK_EMAIL, PK_DOMAIN, PK_CIDR, PK_COUNTRY, PK_URL, PK_ANY };
 #define PF_REQUIRED 1u
 #define PF_EITHER 2u /* exactly one of those so marked must be there */
 struct param {
@@ -67,17 +67,17 @@ static const struct param rule_params[SELECTORS][PARAMS_MAX] = {
     [SEL_GSUITE] = {{"email", PK_EMAIL, AT(text), PF_REQUIRED}, IDP},
     [SEL_GITHUB] = {{"name", PK_TEXT, AT(text), PF_REQUIRED}, {"team", PK_TEXT, AT(team), 0}, IDP},
     [SEL_AZURE] = {{"id", PK_TEXT, AT(text), PF_REQUIRED}, IDP},
-    [SEL_SERVICE_TOKEN] = {{"token_id", PK_TEXT, AT(text), PF_REQUIRED}},
-    [SEL_EMAIL_LIST] = {{"id", PK_TEXT, AT(text), PF_REQUIRED}},
-    [SEL_IP_LIST] = {{"id", PK_TEXT, AT(text), PF_REQUIRED}},
+    [SEL_SERVICE_TOKEN] = {{"token_id", PK_TEXT, AT(text), PF_EITHER}, {"name", PK_TEXT, AT(text), PF_EITHER}},
+    [SEL_EMAIL_LIST] = {{"id", PK_TEXT, AT(text), PF_EITHER}, {"name", PK_TEXT, AT(text), PF_EITHER}},
+    [SEL_IP_LIST] = {{"id", PK_TEXT, AT(text), PF_EITHER}, {"name", PK_TEXT, AT(text), PF_EITHER}},
     [SEL_SAML] = {{"attribute_name", PK_TEXT, AT(claim), PF_REQUIRED},
                   {"attribute_value", PK_TEXT, AT(text), PF_REQUIRED},
                   IDP},
     [SEL_AUTH_CONTEXT] = {{"id", PK_TEXT, AT(text), PF_REQUIRED}, {"ac_id", PK_TEXT, AT(claim), 0}, IDP},
     [SEL_LINKED_APP_TOKEN] = {{"app_uid", PK_TEXT, AT(text), PF_REQUIRED}},
     [SEL_COMMON_NAME] = {{"common_name", PK_TEXT, AT(text), PF_REQUIRED}},
-    [SEL_EXTERNAL_EVALUATION] = {{"evaluate_url", PK_TEXT, AT(text), PF_REQUIRED},
-                                 {"keys_url", PK_TEXT, AT(claim), PF_REQUIRED}},
+    [SEL_EXTERNAL_EVALUATION] = {{"evaluate_url", PK_URL, AT(text), PF_REQUIRED},
+                                 {"keys_url", PK_URL, AT(claim), PF_REQUIRED}},
     [SEL_DEVICE_POSTURE] = {{"integration_uid", PK_TEXT, AT(text), PF_REQUIRED}},
     [SEL_RISK_SCORE] = {{"user_risk_score", PK_ANY, 0, PF_REQUIRED}},
     [SEL_ACCOUNT_MEMBER] = {{"account_id", PK_TEXT, AT(text), 0}},
@@ -113,6 +113,17 @@ country_code(const char *s, char out[static 3])
 	return E_OK;
 }
 
+/* Claims about a person leave by it, and its answer opens doors: never in the clear. */
+static bool
+is_https(const char *s)
+{
+	struct url u = {0};
+	bool ok = strlen(s) <= 2048 && url_parse(s, &u) == 0 && strcmp(u.scheme, "https") == 0;
+
+	url_release(&u);
+	return ok;
+}
+
 /* Checks the value and gives the text to keep: s itself, or scratch. NULL: refused, *ret_want says what was expected.
  */
 static const char *
@@ -136,6 +147,9 @@ param_value(const struct param *p, const char *s, struct rule *r, char scratch[s
 	case PK_COUNTRY:
 		*ret_want = "a country code of two letters such as PT";
 		return country_code(s, scratch) == 0 ? scratch : NULL;
+	case PK_URL:
+		*ret_want = "a URL such as https://evaluate.example.com/";
+		return is_https(s) ? s : NULL;
 	case PK_TEXT:
 	case PK_ANY:
 	default:
@@ -206,7 +220,8 @@ params_complete(const json_t *v, enum selector sel, struct model_error *err)
 		}
 	}
 	if (either && given != 1)
-		return model_fail(err, "", "%s needs either id or name", selector_rows[sel].name);
+		return model_fail(err, "", "%s needs either %s or name", selector_rows[sel].name,
+		                  rule_params[sel][0].name);
 	return E_OK;
 }
 

@@ -3,8 +3,8 @@
  * compares.
  *
  * Texts live in the arena given to rule_parse. group and login_method rules hold the reference as written (id or name);
- * compile resolves it. Selectors that are known but not available yet parse; they evaluate as unknown, which never
- * opens anything (eval.h). May block: no.
+ * compile resolves it. Selectors that are known but need what is not offered here (a device agent, a risk score) parse;
+ * they evaluate as unknown, which never opens anything (eval.h). May block: no.
  */
 #ifndef POLICY_RULE_H
 #define POLICY_RULE_H
@@ -26,17 +26,17 @@ enum selector {
 	SEL_GSUITE,
 	SEL_GITHUB,
 	SEL_AZURE,
-	SEL_SERVICE_TOKEN,
-	SEL_ANY_SERVICE_TOKEN,
-	/* known, not available yet */
+	SEL_SAML,
 	SEL_EMAIL_LIST,
 	SEL_IP_LIST,
-	SEL_SAML,
-	SEL_AUTH_CONTEXT,
+	SEL_SERVICE_TOKEN,
+	SEL_ANY_SERVICE_TOKEN,
 	SEL_LINKED_APP_TOKEN,
 	SEL_CERTIFICATE,
 	SEL_COMMON_NAME,
 	SEL_EXTERNAL_EVALUATION,
+	/* known, not offered */
+	SEL_AUTH_CONTEXT,
 	SEL_DEVICE_POSTURE,
 	SEL_RISK_SCORE,
 	SEL_ACCOUNT_MEMBER,
@@ -44,7 +44,8 @@ enum selector {
 };
 
 #define SF_IDENTITY 1u    /* needs a signed-in person */
-#define SF_UNAVAILABLE 2u /* known, not available yet */
+#define SF_UNAVAILABLE 2u /* known, not offered */
+#define SF_SERVICE 4u     /* speaks of a program, not of a person: made for service-auth policies */
 struct selector_row {
 	const char *name; /* JSON key */
 	unsigned flags;
@@ -55,11 +56,12 @@ struct rule {
 	enum selector sel;
 	const char *text; /* e-mail, domain, country, group, amr, claim value, token id: lower-cased where case does not
 	                     count */
-	const char *claim; /* SEL_OIDC: claim name */
+	const char *claim; /* SEL_OIDC, SEL_SAML: claim name; SEL_EXTERNAL_EVALUATION: keys_url */
 	const char *team;  /* SEL_GITHUB: team or NULL */
 	const char *idp;   /* identity_provider_id or NULL; after compile an id */
 	uint32_t ntext;    /* strlen(text) */
-	uint32_t group;    /* SEL_GROUP after compile: index into the set's groups */
+	uint32_t group;    /* SEL_GROUP, SEL_EMAIL_LIST, SEL_IP_LIST after compile: index into the set's groups or lists
+	                    */
 	uint8_t net[16];   /* SEL_IP, IPv4 mapped */
 	uint8_t bits;      /* of 128 */
 };

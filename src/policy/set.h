@@ -4,6 +4,7 @@
 
 #include "core/map.h"
 #include "policy/compile.h"
+#include "policy/members.h"
 #include "policy/rule.h"
 
 struct rules {
@@ -21,6 +22,10 @@ struct set_group {
 	uint64_t steps;     /* rules looked at, at most */
 	const char *broken; /* why it cannot be used */
 	enum { GROUP_WHITE, GROUP_GREY, GROUP_BLACK } color;
+};
+struct set_list {
+	const char *id, *name;
+	struct members items;
 };
 struct set_policy {
 	const char *id, *name;
@@ -45,6 +50,8 @@ struct policy_set {
 	size_t napps;
 	struct set_group *groups;
 	size_t ngroups;
+	struct set_list *lists;
+	size_t nlists;
 	struct map by_host, by_id, by_aud, by_name;
 	struct policy_app **wild; /* longest pattern first */
 	size_t nwild;

@@ -40,6 +40,10 @@ static const struct kind {
      "/accounts/%A/access/groups",
      "There is no group yet. 'groups:' in 'sallyport admin apply FILE.yml' makes one.",
      {{"NAME", "name"}, {"INCLUDE", "#include"}, {"REQUIRE", "#require"}, {"EXCLUDE", "#exclude"}, {"ID", "id"}}},
+    {"lists",
+     "/accounts/%A/gateway/lists",
+     "There is no list yet. 'lists:' in 'sallyport admin apply FILE.yml' makes one.",
+     {{"NAME", "name"}, {"TYPE", "type"}, {"ITEMS", "count"}, {"ID", "id"}}},
     {"idps",
      "/accounts/%A/access/identity_providers",
      "There is no identity provider, so nobody can sign in. 'identity_providers:' in 'sallyport admin apply FILE.yml' "
@@ -286,6 +290,6 @@ admin_get(struct cli *c, struct admin_options *o, const struct cli_list *pos)
 {
 	if (pos->n != 1)
 		return admin_usage(
-		    "get apps|policies|groups|idps|users|service-tokens|tunnels|routes|sessions|cas [-o json]");
+		    "get apps|policies|groups|lists|idps|users|service-tokens|tunnels|routes|sessions|cas [-o json]");
 	return admin_show(c, pos->v[0]);
 }

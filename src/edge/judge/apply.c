@@ -320,6 +320,57 @@ group_one(struct apply *x, const json_t *given)
 	return e;
 }
 
+/* --- lists
+ * ---------------------------------------------------------------------------------------------------------------------------
+ */
+
+/* What the document does not say of an item that stands is kept. */
+static void
+items_keep(json_t *now, const json_t *old)
+{
+	static const char *const keep[] = {"created_at", "description"};
+	json_t *before = json_object(), *one, *was;
+	size_t i;
+
+	json_array_foreach(json_object_get(old, "items"), i, one)
+	    json_object_set(before, json_str_or(one, "value", ""), one);
+	json_array_foreach(json_object_get(now, "items"), i, one)
+	{
+		was = json_object_get(before, json_str_or(one, "value", ""));
+		for (size_t n = 0; n < 2; n++)
+			if (json_object_get(was, keep[n]) && !json_object_get(one, keep[n]))
+				json_object_set(one, keep[n], json_object_get(was, keep[n]));
+	}
+	json_decref(before);
+}
+
+static int
+list_one(struct apply *x, const json_t *given)
+{
+	struct snapshot *s = x->r->j->snap;
+	struct access_list *fresh = NULL;
+	json_t *old = NULL, *now, *merged;
+	int64_t version = STORE_NEW;
+	bool changed;
+	int e = access_list_from_json(given, true, &fresh, &x->c.err);
+
+	if (e < 0)
+		return e;
+	for (size_t i = 0; !old && i < s->nlists; i++)
+		if (!strcmp(s->lists[i]->name, fresh->name)) {
+			old = access_list_to_json(s->lists[i], MODEL_STORE);
+			version = s->access_list_versions[i];
+		}
+	now = access_list_to_json(fresh, MODEL_STORE);
+	items_keep(now, old);
+	merged = old ? apply_merge(old, now, given) : with_identity(json_incref(now));
+	e = settle(x, "list", "list", fresh->name, old, version, merged, &changed);
+	json_decref(now);
+	json_decref(old);
+	access_list_free(fresh);
+	return e;
+}
+
 /* --- tunnels
  * ---------------------------------------------------------------------------------------------------------------------------
  */
@@ -428,8 +479,8 @@ out:
 
 /* In this order: applications refer to the others. */
 static const struct section sections[] = {
-    {"identity_providers", idp_one}, {"admins", admin_one}, {"groups", group_one},
-    {"tunnels", tunnel_one},         {"apps", app_one},
+    {"identity_providers", idp_one}, {"admins", admin_one},   {"lists", list_one},
+    {"groups", group_one},           {"tunnels", tunnel_one}, {"apps", app_one},
 };
 
 /* --- the whole

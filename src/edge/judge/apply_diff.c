@@ -39,6 +39,7 @@ twice(const json_t *doc, struct model_error *err)
 		const char *section, *key, *also;
 	} rows[] = {{"identity_providers", "name", NULL},
 	            {"admins", "email", "idp"},
+	            {"lists", "name", NULL},
 	            {"groups", "name", NULL},
 	            {"tunnels", "name", NULL},
 	            {"apps", "domain", NULL}};
@@ -63,7 +64,8 @@ twice(const json_t *doc, struct model_error *err)
 int
 apply_shape(const json_t *doc, struct model_error *err)
 {
-	static const char *const sections[] = {"identity_providers", "admins", "groups", "tunnels", "apps", NULL};
+	static const char *const sections[] = {
+	    "identity_providers", "admins", "lists", "groups", "tunnels", "apps", NULL};
 	const char *key;
 	json_t *v, *one;
 	size_t i;
@@ -81,7 +83,7 @@ apply_shape(const json_t *doc, struct model_error *err)
 			const char *near = str_nearest(key, sections);
 			return model_fail(err, at, "unknown key \"%.80s\"; %s%s%s", key,
 			                  near ? "did you mean \""
-			                       : "expected identity_providers, admins, groups, tunnels or apps",
+			                       : "expected identity_providers, admins, lists, groups, tunnels or apps",
 			                  near ? near : "", near ? "\"?" : "");
 		}
 		if (!json_is_array(v) || json_array_size(v) > SECTION_MAX)

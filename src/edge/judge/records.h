@@ -2,6 +2,7 @@
 #ifndef JUDGE_RECORDS_H
 #define JUDGE_RECORDS_H
 
+#include "model/access_list.h"
 #include "model/app.h"
 #include "model/event.h"
 #include "model/group.h"

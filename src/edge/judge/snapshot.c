@@ -37,6 +37,7 @@ struct loader {
 	}
 READER(app)
 READER(group)
+READER(access_list)
 READER(idp)
 READER(tunnel)
 READER(route)
@@ -121,13 +122,17 @@ no_tunnel(const struct snapshot *s, const char *at, const char *ref, struct mode
 static int
 compile(struct snapshot *s, bool keep_broken, struct model_error *err)
 {
-	struct policy_source src = {(const struct app *const *)s->apps,
-	                            s->napps,
-	                            (const struct group *const *)s->groups,
-	                            s->ngroups,
-	                            (const struct idp *const *)s->idps,
-	                            s->nidps,
-	                            keep_broken};
+	struct policy_source src = {
+	    .apps = (const struct app *const *)s->apps,
+	    .napps = s->napps,
+	    .groups = (const struct group *const *)s->groups,
+	    .ngroups = s->ngroups,
+	    .idps = (const struct idp *const *)s->idps,
+	    .nidps = s->nidps,
+	    .lists = (const struct access_list *const *)s->lists,
+	    .nlists = s->nlists,
+	    .keep_broken = keep_broken,
+	};
 	int e = policy_set_compile(&src, &s->set, err);
 
 	if (e < 0)
@@ -165,6 +170,7 @@ snapshot_build(struct judge *j, bool keep_broken, struct snapshot **ret_s, struc
 	} while (0)
 	LOAD(app, apps, "app");
 	LOAD(group, groups, "group");
+	LOAD(access_list, lists, "list");
 	LOAD(idp, idps, "idp");
 	LOAD(tunnel, tunnels, "tunnel");
 	LOAD(route, routes, "route");
@@ -202,6 +208,7 @@ snapshot_drop(struct snapshot *s)
 	} while (0)
 	FREE(app, apps);
 	FREE(group, groups);
+	FREE(access_list, lists);
 	FREE(idp, idps);
 	FREE(tunnel, tunnels);
 	FREE(route, routes);
@@ -356,6 +363,8 @@ input_of(const struct asker *who)
 	    .common_name = who->common_name,
 	    .external = who->external,
 	    .nexternal = who->nexternal,
+	    .external_no = who->external_no,
+	    .nexternal_no = who->nexternal_no,
 	    .app_uid_of_linked_token = who->app_uid_of_linked_token,
 	};
 	const struct session *s = who->session;

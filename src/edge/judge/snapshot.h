@@ -16,11 +16,12 @@ struct session;
 struct asker {
 	const struct session *session;
 	const char *ip, *country;
-	const char *service_token;   /* id; its secret was verified */
-	const char *cert_ca;         /* id of the mTLS record whose CA verified the client's certificate */
-	const char *common_name;     /* of that certificate */
-	const char *const *external; /* evaluation URLs that said yes for this session and application */
-	size_t nexternal;
+	const char *service_token; /* id; its secret was verified */
+	const char *cert_ca;       /* id of the mTLS record whose CA verified the client's certificate */
+	const char *common_name;   /* of that certificate */
+	/* Evaluation URLs that said yes, or no, for this session and application; in neither: no answer that counts. */
+	const char *const *external, *const *external_no;
+	size_t nexternal, nexternal_no;
 	const char *app_uid_of_linked_token; /* application whose token was shown and verified */
 };
 
@@ -36,12 +37,13 @@ struct snapshot {
 	uint64_t epoch;
 	struct app **apps;
 	struct group **groups;
+	struct access_list **lists;
 	struct idp **idps;
 	struct tunnel **tunnels;
 	struct route **routes;
 	struct admin **admins;
-	size_t napps, ngroups, nidps, ntunnels, nroutes, nadmins;
-	int64_t *app_versions, *group_versions, *idp_versions, *tunnel_versions, *route_versions, *admin_versions;
+	size_t napps, ngroups, nlists, nidps, ntunnels, nroutes, nadmins;
+	int64_t *app_versions, *group_versions, *access_list_versions, *idp_versions, *tunnel_versions, *route_versions, *admin_versions;
 	struct policy_set *set;
 	struct app_view *views; /* one an app */
 };

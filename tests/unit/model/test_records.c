@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "core/json.h"
+#include "model/access_list.h"
 #include "model/app.h"
 #include "model/event.h"
 #include "model/group.h"
@@ -204,10 +205,66 @@ web_members_that_are_refused(void **state)
 	            "/options_preflight_bypass", "either");
 }
 
+static struct access_list *
+list_of(const char *text, const char *pointer, const char *part)
+{
+	struct model_error err = {{0}};
+	struct access_list *l = NULL;
+	json_t *j = parse(text);
+	int e = access_list_from_json(j, true, &l, &err);
+
+	json_decref(j);
+	if (!part) {
+		if (e != 0)
+			fail_msg("%s: %s", err.pointer, err.text);
+		return l;
+	}
+	assert_int_equal(e, E_FORMAT);
+	assert_string_equal(err.pointer, pointer);
+	if (!strstr(err.text, part))
+		fail_msg("\"%s\" not in \"%s\"", part, err.text);
+	return NULL;
+}
+
+#define LIST(type, items) "{\"name\":\"l\",\"type\":\"" type "\",\"items\":[" items "]}"
+static void
+lists(void **state)
+{
+	struct access_list *l = list_of("{\"items\":[\"A@B.test\",{\"value\":\"c@d.test\",\"description\":\"x\"}],"
+	                                "\"type\":\"email\",\"name\":\"l\"}",
+	                                NULL, NULL),
+	                   *again = NULL;
+	json_t *one = access_list_to_json(l, MODEL_STORE), *two;
+
+	assert_string_equal(l->items[0].value, "a@b.test");
+	assert_string_equal(l->items[1].description, "x");
+	assert_int_equal(access_list_from_json(one, false, &again, NULL), 0);
+	two = access_list_to_json(again, MODEL_STORE);
+	assert_true(json_equal(one, two));
+	json_decref(two);
+	two = access_list_to_json(l, MODEL_API);
+	assert_int_equal(json_integer_value(json_object_get(two, "count")), 2);
+	json_decref(one);
+	json_decref(two);
+	access_list_free(l);
+	access_list_free(again);
+	access_list_free(list_of(LIST("IP", "\"10.0.0.0/8\",\"2001:db8::1\""), NULL, NULL));
+	list_of("{\"name\":\"l\"}", "", "lacks the field \"type\"");
+	list_of(LIST("URL", ""), "/type", "expected EMAIL or IP");
+	list_of(LIST("IP", "\"10.0.0.0/33\""), "/items/0", "expected a network");
+	list_of(LIST("IP", "\"10.0.0.0/8\",\"10.0.0.1/8\""), "/items/1", "no bits set below");
+	list_of(LIST("IP", "\"a@b.test\""), "/items/0", "expected a network");
+	list_of(LIST("EMAIL", "\"b\""), "/items/0", "an e-mail address");
+	list_of(LIST("EMAIL", "\"\u0430@b.test\""), "/items/0", "an e-mail address"); /* looks like an a */
+	list_of(LIST("EMAIL", "\"a@b.test\",\"A@b.test\""), "/items/1", "twice");
+	list_of(LIST("EMAIL", "{\"valu\":\"a@b.test\"}"), "/items/0/valu", "did you mean value");
+	list_of(LIST("EMAIL", "[]"), "/items/0", "expected a map");
+}
+
 /* What a policy asks beyond its rules. */
 #define POLICY(decision, members)                                                                                      \
 	WEB("\"policies\":[{\"name\":\"p\",\"decision\":\"" decision "\",\"include\":[{\"everyone\":{}}]," members "}" \
-	                                                                                                           "]")
+	    "]")
 static void
 policy_members(void **state)
 {
@@ -652,6 +709,7 @@ main(void)
 	    cmocka_unit_test(round_trip),
 	    cmocka_unit_test(web_members),
 	    cmocka_unit_test(web_members_that_are_refused),
+	    cmocka_unit_test(lists),
 	    cmocka_unit_test(policy_members),
 	    cmocka_unit_test(policy_members_that_are_refused),
 	    cmocka_unit_test(applications_that_are_refused),

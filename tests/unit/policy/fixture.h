@@ -21,6 +21,7 @@
 struct fixture {
 	struct group *groups[64];
 	struct idp *idps[8];
+	struct access_list *lists[8];
 	struct app *apps[16];
 	struct policy_source src;
 };
@@ -41,6 +42,7 @@ fx_init(struct fixture *f)
 	memset(f, 0, sizeof *f);
 	f->src.groups = (const struct group *const *)f->groups;
 	f->src.idps = (const struct idp *const *)f->idps;
+	f->src.lists = (const struct access_list *const *)f->lists;
 	f->src.apps = (const struct app *const *)f->apps;
 }
 
@@ -51,6 +53,8 @@ fx_free(struct fixture *f)
 		group_free(f->groups[i]);
 	for (size_t i = 0; i < f->src.nidps; i++)
 		idp_free(f->idps[i]);
+	for (size_t i = 0; i < f->src.nlists; i++)
+		access_list_free(f->lists[i]);
 	for (size_t i = 0; i < f->src.napps; i++)
 		app_free(f->apps[i]);
 }
@@ -74,6 +78,17 @@ fx_idp(struct fixture *f, const char *text)
 	if (idp_from_json(j, false, &f->idps[f->src.nidps], &err) != 0)
 		fail_msg("%s %s", err.pointer, err.text);
 	f->src.nidps++;
+	json_decref(j);
+}
+
+__attribute__((unused)) static void
+fx_list(struct fixture *f, const char *text)
+{
+	struct model_error err = {{0}};
+	json_t *j = fx_json(text);
+	if (access_list_from_json(j, false, &f->lists[f->src.nlists], &err) != 0)
+		fail_msg("%s %s", err.pointer, err.text);
+	f->src.nlists++;
 	json_decref(j);
 }
 

@@ -105,6 +105,7 @@ ref_claim(const json_t *v, const char *want)
 	return json_is_integer(v) && !strcmp(text, want);
 }
 
+static int ref_list(const struct ref *f, const json_t *o, bool email);
 static int ref_lists(const struct ref *f, const json_t *inc, const json_t *req, const json_t *exc);
 
 static int
@@ -136,6 +137,13 @@ ref_person(const struct ref *f, const char *key, const json_t *o)
 		return ref_bool(at && !strcasecmp(at + 1, ref_text(o, "domain")));
 	if (!strcmp(key, "auth_method"))
 		return ref_bool(ref_in(in->amr, in->namr, ref_text(o, "auth_method")));
+	if (!strcmp(key, "email_list"))
+		return ref_list(f, o, true);
+	if (!strcmp(key, "external_evaluation")) {
+		if (ref_in(in->external_no, in->nexternal_no, ref_text(o, "evaluate_url")))
+			return CAN_NO;
+		return ref_in(in->external, in->nexternal, ref_text(o, "evaluate_url")) ? CAN_YES : CAN_BOTH;
+	}
 	if (!strcmp(key, "login_method")) {
 		json_t *as_idp = json_pack("{ss}", "identity_provider_id",
 		                           *ref_text(o, "id") ? ref_text(o, "id") : ref_text(o, "name"));
@@ -145,11 +153,12 @@ ref_person(const struct ref *f, const char *key, const json_t *o)
 	}
 	if (!ref_idp(f, o))
 		return CAN_NO;
-	if (!strcmp(key, "oidc")) {
-		const char *want = ref_text(o, "claim_value");
-		if (!strcasecmp(ref_text(o, "claim_name"), "groups") && ref_in(in->groups, in->ngroups, want))
+	if (!strcmp(key, "oidc") || !strcmp(key, "saml")) {
+		const char *name = ref_text(o, *key == 'o' ? "claim_name" : "attribute_name"),
+		           *want = ref_text(o, *key == 'o' ? "claim_value" : "attribute_value");
+		if (!strcasecmp(name, "groups") && ref_in(in->groups, in->ngroups, want))
 			return CAN_YES;
-		return ref_bool(ref_claim(json_object_get(in->claims, ref_text(o, "claim_name")), want));
+		return ref_bool(ref_claim(json_object_get(in->claims, name), want));
 	}
 	if (!strcmp(key, "github_organization") && *ref_text(o, "team")) {
 		snprintf(team, sizeof team, "%s/%s", ref_text(o, "name"), ref_text(o, "team"));
@@ -166,11 +175,38 @@ ref_person(const struct ref *f, const char *key, const json_t *o)
 	    ref_in(in->groups, in->ngroups, !strcmp(key, "azure_ad") ? ref_text(o, "id") : ref_text(o, "name")));
 }
 
+/* Item by item, on text forms. */
+static int
+ref_list(const struct ref *f, const json_t *o, bool email)
+{
+	const char *want = *ref_text(o, "id") ? ref_text(o, "id") : ref_text(o, "name");
+
+	for (size_t i = 0; i < f->src->nlists; i++) {
+		const struct access_list *l = f->src->lists[i];
+		int v = CAN_NO;
+		if ((!l->id || strcmp(l->id, want)) && strcmp(l->name, want))
+			continue;
+		if (email)
+			for (size_t k = 0; k < l->nitems; k++)
+				v |= ref_bool(f->in->email && !strcasecmp(l->items[k].value, f->in->email)) & CAN_YES;
+		else
+			for (size_t k = 0; k < l->nitems; k++) {
+				int one = ref_ip(l->items[k].value, f->in->ip);
+				if (one == CAN_BOTH)
+					return CAN_BOTH;
+				v |= one & CAN_YES;
+			}
+		return v & CAN_YES ? CAN_YES : CAN_NO;
+	}
+	return CAN_BOTH;
+}
+
 static int
 ref_rule(const struct ref *f, const json_t *rule)
 {
-	static const char *const person[] = {"email", "email_domain", "auth_method", "login_method",       "oidc",
-	                                     "okta",  "gsuite",       "azure_ad",    "github_organization"};
+	static const char *const person[] = {
+	    "email",  "email_domain", "auth_method",         "login_method", "oidc",       "okta",
+	    "gsuite", "azure_ad",     "github_organization", "saml",         "email_list", "external_evaluation"};
 	const char *key = json_object_iter_key(json_object_iter((json_t *)(uintptr_t)rule));
 	const json_t *o = json_object_get(rule, key);
 	const char *country = f->in->country;
@@ -191,6 +227,16 @@ ref_rule(const struct ref *f, const json_t *rule)
 		return ref_bool(f->in->service_token && !strcmp(f->in->service_token, ref_text(o, "token_id")));
 	if (!strcmp(key, "any_valid_service_token"))
 		return ref_bool(f->in->service_token && *f->in->service_token);
+	if (!strcmp(key, "ip_list"))
+		return ref_list(f, o, false);
+	if (!strcmp(key, "linked_app_token"))
+		return ref_bool(f->in->app_uid_of_linked_token &&
+		                !strcmp(f->in->app_uid_of_linked_token, ref_text(o, "app_uid")));
+	if (!strcmp(key, "certificate"))
+		return ref_bool(f->in->cert_ca && *f->in->cert_ca);
+	if (!strcmp(key, "common_name"))
+		return ref_bool(f->in->cert_ca && *f->in->cert_ca && f->in->common_name &&
+		                !strcmp(f->in->common_name, ref_text(o, "common_name")));
 	return CAN_BOTH;
 }
 

@@ -1,6 +1,8 @@
 /* What compile refuses and how it says so; finding applications. */
 #include "fixture.h"
 
+#include "policy/members.h"
+
 #define APP(policies) "{\"id\":\"" ID(41) "\",\"name\":\"a\",\"domain\":\"a.test\",\"policies\":[" policies "]}"
 #define ALLOW(rule) "{\"name\":\"p\",\"decision\":\"allow\",\"include\":[" rule "]}"
 
@@ -102,6 +104,107 @@ identity_rules_need_a_sign_in(void **state)
 	               "test\"}}]}"));
 	assert_string_equal(fx_refused(&f).pointer, "/apps/0/policies/0/include/0");
 	fx_free(&f);
+}
+
+static void
+lists_and_tokens_are_resolved(void **state)
+{
+	static const struct policy_ref tokens[] = {{ID(21), "ci"}, {ID(22), "backup"}, {ID(23), "backup"}};
+	static const struct {
+		const char *rule, *text;
+	} bad[] = {
+	    {"{\"email_list\":{\"name\":\"guest\"}}", "there is no list \"guest\"; did you mean \"guests\""},
+	    {"{\"ip_list\":{\"name\":\"guests\"}}", "has type EMAIL, expected IP"},
+	    {"{\"email_list\":{\"id\":\"" ID(42) "\"}}", "has type IP, expected EMAIL"},
+	    {"{\"email_list\":{}}", "needs either id or name"},
+	    {"{\"service_token\":{\"name\":\"c1\"}}", "did you mean \"ci\""},
+	    {"{\"service_token\":{\"name\":\"backup\"}}", "several service tokens named"},
+	    {"{\"service_token\":{}}", "needs either token_id or name"},
+	    {"{\"linked_app_token\":{\"app_uid\":\"" ID(99) "\"}}", "there is no application"},
+	    {"{\"external_evaluation\":{\"evaluate_url\":\"http://e.test\",\"keys_url\":\"https://e.test\"}}",
+	     "expected a URL such as https://"},
+	};
+	struct policy_input in = {.service_token = ID(21)};
+	struct policy_verdict v;
+	struct policy_set *set;
+	struct fixture f;
+
+	fx_init(&f);
+	f.src.service_tokens = tokens;
+	f.src.nservice_tokens = 3;
+	fx_list(&f, "{\"name\":\"guests\",\"type\":\"EMAIL\",\"items\":[]}");
+	fx_list(&f, "{\"id\":\"" ID(42) "\",\"name\":\"nets\",\"type\":\"IP\"}");
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		char text[600];
+		snprintf(text, sizeof text, APP(ALLOW("%s")), bad[i].rule);
+		fx_app(&f, text);
+		has(fx_refused(&f).text, bad[i].text);
+		app_free(f.apps[--f.src.napps]);
+	}
+	fx_app(&f, APP("{\"name\":\"p\",\"decision\":\"non_identity\",\"include\":[{\"service_token\":{\"name\":"
+	               "\"ci\"}}]}"));
+	set = fx_compile(&f);
+	policy_eval(set, policy_set_at(set, 0), &in, &v, NULL);
+	assert_int_equal(v.outcome, POLICY_SERVICE);
+	in.service_token = "ci"; /* a name is not an id */
+	policy_eval(set, policy_set_at(set, 0), &in, &v, NULL);
+	assert_int_equal(v.outcome, POLICY_DENIED);
+	policy_set_free(set);
+	fx_free(&f);
+}
+
+/* Against a walk over all nets, with addresses in, beside and far from them. */
+static void
+ip_lists_find_what_a_walk_finds(void **state)
+{
+	static const char *const tails[] = {"32", "31", "28", "24", "16", "9", "0"};
+	struct access_list l = {.type = ACCESS_LIST_IP, .nitems = 300};
+	struct access_list_item items[300];
+	char texts[300][48], ask[48];
+	struct members m = {0};
+	struct arena mem;
+	uint32_t seed = 7;
+	size_t hits = 0;
+
+	l.items = items;
+	for (size_t i = 0; i < 300; i++) {
+		unsigned bits = (unsigned)strtoul(tails[i % 6], NULL, 10);
+		seed = seed * 1664525 + 1013904223;
+		uint32_t a = bits ? seed & (UINT32_MAX << (32 - bits)) : 0;
+		if (i % 10 == 0)
+			snprintf(texts[i], sizeof *texts, "2001:db8:%x::/48", seed >> 16);
+		else
+			snprintf(texts[i], sizeof *texts, "%u.%u.%u.%u/%u", a >> 24, a >> 16 & 255, a >> 8 & 255,
+			         a & 255, bits);
+		items[i] = (struct access_list_item){.value = texts[i]};
+	}
+	arena_init(&mem, 1 << 20);
+	assert_int_equal(members_init(&m, &l, &mem), 0);
+	for (size_t k = 0; k < 4000; k++) {
+		uint8_t addr[16], net[16];
+		unsigned bits;
+		bool want = false;
+
+		seed = seed * 1664525 + 1013904223;
+		if (k % 7 == 0)
+			snprintf(ask, sizeof ask, "2001:db8:%x::%x", k % 2 ? seed >> 16 : seed >> 24, seed & 255);
+		else
+			snprintf(ask, sizeof ask, "%u.%u.%u.%u", seed >> 24, seed >> 16 & 255, seed >> 8 & 255,
+			         seed & 255);
+		if (k < 300) { /* the net's own first address */
+			str_copy(ask, sizeof ask, texts[k]);
+			*strchr(ask, '/') = 0;
+		}
+		assert_int_equal(model_addr(ask, addr), 0);
+		for (size_t i = 0; i < 300; i++)
+			want |= model_cidr(texts[i], net, &bits) == 0 && model_cidr_has(net, bits, addr);
+		if (members_have_ip(&m, addr) != want)
+			fail_msg("%s: expected %d", ask, want);
+		hits += want;
+	}
+	assert_true(hits >= 300 && hits < 3900);
+	members_release(&m);
+	arena_release(&mem);
 }
 
 static void
@@ -347,6 +450,8 @@ main(void)
 	    cmocka_unit_test(ambiguous_name),
 	    cmocka_unit_test(pointer_follows_the_document),
 	    cmocka_unit_test(identity_rules_need_a_sign_in),
+	    cmocka_unit_test(lists_and_tokens_are_resolved),
+	    cmocka_unit_test(ip_lists_find_what_a_walk_finds),
 	    cmocka_unit_test(nesting_is_bounded),
 	    cmocka_unit_test(steps_are_bounded),
 	    cmocka_unit_test(steps_of_all_policies_count),

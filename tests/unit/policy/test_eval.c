@@ -27,13 +27,22 @@ static const char *const rules[] = {
     "{\"github_organization\":{\"name\":\"acme\",\"team\":\"core\"}}",
     "{\"service_token\":{\"token_id\":\"" ID(21) "\"}}",
     "{\"any_valid_service_token\":{}}",
+    "{\"azure_ad\":{\"id\":\"ops\",\"identity_provider_id\":\"people\"}}",
+    "{\"saml\":{\"attribute_name\":\"department\",\"attribute_value\":\"doc\"}}",
+    "{\"email_list\":{\"name\":\"guests\"}}",
+    "{\"ip_list\":{\"id\":\"" ID(42) "\"}}",
+    "{\"linked_app_token\":{\"app_uid\":\"" ID(61) "\"}}",
+    "{\"certificate\":{}}",
+    "{\"common_name\":{\"common_name\":\"build-7\"}}",
+    "{\"external_evaluation\":{\"evaluate_url\":\"https://e.test/a\",\"keys_url\":\"https://e.test/k\"}}",
     "{\"device_posture\":{\"integration_uid\":\"" ID(31) "\"}}",
 };
 #define RULES (sizeof rules / sizeof *rules)
 
 static const char *const groups_a[] = {"ops", "team@example.test", "acme/core"};
 static const char *const amr_a[] = {"pwd", "otp", "mfa"};
-static struct policy_input inputs[8];
+static struct policy_input inputs[11];
+static const char *const asked[] = {"https://e.test/b", "https://e.test/a"};
 static json_t *claims;
 
 static void
@@ -51,6 +60,10 @@ world(struct fixture *f)
 	fx_group(f, "{\"id\":\"" ID(03) "\",\"name\":\"nested\",\"include\":[{\"group\":{\"name\":\"staff\"}},{"
 	                                "\"group\":{\"name\":\"near\"}}],"
 	                                "\"require\":[{\"auth_method\":{\"auth_method\":\"mfa\"}}]}");
+	fx_list(f, "{\"id\":\"" ID(41) "\",\"name\":\"guests\",\"type\":\"EMAIL\",\"items\":[\"a@b.test\","
+	                               "{\"value\":\"Other@Example.test\",\"description\":\"x\"}]}");
+	fx_list(f, "{\"id\":\"" ID(42) "\",\"name\":\"nets\",\"type\":\"IP\",\"items\":[\"10.0.0.0/8\","
+	                               "\"203.0.113.0/29\",\"2001:db8::9\",\"192.0.2.0/24\"]}");
 	claims = fx_json("{\"department\":[\"eng\",\"doc\"],\"level\":7,\"groups\":[\"ops\"]}");
 	inputs[0] = (struct policy_input){.have_identity = true,
 	                                  .email = "jdoe@Example.test",
@@ -83,8 +96,21 @@ world(struct fixture *f)
 	inputs[7].country = NULL;
 	inputs[7].ip = NULL;
 	inputs[7].service_token = ID(22);
+	inputs[8] = inputs[0];
+	inputs[8].external = asked;
+	inputs[8].nexternal = 2;
+	inputs[8].cert_ca = ID(71);
+	inputs[8].common_name = "build-7";
+	inputs[9] = (struct policy_input){
+	    .ip = "203.0.113.8", .cert_ca = ID(71), .common_name = "build-8", .app_uid_of_linked_token = ID(61)};
+	inputs[10] = inputs[1];
+	inputs[10].external_no = asked;
+	inputs[10].nexternal_no = 2;
+	inputs[10].common_name = "build-7"; /* of a certificate that nobody verified */
+	inputs[10].app_uid_of_linked_token = ID(62);
 }
 
+/* The application under test comes first; "linked" is what a linked_app_token rule names. */
 static void
 one_app(struct fixture *f, const char *decision, const char *inc, const char *req, const char *exc)
 {
@@ -95,11 +121,13 @@ one_app(struct fixture *f, const char *decision, const char *inc, const char *re
 	         "\"exclude\":[%s]}]}",
 	         decision, inc, req, exc);
 	fx_app(f, text);
+	fx_app(f, "{\"id\":\"" ID(61) "\",\"name\":\"linked\",\"domain\":\"linked.test\"}");
 }
 
 static void
 drop_app(struct fixture *f)
 {
+	app_free(f->apps[--f->src.napps]);
 	app_free(f->apps[--f->src.napps]);
 }
 
@@ -306,7 +334,7 @@ default_is_deny(void **state)
 	assert_int_equal(v.outcome, POLICY_DENIED);
 	assert_int_equal(v.code, SP_NO_POLICY);
 	assert_int_equal(v.policy, -1);
-	drop_app(&f);
+	app_free(f.apps[--f.src.napps]);
 	one_app(&f, "allow", "{\"email\":{\"email\":\"other@a.test\"}}", "", "");
 	verdict_for(&f, &in, &v);
 	assert_int_equal(v.code, SP_POLICY_DENY);
