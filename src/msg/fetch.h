@@ -39,6 +39,13 @@ MSG_DECLARE(sf_jwks, SF_JWKS) /* request: answered by sf_jwks_taken once the key
 #define SF_TAKEN(F, S) F(S, U32, keys, 1000)
 MSG_DECLARE(sf_jwks_taken, SF_TAKEN)
 
+/* fetch -> signer: what the provider's API says about somebody (identity/facts.h), bound to the login by its nonce (for
+   GitHub the PKCE verifier, which is computed like one). Asked with the access token that fetch alone holds. */
+#define SF_FACTS(F, S) F(S, STR, provider, 36) F(S, STR, nonce, 64) F(S, STR, facts, 131072)
+MSG_DECLARE(sf_facts, SF_FACTS)
+#define SF_TAKEN_FACTS(F, S) F(S, BOOL, taken, 1)
+MSG_DECLARE(sf_taken_facts, SF_TAKEN_FACTS)
+
 /* clang-format on */
 
 #endif

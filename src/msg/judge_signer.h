@@ -48,6 +48,10 @@ MSG_DECLARE(js_login_local, JS_LOGIN_LOCAL)
 	F(S, STR, userinfo, JS_CLAIMS_MAX) /* "" or claims fetched with the access token; sub must match */ \
 	F(S, STR, session, 64) F(S, I64, ttl, 2678400)
 MSG_DECLARE(js_login_oidc, JS_LOGIN_OIDC)
+/* What fetch brought to the signer about this login (GitHub has no ID token); same salt and cnf. */
+#define JS_LOGIN_FACTS(F, S) \
+	F(S, STR, idp, 36) F(S, STR, salt, 64) F(S, STR, cnf, 64) F(S, STR, session, 64) F(S, I64, ttl, 2678400)
+MSG_DECLARE(js_login_facts, JS_LOGIN_FACTS)
 #define JS_LOGIN_DONE(F, S)                                                                           \
 	JS_RESULT(F, S)                                                                               \
 	F(S, BOOL, need_keys, 1) /* OIDC: kid unknown; have fetch bring the JWKS and ask once more */ \

@@ -172,3 +172,25 @@ oidc_idp() {
 	YML
 }
 idp_id() { "$SP" admin get idps -o json | jq -r --arg n "$1" '.[] | select(.name == $n) | .id'; }
+
+# --- providers in the shape of the well-known ones (provider-shapes.mjs) -------------------------------------------------
+shapes_start() { # $OKTA $GOOGLE $AZURE $GITHUB: their ports
+	node "$E2E/provider-shapes.mjs" >"$T/shapes.out" 2>"$T/shapes.log" &
+	PIDS+=($!)
+	local line
+	line=$(wait_line "$T/shapes.out" '^ready' 20)
+	set -- $line
+	OKTA=$3 GOOGLE=$5 AZURE=$7 GITHUB=$9
+}
+variant() { curl -sS --max-time 10 -o /dev/null "http://127.0.0.1:$1/test/$2" || die "provider"; } # PORT VARIANT
+seen() { curl -sS --max-time 10 "http://127.0.0.1:$1/test/seen"; }                                # PORT: what it was asked since
+# enter HOST IDP_ID: a fresh browser signs in there; STATUS, PAGE, JAR
+enter() {
+	JAR=$(mktemp "$T/jar.XXXXXX")
+	PAGE=$JAR.page
+	web_step "$JAR" "https://$TEAM_HOST:$UPORT/cdn-cgi/access/login/$1?idp=$2&redirect_url=/" "$PAGE"
+}
+page_text() { sed 's/<[^>]*>//g' "$PAGE" | tr '\n' ' '; }
+identity() { # of the browser JAR: [e-mail, groups, amr]
+	web "$JAR" "https://$TEAM_HOST:$UPORT/cdn-cgi/access/get-identity" | jq -c '[.email, (.groups | sort), (.amr | sort)]'
+}

@@ -3,8 +3,8 @@
  * records, and those come from the signer alone; judge names a provider and a kind. (architecture.md, Process
  * contracts.)
  *
- * Limits: FETCH_JOBS_MAX jobs, FETCH_BODY_MAX bytes an answer, FETCH_TIMEOUT_MS a request, no redirects, https only
- * except towards loopback issuers, private addresses only when listed (guard.h).
+ * Limits: FETCH_JOBS_MAX jobs, GATHER_PAGES_MAX pages of a list, FETCH_BODY_MAX bytes an answer, FETCH_TIMEOUT_MS a
+ * request, no redirects, https only except towards loopback issuers, private addresses only when listed (guard.h).
  */
 #ifndef EDGE_FETCH_FETCH_H
 #define EDGE_FETCH_FETCH_H
@@ -21,6 +21,7 @@
 #define FETCH_BODY_MAX (256u << 10)
 #define FETCH_TIMEOUT_MS 10000L
 #define FETCH_PROVIDERS_MAX 1000u
+#define GATHER_PAGES_MAX 5u /* a list that does not end */
 #define FETCH_DISCOVERY_TTL_MS 3600000
 
 struct provider {
@@ -52,6 +53,25 @@ char *provider_doc_own(const struct provider *p);
 char *provider_doc_merge(const struct provider *p, struct slice body);
 
 /* job.c: one request of judge, from its first byte to its answer */
+struct job {
+	struct fetch *f;
+	uint32_t id;
+	enum fetch_kind kind;
+	char provider[37];
+	char *code, *verifier, *redirect_uri, *access_token;
+};
 void job_start(struct fetch *f, uint32_t id, const struct jh_fetch *m);
+/* Each answers judge and frees the job. */
+void job_end(struct job *j, unsigned code, unsigned status, const char *why, const char *body);
+void job_fail(struct job *j, const char *why);
+
+/* gather.c: what a provider's API says about somebody, told to the signer before judge has its answer. Each ends the
+   job in every case. */
+void gather_github(struct job *j, struct provider *p); /* code -> access token -> user, address, organizations, teams */
+/* Does this provider list groups beside its ID token? */
+bool gather_wanted(const struct provider *p);
+/* body: the token endpoint's answer, given to judge at the end (without the refresh token). */
+void gather_groups(struct job *j, struct provider *p, unsigned status, struct slice body);
+void job_give_json(struct job *j, unsigned status, struct slice body);
 
 #endif

@@ -171,7 +171,7 @@ set_headers(struct ask *a, const struct http_ask *q)
 		return E_NOMEM;
 	a->headers = h;
 	if (q->bearer) {
-		char *line = str_fmt("Authorization: Bearer %s", q->bearer);
+		char *line = str_fmt("Authorization: %s %s", q->scheme ? q->scheme : "Bearer", q->bearer);
 		if (!line || strpbrk(line, "\r\n"))
 			return free(line), E_FORMAT;
 		curl_slist_append(h, line);

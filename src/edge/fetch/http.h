@@ -16,6 +16,7 @@ struct http_ask {
 	const char *form;          /* NULL = GET */
 	const char *user, *secret; /* HTTP Basic (client_secret_basic), NULL = none */
 	const char *bearer;        /* NULL = none */
+	const char *scheme;        /* of bearer; NULL = "Bearer" */
 	size_t body_max;
 	long timeout_ms;
 };

@@ -13,14 +13,6 @@
 #include "edge/fetch/fetch.h"
 #include "edge/fetch/http.h"
 
-struct job {
-	struct fetch *f;
-	uint32_t id;
-	enum fetch_kind kind;
-	char provider[37];
-	char *code, *verifier, *redirect_uri, *access_token;
-};
-
 static void
 wipe_free(char *s)
 {
@@ -29,7 +21,7 @@ wipe_free(char *s)
 	free(s);
 }
 
-static void
+void
 job_end(struct job *j, unsigned code, unsigned status, const char *why, const char *body)
 {
 	struct jh_fetched m = {.code = code, .why = why, .status = status, .body = body};
@@ -48,7 +40,7 @@ job_end(struct job *j, unsigned code, unsigned status, const char *why, const ch
 	free(j);
 }
 
-static void
+void
 job_fail(struct job *j, const char *why)
 {
 	job_end(j, SP_LOGIN_PROVIDER, 0, why, "");
@@ -79,8 +71,8 @@ give_jwks(struct job *j, struct provider *p, struct slice body)
 }
 
 /* Takes the refresh token out: only fetch and signer may hold one (architecture.md). */
-static void
-give_json(struct job *j, unsigned status, struct slice body)
+void
+job_give_json(struct job *j, unsigned status, struct slice body)
 {
 	json_t *o = NULL;
 	char *text = NULL;
@@ -116,8 +108,10 @@ on_answer(int err, long status, struct slice body, const char *why, void *arg)
 		job_fail(j, "the provider was removed meanwhile");
 	} else if (j->kind == FETCH_JWKS) {
 		give_jwks(j, p, body);
+	} else if (j->kind == FETCH_TOKEN && gather_wanted(p)) {
+		gather_groups(j, p, (unsigned)status, body);
 	} else {
-		give_json(j, (unsigned)status, body);
+		job_give_json(j, (unsigned)status, body);
 	}
 }
 
@@ -309,6 +303,8 @@ job_start(struct fetch *f, uint32_t id, const struct jh_fetch *m)
 		job_fail(j, "no such provider");
 	else if (!j->code || !j->verifier || !j->redirect_uri || !j->access_token)
 		job_fail(j, "out of memory");
+	else if (!strcmp(json_str_or(p->record, "type", ""), "github") && j->kind == FETCH_TOKEN)
+		gather_github(j, p);
 	else if (p->doc_at && loop_now(f->loop) - p->doc_at < FETCH_DISCOVERY_TTL_MS)
 		job_proceed(j, p);
 	else

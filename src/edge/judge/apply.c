@@ -125,7 +125,8 @@ static int
 idp_work(struct apply *x, const json_t *merged, struct idp *fresh, bool changed)
 {
 	struct idp *i = NULL;
-	bool secret = fresh->config.client_secret.n > 0;
+	struct idp_config *given = &fresh->config;
+	bool secret = given->client_secret.n > 0 || given->api_token.n > 0;
 	int e = idp_from_json(merged, false, &i, &x->c.err);
 
 	if (e < 0)
@@ -134,8 +135,10 @@ idp_work(struct apply *x, const json_t *merged, struct idp *fresh, bool changed)
 		idp_free(i);
 		return 0;
 	}
-	if (secret)
-		e = secret_set(&i->config.client_secret, fresh->config.client_secret.d, fresh->config.client_secret.n);
+	if (given->client_secret.n)
+		e = secret_set(&i->config.client_secret, given->client_secret.d, given->client_secret.n);
+	if (e == 0 && given->api_token.n)
+		e = secret_set(&i->config.api_token, given->api_token.d, given->api_token.n);
 	/* The accounts in question are those of the document, with what it says about them. */
 	struct idp_user *users = i->users;
 	size_t n = i->nusers;

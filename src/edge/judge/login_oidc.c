@@ -10,6 +10,7 @@
 #include "crypto/hash.h"
 #include "crypto/random.h"
 #include "edge/judge/login.h"
+#include "identity/facts.h"
 #include "identity/oidc.h"
 #include "msg/fetch.h"
 
@@ -153,6 +154,8 @@ row_new(struct req *r, const struct oidc_ctx *c)
 	mem_wipe(seed, sizeof seed);
 	judge_random_hex(l->state, 16);
 	judge_random_hex(l->salt, 16);
+	if (c->idp->type == IDP_GITHUB) /* no ID token: PKCE binds the code to this login and key instead */
+		login_nonce(l->salt, c->d.cnf, l->verifier);
 	session_new_id(l->session);
 	sha256(cookie, strlen(cookie), l->cookie);
 	str_copy(l->idp, sizeof l->idp, c->idp->id);
@@ -208,6 +211,30 @@ send_there(struct req *r, const struct discovery *d)
 	buf_release(&url);
 }
 
+static void
+send_to_github(struct req *r)
+{
+	struct oidc_ctx *c = r->ctx;
+	struct login *l = row_new(r, c);
+	char *base = idp_issuer(c->idp), challenge[PKCE_TEXT];
+	struct buf url;
+
+	buf_init(&url, 16384);
+	if (l)
+		pkce_challenge(l->verifier, challenge);
+	if (!l)
+		reply_refuse(r, SP_BUSY);
+	else if (base && c->idp->config.client_id &&
+	         github_request_url(base, c->idp->config.client_id, redirect_uri(r), scopes_of(r, c->idp), l->state,
+	                            challenge, &url) == 0 &&
+	         buf_cstr(&url))
+		reply_redirect(r, req_fmt(r, "%s", buf_cstr(&url)));
+	else
+		reply_refuse(r, SP_LOGIN_PROVIDER);
+	buf_release(&url);
+	free(base);
+}
+
 void
 login_oidc_start(struct req *r, const struct login_dest *d, const struct idp *idp)
 {
@@ -220,7 +247,10 @@ login_oidc_start(struct req *r, const struct login_dest *d, const struct idp *id
 	c->d = *d;
 	c->idp = idp;
 	r->ctx = c;
-	discover(r, send_there);
+	if (idp->type == IDP_GITHUB)
+		send_to_github(r);
+	else
+		discover(r, send_there);
 }
 
 /* --- and back ----------------------------------------------------------------------------------------------------- */
@@ -346,6 +376,50 @@ exchange(struct req *r, const struct discovery *d)
 	fetch_ask(r->j, &jh_fetch_def, &m, &jh_fetched_def, exchanged, r);
 }
 
+static void
+facts_verified(int err, const void *msg, void *arg)
+{
+	struct req *r = arg;
+	struct oidc_ctx *c = r->ctx;
+	const struct js_login_done *m = msg;
+	int code = signer_code(err, m ? m->code : 0);
+
+	if (code)
+		login_refused(r, m ? m->email : NULL, c->idp, &c->d, code, m ? m->why : "no answer from the signer");
+	else
+		login_vouched(r, m, c->row->session, c->idp, &c->d);
+}
+
+/* fetch has told the signer who it is; here only whether that went well. */
+static void
+facts_brought(int err, const void *msg, void *arg)
+{
+	struct req *r = arg;
+	struct oidc_ctx *c = r->ctx;
+	const struct jh_fetched *m = msg;
+	struct js_login_facts ask = {
+	    .idp = c->idp->id, .salt = c->row->salt, .cnf = c->d.cnf, .session = c->row->session, .ttl = ORG_TTL};
+
+	if (err || m->code)
+		login_refused(r, NULL, c->idp, &c->d, m && m->code ? (int)m->code : SP_LOGIN_PROVIDER,
+		              m ? m->why : "no answer from fetch");
+	else
+		signer_ask(r->j, &js_login_facts_def, &ask, &js_login_done_def, facts_verified, r);
+}
+
+static void
+exchange_github(struct req *r)
+{
+	struct oidc_ctx *c = r->ctx;
+	struct jh_fetch m = {.kind = FETCH_TOKEN,
+	                     .provider = c->idp->id,
+	                     .code = c->code,
+	                     .verifier = c->row->verifier,
+	                     .redirect_uri = redirect_uri(r)};
+
+	fetch_ask(r->j, &jh_fetch_def, &m, &jh_fetched_def, facts_brought, r);
+}
+
 /* The row of this state if it began in this browser; taken either way, so that a foreign browser's try uses it up. */
 static struct login *
 row_take(struct req *r)
@@ -390,6 +464,8 @@ login_callback(struct req *r)
 	else if (*req_param(r, "error") || !*c->code || strlen(c->code) > 4096)
 		login_refused(r, NULL, c->idp, &c->d, SP_LOGIN_PROVIDER,
 		              *req_param(r, "error") ? req_param(r, "error") : "no code");
+	else if (c->idp->type == IDP_GITHUB)
+		exchange_github(r);
 	else
 		discover(r, exchange);
 }

@@ -1,4 +1,5 @@
 #include <string.h>
+#include <strings.h>
 
 #include "core/log.h"
 #include "core/str.h"
@@ -60,6 +61,15 @@ login_link(struct req *r, const struct login_dest *d, const char *idp)
 	return s;
 }
 
+/* By name, so that the page is the same each time. */
+static void
+choice_put(const struct idp *v[CHOICES_MAX], size_t n, const struct idp *p)
+{
+	for (; n && strcasecmp(v[n - 1]->name, p->name) > 0; n--)
+		v[n] = v[n - 1];
+	v[n] = p;
+}
+
 /* The built-in provider, the one that init made, stands last, and on an application only when it is named or when
    there is no other. */
 size_t
@@ -74,13 +84,12 @@ login_choices(struct req *r, const struct app_view *a, const struct idp *v[CHOIC
 	named = nidps > 0;
 	for (size_t i = 0; i < r->snap->nidps; i++) {
 		const struct idp *p = r->snap->idps[i];
-		if (p->type == IDP_ONETIMEPIN || p->type == IDP_GITHUB ||
-		    (a && !policy_app_idp_allowed(a->policy, p->id)))
+		if (p->type == IDP_ONETIMEPIN || (a && !policy_app_idp_allowed(a->policy, p->id)))
 			continue;
 		if (!strcmp(p->id, r->j->local_idp))
 			built_in = p;
 		else if (n < CHOICES_MAX)
-			v[n++] = p;
+			choice_put(v, n++, p);
 	}
 	if (built_in && n < CHOICES_MAX && (!a || named || n == 0))
 		v[n++] = built_in;

@@ -7,6 +7,7 @@
 #include "core/str.h"
 #include "core/url.h"
 #include "edge/signer/signer.h"
+#include "identity/facts.h"
 #include "identity/oidc.h"
 #include "identity/pkce.h"
 #include "msg/fetch.h"
@@ -103,7 +104,10 @@ provider_read(const struct signer *s, const char *id, const json_t *rec, struct 
 		e = reason_set(r, E_FORMAT, SP_BAD_REQUEST, "provider: type is missing");
 	if (e < 0)
 		goto out;
-	p->kind = strcmp(type, "local") == 0 ? PROVIDER_LOCAL : PROVIDER_OIDC;
+	p->kind = !strcmp(type, "local") ? PROVIDER_LOCAL : !strcmp(type, "github") ? PROVIDER_GITHUB : PROVIDER_OIDC;
+	/* of okta the claim will do unless there is a token to ask with */
+	p->asks_groups = p->kind == PROVIDER_OIDC && json_str_or(rec, "groups_url", "")[0] &&
+	                 (strcmp(type, "okta") != 0 || json_str_or(rec, "api_token", "")[0]);
 	p->trust_email = json_bool_or(rec, "trust_email", false);
 	if ((e = str_copy(p->email_claim, sizeof p->email_claim, json_str_or(rec, "email_claim", ""))) < 0)
 		e = reason_set(r, E_FORMAT, SP_BAD_REQUEST, "provider: email_claim is too long");
@@ -355,7 +359,7 @@ on_sf_jwks(struct ipc *c, uint32_t id, const void *mv, int fd, void *arg)
 	struct provider *p = map_get(&s->providers, m->provider);
 	struct jwks set = {0};
 
-	if (p && p->kind != PROVIDER_LOCAL && strcmp(p->issuer, m->issuer) == 0 &&
+	if (p && p->kind == PROVIDER_OIDC && strcmp(p->issuer, m->issuer) == 0 &&
 	    jwks_parse(m->jwks, strlen(m->jwks), &set) == 0) {
 		jwks_release(&p->jwks);
 		p->jwks = set;
@@ -376,7 +380,7 @@ oidc_check_run(struct signer *s, const struct js_login_oidc *m, const struct pro
 	char nonce[PKCE_TEXT];
 	int e;
 
-	if (!p || p->kind == PROVIDER_LOCAL)
+	if (!p || p->kind != PROVIDER_OIDC)
 		return reason_set(r, E_NOENT, SP_LOGIN_PROVIDER, "no provider %s", m->idp);
 	if (!tokens_session_ok(m->session) || !m->salt[0])
 		return reason_set(r, E_FORMAT, SP_BAD_REQUEST, "session or salt is malformed");
@@ -424,6 +428,22 @@ oidc_mint(struct signer *s, const struct js_login_oidc *m, const struct provider
 	return tokens_mint(s, &t, out, r);
 }
 
+/* The directory's list instead of the claim's, which may end early; the texts stay f's. */
+static void
+groups_asked(struct signer *s, const struct js_login_oidc *m, const struct provider *p, struct facts *f,
+             struct oidc_identity *i)
+{
+	char nonce[PKCE_TEXT];
+
+	if (!p->asks_groups)
+		return;
+	login_nonce(m->salt, m->cnf, nonce);
+	bool there = facts_take(s, p->id, nonce, f) && !f->groups_unknown && strcmp(f->sub, i->sub) == 0;
+	i->groups_overage = !there;
+	for (i->ngroups = 0; there && i->ngroups < f->ngroups; i->ngroups++)
+		i->groups[i->ngroups] = f->groups[i->ngroups];
+}
+
 void
 on_js_login_oidc(struct ipc *c, uint32_t id, const void *mv, int fd, void *arg)
 {
@@ -431,6 +451,7 @@ on_js_login_oidc(struct ipc *c, uint32_t id, const void *mv, int fd, void *arg)
 	struct signer *s = arg;
 	struct js_login_done a = {0};
 	struct oidc_identity i = {0};
+	struct facts f = {0};
 	const struct provider *p = NULL;
 	struct reason r = {0};
 	struct buf org, claims;
@@ -441,6 +462,7 @@ on_js_login_oidc(struct ipc *c, uint32_t id, const void *mv, int fd, void *arg)
 	buf_init(&claims, JS_CLAIMS_MAX + 1);
 	int e = oidc_check_run(s, m, &p, &i, &need, &r);
 	if (e == 0) {
+		groups_asked(s, m, p, &f, &i);
 		identity_uuid(p->issuer, i.sub, sub);
 		if ((e = oidc_mint(s, m, p, &i, sub, &org, &r)) == 0 && json_dump(i.claims, &claims) < 0)
 			buf_clear(&claims); /* too long for claim rules */
@@ -462,6 +484,7 @@ on_js_login_oidc(struct ipc *c, uint32_t id, const void *mv, int fd, void *arg)
 	signer_log("login_oidc", &r, e, "idp", m->idp);
 	signer_reply(s, s->judge_gen, id, &js_login_done_def, &a);
 	oidc_identity_release(&i);
+	facts_release(&f);
 	buf_release(&org);
 	buf_release(&claims);
 }

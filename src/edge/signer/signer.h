@@ -56,6 +56,7 @@ struct signer {
 	struct jwks tokens; /* ours; the last is the one that signs */
 	struct map cas;     /* aud -> struct ca */
 	struct map providers;
+	struct map facts; /* provider and nonce -> what fetch brought */
 	struct key *tls_key;
 	char *tls_pem;
 
@@ -110,13 +111,14 @@ struct admin_delete {
 int evidence_delete(struct signer *s, const struct admin_delete *d, struct reason *r);
 
 /* --- providers.c */
-enum provider_type { PROVIDER_LOCAL, PROVIDER_OIDC };
+enum provider_type { PROVIDER_LOCAL, PROVIDER_OIDC, PROVIDER_GITHUB };
 struct provider {
 	char id[37], type[32], issuer[301], client_id[256], email_claim[64];
 	char hosted_domain[254]; /* claim hd must be it; "" = any */
 	enum provider_type kind;
 	unsigned algs;
 	bool trust_email;
+	bool asks_groups;                  /* a list comes beside the ID token, or its groups are unknown */
 	char *domains[SIGNER_DOMAINS_MAX]; /* authoritative for these; lower case */
 	size_t ndomains;
 	struct jwks jwks;
@@ -127,6 +129,12 @@ const struct provider *provider_get(const struct signer *s, const char *id);
 const struct provider *provider_by_issuer(const struct signer *s, const char *issuer);
 bool provider_rules(const struct provider *p, const char *email); /* authoritative for its domain */
 void providers_send_all(struct signer *s);
+
+/* --- facts.c */
+struct facts;
+void facts_init(struct signer *s);
+/* Those of this login, once; ret_f is released by the caller. */
+bool facts_take(struct signer *s, const char *idp, const char *nonce, struct facts *ret_f);
 
 /* --- accounts.c */
 struct account {
@@ -192,5 +200,7 @@ SIGNER_HANDLER(on_js_setup_finish);
 SIGNER_HANDLER(on_js_api_mint);
 SIGNER_HANDLER(on_js_leaf);
 SIGNER_HANDLER(on_sf_jwks);
+SIGNER_HANDLER(on_sf_facts);
+SIGNER_HANDLER(on_js_login_facts);
 
 #endif

@@ -19,8 +19,9 @@ static const struct ipc_row judge_rows[] = {
     ROW(js_account_put),    ROW(js_account_delete),
     ROW(js_setup_begin),    ROW(js_setup_finish),
     ROW(js_api_mint),       ROW(js_leaf),
+    ROW(js_login_facts),
 };
-static const struct ipc_row fetch_rows[] = {ROW(sf_jwks)};
+static const struct ipc_row fetch_rows[] = {ROW(sf_jwks), ROW(sf_facts)};
 
 static void
 on_judge_closed(struct ipc *c, const char *why, void *arg)

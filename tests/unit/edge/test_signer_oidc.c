@@ -213,12 +213,134 @@ test_authority(void **state)
 	key_free(p.key);
 }
 
+/* --- what fetch brings ----------------------------------------------------------------------------------------------
+ */
+
+#define GIT "88888888-2222-4333-8444-555555555555"
+
+static int
+put_provider(struct kit *k, const char *id, const char *rec)
+{
+	struct js_provider_put m = {.admin_token = k->admin_token, .id = id, .record = slice_str(rec)};
+	struct js_done a;
+
+	assert_int_equal(kit_ask(k, &js_provider_put_def, &m, &js_done_def, &a), 0);
+	return (int)a.code;
+}
+
+static bool
+bring(struct kit *k, const char *idp, const char *salt, const char *cnf, const char *facts)
+{
+	char nonce[PKCE_TEXT];
+	struct sf_facts m = {.provider = idp, .nonce = nonce, .facts = facts};
+	struct sf_taken_facts a;
+	struct ipc *judge = k->judge;
+
+	login_nonce(salt, cnf, nonce);
+	k->judge = k->fetch;
+	assert_int_equal(kit_ask(k, &sf_facts_def, &m, &sf_taken_facts_def, &a), 0);
+	k->judge = judge;
+	return a.taken;
+}
+
+static int
+login_facts(struct kit *k, const char *idp, const char *salt, const char *cnf, struct js_login_done *a)
+{
+	struct js_login_facts m = {.idp = idp, .salt = salt, .cnf = cnf, .session = "s-8", .ttl = 3600};
+
+	assert_int_equal(kit_ask(k, &js_login_facts_def, &m, &js_login_done_def, a), 0);
+	return (int)a->code;
+}
+
+static void
+test_facts(void **state)
+{
+	static const char octo[] = "{\"sub\":\"1\",\"email\":\"octo@cat.test\",\"login\":\"octocat\",\"groups\":"
+	                           "[\"github\",\"github/ops\"]}";
+	struct kit *k = *state;
+	struct js_login_done a;
+
+	assert_int_equal(put_provider(k, GIT,
+	                              "{\"id\":\"" GIT "\",\"type\":\"github\",\"name\":\"git\",\"issuer\":"
+	                              "\"https://github.com\",\"client_id\":\"cl\",\"client_secret\":\"s\"}"),
+	                 0);
+	assert_int_equal(login_facts(k, GIT, "salt", "CNF", &a), SP_LOGIN_PROVIDER); /* nothing was brought */
+	assert_true(bring(k, GIT, "salt", "CNF", octo));
+	assert_int_equal(login_facts(k, GIT, "salt", "other", &a), SP_LOGIN_PROVIDER); /* of another key */
+	assert_int_equal(login_facts(k, GIT, "tlas", "CNF", &a), SP_LOGIN_PROVIDER);
+	assert_string_equal(a.org_token, "");
+	assert_int_equal(login_facts(k, GIT, "salt", "CNF", &a), 0);
+	assert_string_equal(a.email, "octo@cat.test");
+	assert_string_equal(a.subject, "1");
+	assert_string_equal(a.iss, "https://github.com");
+	assert_int_equal(a.groups.n, 2);
+	assert_int_equal(a.amr.n, 0);
+	assert_true(a.org_token[0]);
+	assert_int_equal(login_facts(k, GIT, "salt", "CNF", &a), SP_LOGIN_PROVIDER); /* once */
+	assert_true(bring(k, GIT, "salt", "", "{\"sub\":\"1\",\"email\":\"\",\"groups\":[]}"));
+	assert_int_equal(login_facts(k, GIT, "salt", "", &a), SP_EMAIL);
+	assert_true(
+	    bring(k, GIT, "salt", "", "{\"sub\":\"1\",\"email\":\"o@c.test\",\"groups\":[],\"groups_unknown\":true}"));
+	assert_int_equal(login_facts(k, GIT, "salt", "", &a), 0);
+	assert_true(a.groups_unknown);
+	assert_false(bring(k, GIT, "salt", "", "{}"));
+	assert_false(bring(k, KIT_IDP, "salt", "", octo)); /* the built-in provider has no API */
+	/* nor is a GitHub provider one of ID tokens, or the reverse */
+	struct js_login_oidc m = {.idp = GIT, .id_token = "a.b.c", .salt = "s", .session = "s-8", .ttl = 3600};
+	assert_int_equal(kit_ask(k, &js_login_oidc_def, &m, &js_login_done_def, &a), 0);
+	assert_int_equal(a.code, SP_LOGIN_PROVIDER);
+	provider(k, "[]");
+	assert_true(bring(k, IDP, "salt", "", octo));
+	assert_int_equal(login_facts(k, IDP, "salt", "", &a), SP_LOGIN_PROVIDER);
+	/* judge cannot bring any: the message is not in its table */
+	struct sf_facts forged = {.provider = GIT, .nonce = "n", .facts = octo};
+	struct sf_taken_facts taken;
+	assert_int_not_equal(kit_ask(k, &sf_facts_def, &forged, &sf_taken_facts_def, &taken), 0);
+	kit_judge(k, false);
+}
+
+/* Where the directory is asked, its list counts: of that person and login, or groups are unknown. */
+static void
+test_group_list(void **state)
+{
+	struct kit *k = *state;
+	struct js_login_done a;
+	struct idp p = {0};
+
+	idp_make(&p);
+	assert_int_equal(put_provider(k, IDP,
+	                              "{\"id\":\"" IDP "\",\"type\":\"azureAD\",\"name\":\"corp\",\"issuer\":\"" ISS
+	                              "\",\"client_id\":\"cl\",\"groups_url\":\"https://graph.test/x\"}"),
+	                 0);
+	assert_int_equal(give_keys(k, ISS, p.jwks), 1);
+	char *t = id_token(&p, "u1", "jdoe@corp.test", "salt", "", "cl");
+	assert_int_equal(login(k, t, "salt", "", &a), 0);
+	assert_true(a.groups_unknown); /* nothing came; what the token says is not all */
+	assert_int_equal(a.groups.n, 0);
+	assert_true(bring(k, IDP, "salt", "", "{\"sub\":\"u1\",\"groups\":[\"x\"]}"));
+	assert_int_equal(login(k, t, "salt", "", &a), 0);
+	assert_false(a.groups_unknown);
+	assert_int_equal(a.groups.n, 1);
+	assert_string_equal(a.groups.v[0], "x");
+	assert_true(bring(k, IDP, "salt", "", "{\"sub\":\"u2\",\"groups\":[\"x\"]}"));
+	assert_int_equal(login(k, t, "salt", "", &a), 0);
+	assert_true(a.groups_unknown);
+	assert_true(bring(k, IDP, "other", "", "{\"sub\":\"u1\",\"groups\":[\"x\"]}"));
+	assert_int_equal(login(k, t, "salt", "", &a), 0);
+	assert_true(a.groups_unknown);
+	free(t);
+	free(p.jwks);
+	key_free(p.key);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(test_login, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_authority, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_facts, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_group_list, setup, teardown),
 	};
 	return cmocka_run_group_tests_name("signer_oidc", tests, NULL, NULL);
 }
