@@ -63,16 +63,19 @@ admitted(struct req *r, struct session *s, const char *token)
 static void
 anonymous(struct req *r)
 {
+	struct reason why = {0};
 	struct asker who = req_asker(r, NULL);
 	struct policy_verdict v = {0};
 
 	snapshot_verdict(r->snap, r->app, &who, &v);
-	if (v.outcome == POLICY_BYPASSED)
+	if (policy_passes(&v)) { /* bypass, or service auth by address, country, ... */
 		admitted(r, NULL, "");
-	else if (v.outcome == POLICY_DENIED && v.code == SP_NO_POLICY)
-		judge_deny(r, NULL, v.code, "the application has no policy");
-	else
+	} else if (v.outcome == POLICY_DENIED) { /* whoever they are: no sign-in page for them */
+		policy_verdict_reason(r->app->policy, &v, &why);
+		judge_deny(r, NULL, v.code ? v.code : SP_POLICY_DENY, why.text);
+	} else {
 		turn_away(r, 0, NULL);
+	}
 }
 
 void
