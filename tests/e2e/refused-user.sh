@@ -36,3 +36,13 @@ done
 like "explain, for the administrator" "$("$SP" admin explain --app "$HOST" --email eve@elsewhere.test)" '^deny'
 like "explain, for the administrator" "$("$SP" admin explain --app "$HOST" --email "$EMAIL")" '^allow'
 say "refused: $line"
+
+# where nobody can be let in, no sign-in page is offered: the client says so at once, without a browser
+apply >/dev/null <<YML || die "apply"
+apps: [{name: shut, domain: shut.localhost, type: self_hosted, tunnel: ssh-pool, service: "ssh://127.0.0.1:1",
+  policies: [{name: away, decision: deny, include: [{ip: {ip: 127.0.0.0/8}}]}, {name: staff, decision: allow, include: [{group: {name: staff}}]}]}]
+YML
+until_ok 5 web /dev/null -o /dev/null "https://shut.localhost:$UPORT/" || die "the edge does not serve shut.localhost"
+refuses "sign-in where nobody may" timeout 20 "$SP" access login "https://shut.localhost:$UPORT"
+like "what it says" "$OUT" "SP-1203 shut.localhost:$UPORT refuses whoever comes from here"
+audit_has '"shut.localhost"' | grep -q 'policy .*away.* blocks' || die "no reason in the log"

@@ -148,6 +148,19 @@ cache_store(const struct cli *c, const struct app *a)
 	return r;
 }
 
+/* Whoever comes from here is refused, signed in or not: then nothing sends us to the team host. E_DENIED, with the aud
+   that the edge names; a port or a proxy in between that says 403 of its own names none. */
+static int
+refused_before_login(const struct cli_response *resp, struct app *a)
+{
+	const char *code = cli_response_header(resp, "cf-access-error"),
+	           *aud = cli_response_header(resp, "cf-access-aud");
+
+	if (resp->status != 403 || !code || !aud || str_copy(a->aud, sizeof a->aud, aud) < 0)
+		return 0;
+	return E_DENIED;
+}
+
 static int
 ask(const struct cli *c, struct app *a)
 {
@@ -162,6 +175,8 @@ ask(const struct cli *c, struct app *a)
 		                                    "no HTTP answer"};
 		cli_fail(SP_CLIENT_NET, "cannot reach %s: %s (%s); 'sallyport doctor client %s' looks closer", a->name,
 		         steps[resp.step], resp.why, a->name);
+	} else if ((r = refused_before_login(&resp, a)) < 0) {
+		str_copy(a->refusal, sizeof a->refusal, cli_response_header(&resp, "cf-access-error"));
 	} else if ((r = app_redirect_parse(resp.status, cli_response_header(&resp, "location"), a)) < 0) {
 		const char *code = cli_response_header(&resp, "cf-access-error");
 		if (resp.status == 404)
@@ -188,6 +203,12 @@ app_discover(const struct cli *c, struct app *a)
 	bool known = cache_load(c, a, &pinned, aud) == 0;
 
 	int r = ask(c, a);
+	if (r == E_DENIED && known && !strcmp(a->aud, aud)) {
+		a->team = pinned; /* seen before: the token at hand may say more */
+		return 0;
+	}
+	if (r == E_DENIED)
+		cli_fail(0, "%s %s refuses whoever comes from here, signed in or not", a->refusal, a->name);
 	if (r < 0)
 		return r;
 	if (known && strcmp(pinned.host, a->team.host)) {

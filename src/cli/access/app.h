@@ -16,6 +16,7 @@ struct app {
 	struct hostport at; /* port as typed, 443 when none */
 	char name[300];     /* as messages show it: "host" or "host:port" */
 	char aud[65];
+	char refusal[16]; /* "SP-1203": why nobody from here is let in; "" otherwise */
 	struct hostport team;
 };
 

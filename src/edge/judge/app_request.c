@@ -72,6 +72,8 @@ anonymous(struct req *r)
 		admitted(r, NULL, "");
 	} else if (v.outcome == POLICY_DENIED) { /* whoever they are: no sign-in page for them */
 		policy_verdict_reason(r->app->policy, &v, &why);
+		reply_header(r, "cf-access-aud", r->app->app->aud); /* how clients know us without a redirect */
+		reply_header(r, "cf-access-domain", r->app->app->domain);
 		judge_deny(r, NULL, v.code ? v.code : SP_POLICY_DENY, why.text);
 	} else {
 		turn_away(r, 0, NULL);
