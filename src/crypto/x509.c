@@ -158,6 +158,33 @@ out:
 	return e;
 }
 
+int
+x509_token_key(struct key *key, const char *common_name, int64_t from, const uint8_t serial[static 16], struct buf *out)
+{
+	X509 *c = NULL;
+	int e;
+	if (!key->priv || key->kind != KEY_RSA)
+		return E_STATE;
+	if (!*common_name || strlen(common_name) > CN_MAX)
+		return E_LIMIT;
+	c = X509_new();
+	if (!c)
+		return E_NOMEM;
+	e = cert_begin(c, common_name, from, from + (int64_t)X509_TOKEN_DAYS * DAY, serial);
+	if (e)
+		goto out;
+	e = E_CRYPTO;
+	if (X509_set_issuer_name(c, X509_get_subject_name(c)) != 1 || X509_set_pubkey(c, key->pkey) != 1 ||
+	    ext_add(c, c, NID_basic_constraints, "critical,CA:FALSE") ||
+	    ext_add(c, c, NID_key_usage, "critical,digitalSignature") ||
+	    X509_sign(c, key->pkey, md_get(MD_SHA256)) <= 0)
+		goto out;
+	e = pem_put(c, out);
+out:
+	X509_free(c);
+	return e;
+}
+
 static int
 leaf_fill(X509 *c, X509 *ca, struct key *subject, const char *const *names, size_t nnames)
 {

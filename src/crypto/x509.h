@@ -12,6 +12,7 @@
 #define X509_NAMES_MAX 1000
 #define X509_LEAF_DAYS 30
 #define X509_CA_DAYS 3650
+#define X509_TOKEN_DAYS 400
 
 /* key: P-256, private. now: wall seconds; notBefore is an hour earlier. serial: 16 random bytes. Appends PEM to out. */
 int x509_ca_make(struct key *key, const char *common_name, int64_t now, const uint8_t serial[static 16],
@@ -20,6 +21,10 @@ int x509_ca_make(struct key *key, const char *common_name, int64_t now, const ui
  * alone). */
 int x509_leaf_make(struct key *ca_key, struct slice ca_pem, struct slice spki, const char *const *names, size_t nnames,
                    int64_t now, unsigned days, const uint8_t serial[static 16], struct buf *out);
+/* A token key (RSA, private) as others may keep it: self-signed, no CA, X509_TOKEN_DAYS from `from`. The same bytes for
+ * the same arguments. */
+int x509_token_key(struct key *key, const char *common_name, int64_t from, const uint8_t serial[static 16],
+                   struct buf *out);
 /* notAfter of the first certificate of a PEM text, wall seconds. */
 int x509_not_after(struct slice pem, int64_t *ret_t);
 

@@ -24,8 +24,21 @@ MSG_DECLARE(js_ping, JS_EMPTY)
 	JS_RESULT(F, S) F(S, U32, cas, 1000000) F(S, U32, accounts, 10000000) F(S, U64, certificates, UINT64_MAX)
 MSG_DECLARE(js_pong, JS_PONG)
 
-/* Public keys: the JWKS document of the token keys. */
+/* Public keys: {"keys": JWKs of org and app tokens, newest first, "public_cert", "public_certs", "api_keys": JWKs of keys
+   that are over but for the API tokens they once signed}. From the answer on, the newest key signs. */
 MSG_DECLARE(js_jwks, JS_EMPTY)
+/* signer -> judge, no request: the set has changed; ask again. */
+MSG_DECLARE(sj_keys_changed, JS_EMPTY)
+/* Rotation of the token keys. Changing needs an API token of scope write. */
+MSG_DECLARE(js_keys_get, JS_EMPTY)
+#define JS_KEYS_PUT(F, S) F(S, STR, admin_token, JS_TOKEN_MAX) F(S, U32, interval_days, 365)
+MSG_DECLARE(js_keys_put, JS_KEYS_PUT)
+#define JS_KEYS_ROTATE(F, S) F(S, STR, admin_token, JS_TOKEN_MAX)
+MSG_DECLARE(js_keys_rotate, JS_KEYS_ROTATE)
+#define JS_KEYS_ARE(F, S)                                                                                     \
+	JS_RESULT(F, S)                                                                                       \
+	F(S, U32, interval_days, 365) F(S, I64, last, INT64_MAX) F(S, I64, next, INT64_MAX) F(S, STR, kid, 64)
+MSG_DECLARE(js_keys_are, JS_KEYS_ARE)
 #define JS_TEXT(F, S) JS_RESULT(F, S) F(S, STR, text, 262144)
 MSG_DECLARE(js_text, JS_TEXT) /* reply with one text */
 

@@ -32,6 +32,8 @@ const char *role_name(enum role r); /* "parent", "front", ... */
 	F(S, STRS, trusted_proxies, 64)                                                                   \
 	F(S, STRS, allow_private, 256) /* fetch: private destinations that are permitted, host or CIDR */ \
 	F(S, STR, ca_file, 4096)       /* fetch: extra roots; "" = system's */                            \
+	F(S, I64, token_rotate_s, INT32_MAX) /* signer: of the token keys; 0 = what access/keys says */   \
+	F(S, I64, token_overlap_s, INT32_MAX) /* signer: how long the one before goes on; 0 = 7 days */   \
 	F(S, I64, handshake_ms, 600000)                                                                   \
 	F(S, I64, head_ms, 600000) F(S, I64, body_ms, 600000) F(S, I64, drain_ms, 600000)
 MSG_DECLARE(pr_start, PR_START)

@@ -41,7 +41,7 @@ admin_auth(struct req *r, const char *scope)
 		return refuse(r, SP_API_TOKEN, "no bearer token");
 	h += 7;
 	h += strspn(h, " ");
-	if (token_open(TOKEN_API, h, &r->j->jwks, r->j->issuer, NULL, judge_now(), &t, &why) < 0)
+	if (token_open(TOKEN_API, h, &r->j->jwks_api, r->j->issuer, NULL, judge_now(), &t, &why) < 0)
 		return refuse(r, why.code ? why.code : SP_API_TOKEN, why.text);
 	bool may = token_has_scope(&t, scope);
 	r->api_name = req_fmt(r, "%s", t.sub);

@@ -58,6 +58,9 @@ void api_idps_get(struct req *r);
 void api_idps_update(struct req *r);
 void api_idps_delete(struct req *r);
 void api_service_tokens_list(struct req *r); /* none yet: an empty list */
+void api_keys_get(struct req *r);
+void api_keys_put(struct req *r);
+void api_keys_rotate(struct req *r);
 void api_users_list(struct req *r);
 void api_users_revoke(struct req *r);
 void api_users_disable(struct req *r);

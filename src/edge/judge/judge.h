@@ -60,8 +60,9 @@ struct judge {
 
 	struct snapshot *snap;
 	uint64_t epoch;
-	struct jwks jwks; /* the signer's token keys */
-	char *jwks_text;
+	struct jwks jwks;     /* the signer's token keys */
+	struct jwks jwks_api; /* and those that only API tokens may still be of */
+	char *jwks_text;      /* what everybody may read */
 	struct loop_timer jwks_timer, tick;
 
 	struct map sessions;   /* id -> struct session */

@@ -148,8 +148,15 @@ on_fetch_closed(struct ipc *c, const char *why, void *arg)
 		j->fetch = NULL;
 }
 
-/* Neither may ask judge for anything: no rows. */
-static const struct ipc_ops signer_ops = {NULL, 0, on_signer_closed}, fetch_ops = {NULL, 0, on_fetch_closed};
+static void
+on_keys_changed(struct ipc *c, uint32_t id, const void *m, int fd, void *arg)
+{
+	signer_keys_load(arg);
+}
+
+/* Neither may ask judge for anything. */
+static const struct ipc_row signer_rows[] = {{&sj_keys_changed_def, 1, 0, on_keys_changed}};
+static const struct ipc_ops signer_ops = {signer_rows, 1, on_signer_closed}, fetch_ops = {NULL, 0, on_fetch_closed};
 
 static int
 peer(struct role_run *run, enum role who, unsigned index, int fd, void *arg)

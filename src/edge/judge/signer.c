@@ -47,26 +47,70 @@ keys_again(void *arg)
 	signer_keys_load(arg);
 }
 
+/* The signer's document in three: keys of sessions, keys of API tokens, and the text without what is nobody's business.
+ */
+static int
+keys_read(const char *text, struct jwks *ret_keys, struct jwks *ret_api, char **ret_public)
+{
+	json_t *doc = NULL, *all = NULL, *api = NULL, *key;
+	struct jwks keys = {0}, both = {0};
+	struct buf b;
+	size_t i;
+	char *public = NULL;
+	int e = json_load_strict(text, strlen(text), JWKS_BYTES_MAX, &doc);
+
+	buf_init(&b, JWKS_BYTES_MAX);
+	if (e < 0 || (e = json_get_array(doc, "keys", &all)) < 0)
+		goto out;
+	api = json_copy(all);
+	json_array_foreach(json_object_get(doc, "api_keys"), i, key) json_array_append(api, key);
+	json_object_del(doc, "api_keys");
+	e = E_NOMEM;
+	if (!(public = json_dump_str(doc)) || json_object_set(doc, "keys", api) || json_dump(doc, &b) < 0)
+		goto out;
+	if ((e = jwks_parse(public, strlen(public), &keys)) == 0)
+		e = jwks_parse(buf_ptr(&b), buf_len(&b), &both);
+	if (e == 0 && !keys.n)
+		e = E_NOENT;
+	if (e < 0)
+		goto out;
+	*ret_keys = keys;
+	*ret_api = both;
+	*ret_public = public;
+	keys = both = (struct jwks){0};
+	public = NULL;
+out:
+	jwks_release(&keys);
+	jwks_release(&both);
+	free(public);
+	json_decref(api);
+	json_decref(doc);
+	buf_release(&b);
+	return e;
+}
+
 static void
 keys_came(int err, const void *msg, void *arg)
 {
 	struct judge *j = arg;
 	const struct js_text *m = msg;
-	struct jwks fresh = {0};
+	struct jwks keys, api;
+	char *text;
 
-	if (err || m->code || jwks_parse(m->text, strlen(m->text), &fresh) < 0 || !fresh.n) {
+	if (err || m->code || keys_read(m->text, &keys, &api, &text) < 0) {
 		log_warn("signer_keys", "why", err ? err_str(err) : m->why, NULL);
-		jwks_release(&fresh);
 		timer_start(j->loop, &j->jwks_timer, KEYS_AGAIN_MS, keys_again, j);
 		return;
 	}
 	jwks_release(&j->jwks);
-	j->jwks = fresh;
+	jwks_release(&j->jwks_api);
 	free(j->jwks_text);
-	j->jwks_text = str_dup(m->text);
+	j->jwks = keys;
+	j->jwks_api = api;
+	j->jwks_text = text;
 	if (!j->keys_there)
 		judge_open_fronts(j);
-	log_info("signer_keys", "keys", log_num((long long)fresh.n), NULL);
+	log_info("signer_keys", "keys", log_num((long long)keys.n), NULL);
 }
 
 void

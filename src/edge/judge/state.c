@@ -66,6 +66,7 @@ judge_state_release(struct judge *j)
 	map_release(&j->sessions);
 	map_release(&j->persons);
 	jwks_release(&j->jwks);
+	jwks_release(&j->jwks_api);
 	free(j->jwks_text);
 	snapshot_drop(j->snap);
 	if (j->store)

@@ -344,6 +344,35 @@ key_deadlines(void *t, const char *file, const struct conf_node *v, struct conf_
 	return conf_apply(file, v, keys, sizeof keys / sizeof *keys, t, err);
 }
 
+/* For rehearsals and tests: what administrators change is access/keys. */
+static int
+set_key_time(const char *file, const struct conf_node *v, struct conf_error *err, int64_t *ret_ms)
+{
+	int r = conf_duration(file, v, ret_ms, err);
+	if (r == 0 && (*ret_ms < 1000 || *ret_ms > (int64_t)365 * 86400 * 1000))
+		return conf_fail(file, v, err, "found \"%s\", expected 1s to 8760h", v->text);
+	return r;
+}
+
+static int
+key_rotate_every(void *t, const char *file, const struct conf_node *v, struct conf_error *err)
+{
+	return set_key_time(file, v, err, &((struct edge_conf *)t)->token_rotate_ms);
+}
+
+static int
+key_overlap(void *t, const char *file, const struct conf_node *v, struct conf_error *err)
+{
+	return set_key_time(file, v, err, &((struct edge_conf *)t)->token_overlap_ms);
+}
+
+static int
+key_token_keys(void *t, const char *file, const struct conf_node *v, struct conf_error *err)
+{
+	static const struct conf_key keys[] = {{"rotate_every", 0, key_rotate_every}, {"overlap", 0, key_overlap}};
+	return conf_apply(file, v, keys, 2, t, err);
+}
+
 static const struct conf_key conf_keys[] = {
     {"team", CONF_REQUIRED, key_team},
     {"listen", CONF_REQUIRED, key_listen},
@@ -363,6 +392,7 @@ static const struct conf_key conf_keys[] = {
     {"ca_file", 0, key_ca_file},
     {"role_uids", 0, key_role_uids},
     {"deadlines", 0, key_deadlines},
+    {"token_keys", 0, key_token_keys},
 };
 
 static void

@@ -33,6 +33,7 @@ struct edge_conf {
 	char *trusted_proxies[EDGE_LIST_MAX + 1], *allow_private[EDGE_LIST_MAX + 1];
 	char ca_file[4096];
 	uint32_t uid_first, uid_last; /* role_uids: used when started by root and no _sallyport-<role> exists */
+	int64_t token_rotate_ms, token_overlap_ms; /* 0 = the signer's own defaults */
 	int64_t handshake_ms, head_ms, body_ms, drain_ms;
 };
 

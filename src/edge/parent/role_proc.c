@@ -317,6 +317,8 @@ role_start_msg(const struct edge_conf *c, unsigned threads, struct pr_start *m)
 	    .trusted_proxies = list_of(c->trusted_proxies),
 	    .allow_private = list_of(c->allow_private),
 	    .ca_file = c->ca_file,
+	    .token_rotate_s = c->token_rotate_ms / 1000,
+	    .token_overlap_s = c->token_overlap_ms / 1000,
 	    .handshake_ms = c->handshake_ms,
 	    .head_ms = c->head_ms,
 	    .body_ms = c->body_ms,

@@ -12,7 +12,7 @@ aud_ok(const char *aud)
 int
 evidence_org(struct signer *s, const char *text, struct token *ret_t, struct reason *r)
 {
-	return token_open(TOKEN_ORG, text, &s->tokens, s->issuer, NULL, signer_now(), ret_t, r);
+	return token_open(TOKEN_ORG, text, &s->ring.tokens, s->issuer, NULL, signer_now(), ret_t, r);
 }
 
 int
@@ -20,14 +20,14 @@ evidence_app(struct signer *s, const char *text, const char *aud, struct token *
 {
 	if (!aud_ok(aud))
 		return reason_set(r, E_FORMAT, SP_BAD_REQUEST, "aud is not 64 hex digits");
-	return token_open(TOKEN_APP, text, &s->tokens, s->issuer, aud, signer_now(), ret_t, r);
+	return token_open(TOKEN_APP, text, &s->ring.tokens, s->issuer, aud, signer_now(), ret_t, r);
 }
 
 int
 evidence_admin(struct signer *s, const char *text, const char *scope, struct token *ret_t, struct reason *r)
 {
 	struct slice rec;
-	int e = token_open(TOKEN_API, text, &s->tokens, s->issuer, NULL, signer_now(), ret_t, r);
+	int e = token_open(TOKEN_API, text, &s->ring.api, s->issuer, NULL, signer_now(), ret_t, r);
 
 	if (e < 0)
 		return e;

@@ -25,6 +25,8 @@ signer_configure(struct signer *s, const struct pr_start *m)
 	if (str_copy(s->issuer, sizeof s->issuer, m->issuer) < 0 || !str_starts(s->issuer, "https://"))
 		return E_FORMAT;
 	s->edge_no = m->edge_no;
+	s->ring.interval_fixed = m->token_rotate_s;
+	s->ring.overlap = m->token_overlap_s;
 	if (str_copy(s->account, sizeof s->account, m->account) < 0)
 		return E_FORMAT;
 	return str_copy(s->team_host, sizeof s->team_host, m->team_host);
@@ -195,9 +197,10 @@ go(struct role_run *r, void *arg)
 		return role_fatal(r, "the sandbox could not be entered");
 	if (signer_load(s, &why) < 0)
 		return role_fatal(r, "%s", why.text);
-	if (s->tokens.n == 0 || !s->tls_key)
+	if (s->ring.n == 0 || !s->tls_key)
 		return role_fatal(r, "keys/store is empty: run 'sallyportd init', or restore keys/ from a backup");
 	st->running = true;
+	tokens_turn(s);
 	if (s->judge_fd >= 0)
 		e = open_judge(s, s->judge_fd);
 	if (e == 0 && s->fetch_fd >= 0)

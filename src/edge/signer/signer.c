@@ -110,7 +110,8 @@ signer_release(struct signer *s)
 	signer_held_drop(s);
 	journal_release(&s->jn);
 	keystore_release(&s->ks);
-	jwks_release(&s->tokens);
+	timer_stop(&s->turn);
+	keyring_release(&s->ring);
 	map_release(&s->cas);
 	map_release(&s->providers);
 	map_release(&s->facts);

@@ -11,6 +11,7 @@
 
 #include "core/arena.h"
 #include "edge/signer/journal.h"
+#include "edge/signer/keyring.h"
 #include "edge/signer/keys.h"
 #include "edge/signer/rate.h"
 #include "edge/signer/worker.h"
@@ -53,8 +54,9 @@ struct signer {
 	void (*fatal)(void *arg, const char *why);
 	void *fatal_arg;
 
-	struct jwks tokens; /* ours; the last is the one that signs */
-	struct map cas;     /* aud -> struct ca */
+	struct keyring ring; /* token keys */
+	struct loop_timer turn;
+	struct map cas; /* aud -> struct ca */
 	struct map providers;
 	struct map facts; /* provider and nonce -> what fetch brought */
 	struct key *tls_key;
@@ -89,6 +91,7 @@ void signer_log(const char *verb, const struct reason *r, int e, const char *key
 /* --- tokens.c */
 int tokens_load(struct signer *s, struct reason *r);
 int tokens_make_key(struct signer *s, struct reason *r); /* a new signing key */
+void tokens_turn(void *s);                               /* begins the watch over their age */
 int tokens_mint(struct signer *s, const struct token *t, struct buf *out, struct reason *r);
 int tokens_mint_api(struct signer *s, const char *name, const char *const *scopes, size_t n, int64_t ttl,
                     struct buf *out, struct reason *r);
@@ -181,6 +184,9 @@ extern const struct ipc_ops signer_judge_ops, signer_fetch_ops;
 #define SIGNER_HANDLER(name) void name(struct ipc *c, uint32_t id, const void *m, int fd, void *arg)
 SIGNER_HANDLER(on_js_ping);
 SIGNER_HANDLER(on_js_jwks);
+SIGNER_HANDLER(on_js_keys_get);
+SIGNER_HANDLER(on_js_keys_put);
+SIGNER_HANDLER(on_js_keys_rotate);
 SIGNER_HANDLER(on_js_login_local);
 SIGNER_HANDLER(on_js_login_oidc);
 SIGNER_HANDLER(on_js_app_token);

@@ -20,6 +20,8 @@ static const struct ipc_row judge_rows[] = {
     ROW(js_setup_begin),    ROW(js_setup_finish),
     ROW(js_api_mint),       ROW(js_leaf),
     ROW(js_login_facts),
+    ROW(js_keys_get),       ROW(js_keys_put),
+    ROW(js_keys_rotate),
 };
 static const struct ipc_row fetch_rows[] = {ROW(sf_jwks), ROW(sf_facts)};
 

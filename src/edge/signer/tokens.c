@@ -2,70 +2,46 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/log.h"
 #include "core/str.h"
 #include "crypto/random.h"
 #include "edge/signer/signer.h"
 #include "identity/pkce.h"
 
-#define TOKEN_KEYS_MAX 16
+#define TURN_CHECK_SEC 3600 /* at the latest: the clock may be set */
 
 static const char *const scopes_known[] = {"read", "write", "idp:write", "principals:write", NULL};
-
-/* Keys are stored under "<number>", oldest first, so that the last one signs. */
-static void
-key_name(size_t i, char out[static 24])
-{
-	snprintf(out, 24, "%08zu", i);
-}
 
 int
 tokens_load(struct signer *s, struct reason *r)
 {
-	size_t n = keystore_count(&s->ks, KS_TOKEN_KEY);
+	s->ring.ks = &s->ks;
+	return keyring_load(&s->ring, signer_now(), r);
+}
 
-	for (size_t i = 0; i < n; i++) {
-		struct slice der;
-		struct key *k = NULL;
-		char name[24];
-		key_name(i, name);
-		if (!keystore_get(&s->ks, KS_TOKEN_KEY, name, &der) || key_import_private(der, &k) < 0 ||
-		    jwks_add(&s->tokens, NULL, k) < 0)
-			return reason_set(r, E_CRYPTO, SP_CONFIG,
-			                  "keys/store: token key %s cannot be used; restore keys/ from a backup", name);
-	}
-	return 0;
+static int
+key_note(struct signer *s, struct reason *r)
+{
+	return signer_note(s, r, "token_key", "kid", s->ring.v[s->ring.n - 1].kid, NULL);
 }
 
 int
 tokens_make_key(struct signer *s, struct reason *r)
 {
-	struct key *k = NULL;
-	struct secret der = {0};
-	char name[24], kid[65];
-	size_t n = keystore_count(&s->ks, KS_TOKEN_KEY);
-	int e = n >= TOKEN_KEYS_MAX ? E_LIMIT : key_generate(KEY_RSA, 2048, &k);
+	int e = keyring_rotate(&s->ring, signer_now(), r);
 
-	if (e < 0 || (e = key_kid(k, kid)) < 0 || (e = key_export_private(k, &der)) < 0)
-		goto out;
-	key_name(n, name);
-	if ((e = keystore_put(&s->ks, KS_TOKEN_KEY, name, secret_slice(&der))) < 0)
-		goto out;
-	if ((e = signer_note(s, r, "token_key", "kid", kid, NULL)) < 0)
-		goto out;
-	e = jwks_add(&s->tokens, NULL, k);
-	k = NULL;
-out:
-	key_free(k);
-	secret_release(&der);
-	return e < 0 ? reason_set(r, e, SP_INTERNAL, "token key: %s", err_str(e)) : 0;
+	if (e < 0)
+		return e;
+	keyring_told(&s->ring);
+	return key_note(s, r);
 }
 
 int
 tokens_mint(struct signer *s, const struct token *t, struct buf *out, struct reason *r)
 {
-	if (s->tokens.n == 0)
+	struct jwk *k = keyring_signer(&s->ring);
+	if (!k)
 		return reason_set(r, E_STATE, SP_INTERNAL, "there is no token key");
-	struct jwk *k = &s->tokens.v[s->tokens.n - 1];
 	int e = token_mint(k->key, k->kid, t, out);
 	return e < 0 ? reason_set(r, e, SP_INTERNAL, "token: %s", err_str(e)) : 0;
 }
@@ -162,13 +138,122 @@ on_js_jwks(struct ipc *c, uint32_t id, const void *m, int fd, void *arg)
 	struct signer *s = arg;
 	struct reason r = {0};
 	struct buf out;
-	json_t *j = jwks_to_json(&s->tokens);
 
 	buf_init(&out, 262144);
-	int e = j ? json_dump(j, &out) : E_NOMEM;
+	int e = keyring_document(&s->ring, &out);
 	signer_text(s, id, e, &r, &out);
-	json_decref(j);
+	if (e == 0)
+		keyring_told(&s->ring); /* what is minted from here on is answered after this */
 	buf_release(&out);
+}
+
+/* --- rotation ----------------------------------------------------------------------------------------------------- */
+
+/* A new key, or one that is over: the journal knows, judge is told, and the timer waits for the next such moment. */
+static int
+turned(struct signer *s, uint32_t newest_before, bool changed, struct reason *r)
+{
+	static const struct sj_keys_changed m = {0};
+	int e = 0;
+
+	if (s->ring.n && s->ring.v[s->ring.n - 1].no != newest_before) {
+		log_info("token_key", "kid", s->ring.v[s->ring.n - 1].kid, NULL);
+		if ((e = key_note(s, r)) == 0)
+			signer_commit_soon(s);
+	}
+	if (changed && s->judge && ipc_send(s->judge, &sj_keys_changed_def, &m) < 0)
+		log_warn("keys_untold", NULL);
+	return e;
+}
+
+static uint32_t
+newest(const struct signer *s)
+{
+	return s->ring.n ? s->ring.v[s->ring.n - 1].no : 0;
+}
+
+void
+tokens_turn(void *arg)
+{
+	struct signer *s = arg;
+	struct reason r = {0};
+	int64_t now = signer_now(), wait;
+	uint32_t before = newest(s);
+	bool changed = false;
+	int e = signer_clock_check(s, now, &r);
+
+	if (e == 0)
+		e = keyring_turn(&s->ring, now, &changed, &r);
+	if (e == 0)
+		e = turned(s, before, changed, &r);
+	if (e < 0)
+		signer_log("token_keys_turn", &r, e, "keys", log_num((long long)s->ring.n));
+	wait = keyring_next(&s->ring, now) - now;
+	if (wait > TURN_CHECK_SEC || e < 0)
+		wait = TURN_CHECK_SEC;
+	timer_start(s->loop, &s->turn, wait < 1 ? 1000 : wait * 1000, tokens_turn, s);
+}
+
+static void
+keys_answer(struct signer *s, uint32_t id, int e, const struct reason *r)
+{
+	struct js_keys_are a = {0};
+	const struct keyring *k = &s->ring;
+
+	signer_result(e, r, &a.code, &a.why);
+	a.kid = "";
+	if (k->n) {
+		a.kid = k->v[k->n - 1].kid;
+		a.last = k->v[k->n - 1].created;
+		a.next = keyring_next_key(k, signer_now());
+	}
+	a.interval_days = (uint32_t)((keyring_interval(k) + KEYRING_DAY - 1) / KEYRING_DAY);
+	signer_reply(s, s->judge_gen, id, &js_keys_are_def, &a);
+}
+
+void
+on_js_keys_get(struct ipc *c, uint32_t id, const void *m, int fd, void *arg)
+{
+	static const struct reason none;
+	keys_answer(arg, id, 0, &none);
+}
+
+void
+on_js_keys_put(struct ipc *c, uint32_t id, const void *mv, int fd, void *arg)
+{
+	const struct js_keys_put *m = mv;
+	struct signer *s = arg;
+	struct token admin = {0};
+	struct reason r = {0};
+	int e = evidence_admin(s, m->admin_token, "write", &admin, &r);
+
+	if (e == 0 && (e = keyring_interval_put(&s->ring, m->interval_days, &r)) == 0)
+		e = signer_note(s, &r, "token_interval", "days", log_num(m->interval_days), "by", admin.sub, NULL);
+	signer_log("token_interval", &r, e, "days", log_num(m->interval_days));
+	keys_answer(s, id, e, &r);
+	token_release(&admin);
+	if (e == 0)
+		tokens_turn(s);
+}
+
+void
+on_js_keys_rotate(struct ipc *c, uint32_t id, const void *mv, int fd, void *arg)
+{
+	const struct js_keys_rotate *m = mv;
+	struct signer *s = arg;
+	struct token admin = {0};
+	struct reason r = {0};
+	int64_t now = signer_now();
+	uint32_t before = newest(s);
+	int e = evidence_admin(s, m->admin_token, "write", &admin, &r);
+
+	if (e == 0 && (e = signer_clock_check(s, now, &r)) == 0 && (e = keyring_rotate(&s->ring, now, &r)) == 0)
+		e = turned(s, before, true, &r);
+	signer_log("token_rotate", &r, e, "by", admin.sub ? admin.sub : "");
+	keys_answer(s, id, e, &r);
+	token_release(&admin);
+	if (e == 0)
+		tokens_turn(s);
 }
 
 static int

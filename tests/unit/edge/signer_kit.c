@@ -113,7 +113,13 @@ on_provider(struct ipc *c, uint32_t id, const void *mv, int fd, void *arg)
 
 static const struct ipc_row parent_rows[] = {{&pr_ready_def, 1, 0, on_ready}, {&pr_fatal_def, 1, 0, on_fatal}};
 static const struct ipc_ops parent_ops = {parent_rows, 2, on_parent_gone};
-static const struct ipc_ops judge_ops = {NULL, 0, on_judge_gone};
+static void
+on_keys_changed(struct ipc *c, uint32_t id, const void *m, int fd, void *arg)
+{
+}
+
+static const struct ipc_row judge_rows[] = {{&sj_keys_changed_def, 1, 0, on_keys_changed}};
+static const struct ipc_ops judge_ops = {judge_rows, 1, on_judge_gone};
 static const struct ipc_row fetch_rows[] = {{&sf_provider_def, 1, 0, on_provider}};
 static const struct ipc_ops fetch_ops = {fetch_rows, 1, on_fetch_gone};
 

@@ -53,6 +53,13 @@ void kit_path(const struct kit *k, const char *name, char out[static 128]);
 char *kit_read(const struct kit *k, const char *name, size_t *ret_n); /* malloc'ed, NUL after it */
 void kit_write(const struct kit *k, const char *name, const void *p, size_t n);
 
+/* The PKCS#8 inside a record of the keyring: form, time, "private", length. */
+static inline struct slice
+kit_token_der(struct slice rec)
+{
+	return (struct slice){rec.p + 14, rec.n - 14};
+}
+
 /* Frequent requests. They return the reply's code. */
 int kit_account(struct kit *k, const char *email, const char *password, const char *totp);
 int kit_login(struct kit *k, const char *email, const char *password, const char *code, struct js_login_done *ret);

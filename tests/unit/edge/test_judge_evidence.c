@@ -54,7 +54,7 @@ mint(struct jk *k, const struct token *t, struct buf *out)
 	char *node = kit_read(&k->s, "node-key", NULL);
 	assert_int_equal(keystore_open(&ks, open(path, O_RDWR | O_APPEND), (const uint8_t *)node, 1, &r), 0);
 	assert_true(keystore_get(&ks, KS_TOKEN_KEY, "00000000", &der));
-	assert_int_equal(key_import_private(der, &key), 0);
+	assert_int_equal(key_import_private(kit_token_der(der), &key), 0);
 	assert_int_equal(key_kid(key, kid), 0);
 	buf_init(out, 16384);
 	assert_int_equal(token_mint(key, kid, t, out), 0);

@@ -244,6 +244,13 @@ test_scopes(void **state)
 		struct js_ca_delete ca = {.admin_token = t, .aud = KIT_AUD2};
 		assert_int_equal(kit_ask(k, &js_ca_delete_def, &ca, &js_done_def, &done), 0);
 		assert_int_equal(done.code, writes ? SP_NO_CA : SP_API_TOKEN);
+		struct js_keys_put days = {.admin_token = t, .interval_days = 40};
+		struct js_keys_rotate turn = {.admin_token = t};
+		struct js_keys_are are;
+		assert_int_equal(kit_ask(k, &js_keys_put_def, &days, &js_keys_are_def, &are), 0);
+		assert_int_equal(are.code, writes ? 0 : SP_API_TOKEN);
+		assert_int_equal(kit_ask(k, &js_keys_rotate_def, &turn, &js_keys_are_def, &are), 0);
+		assert_int_equal(are.code, writes ? 0 : SP_API_TOKEN);
 		char *more = mint(k, t, "read", 3600), *same = mint(k, t, scopes[i], 3600);
 		assert_null(more);
 		assert_int_equal(same != NULL, writes);
@@ -278,7 +285,7 @@ test_unknown_api_token(void **state)
 	char *node = kit_read(k, "node-key", NULL);
 	assert_int_equal(keystore_open(&ks, open(path, O_RDWR | O_APPEND), (const uint8_t *)node, 1, &r), 0);
 	assert_true(keystore_get(&ks, KS_TOKEN_KEY, "00000000", &der));
-	assert_int_equal(key_import_private(der, &key), 0);
+	assert_int_equal(key_import_private(kit_token_der(der), &key), 0);
 	assert_int_equal(key_kid(key, kid), 0);
 	struct token t = {.type = TOKEN_API,
 	                  .iss = KIT_ISSUER,

@@ -344,7 +344,7 @@ test_expired(void **state)
 	char *node = kit_read(k, "node-key", NULL);
 	assert_int_equal(keystore_open(&ks, open(path, O_RDWR | O_APPEND), (const uint8_t *)node, 1, &r), 0);
 	assert_true(keystore_get(&ks, KS_TOKEN_KEY, "00000000", &der));
-	assert_int_equal(key_import_private(der, &key), 0);
+	assert_int_equal(key_import_private(kit_token_der(der), &key), 0);
 	assert_int_equal(key_generate(KEY_RSA, 2048, &foreign), 0);
 	assert_int_equal(key_kid(key, kid), 0);
 	struct token t = {.type = TOKEN_APP,
