@@ -7,12 +7,15 @@
 
 #define TIME_LIMIT ((int64_t)1 << 40) /* far beyond any date, far below overflow */
 
-static const char *const type_names[] = {[TOKEN_ORG] = "org", [TOKEN_APP] = "app", [TOKEN_API] = "api"};
+static const char *const type_names[] = {
+    [TOKEN_ORG] = "org", [TOKEN_APP] = "app", [TOKEN_API] = "api", [TOKEN_SERVICE] = "app"};
 
 #define T_ORG 1u
 #define T_APP 2u
 #define T_API 4u
-#define T_ANY (T_ORG | T_APP | T_API)
+#define T_SVC 8u
+#define T_ANY (T_ORG | T_APP | T_API | T_SVC)
+#define T_SIGNED_IN (T_ORG | T_APP)
 
 /* Text claims: in which types they occur, and in which they must. */
 static const struct text_row {
@@ -21,15 +24,16 @@ static const struct text_row {
 	unsigned in, must;
 } texts[] = {
     {"iss", offsetof(struct token, iss), T_ANY, T_ANY},
-    {"sub", offsetof(struct token, sub), T_ANY, T_ANY},
+    {"sub", offsetof(struct token, sub), T_ANY, T_ANY & ~T_SVC}, /* a service's is there and empty */
     {"email", offsetof(struct token, email), T_ORG | T_APP, T_ORG | T_APP},
     {"idp_iss", offsetof(struct token, idp_iss), T_ORG | T_APP, T_ORG | T_APP},
     {"idp_sub", offsetof(struct token, idp_sub), T_ORG | T_APP, T_ORG | T_APP},
     {"identity_nonce", offsetof(struct token, session), T_ORG | T_APP, T_ORG | T_APP},
-    {"country", offsetof(struct token, country), T_APP, 0},
-    {"policy_id", offsetof(struct token, policy_id), T_APP, 0},
-    {"cnf", offsetof(struct token, cnf), T_APP, 0},
-    {"jti", offsetof(struct token, jti), T_API, T_API},
+    {"country", offsetof(struct token, country), T_APP | T_SVC, 0},
+    {"policy_id", offsetof(struct token, policy_id), T_APP | T_SVC, 0},
+    {"cnf", offsetof(struct token, cnf), T_APP | T_SVC, 0},
+    {"jti", offsetof(struct token, jti), T_API | T_SVC, T_API | T_SVC},
+    {"common_name", offsetof(struct token, common_name), T_SVC, T_SVC},
 };
 static const struct list_row {
 	const char *claim;
@@ -82,9 +86,12 @@ fill_claims(const struct token *t, json_t *o)
 			e = set_list(o, lists[i].claim, (const void *)((const char *)t + lists[i].off));
 	if (e)
 		return e;
-	if (t->type != TOKEN_API && json_object_set_new(o, "idp",
-	                                                json_pack("{ssss}", "id", t->idp_id ? t->idp_id : "", "type",
-	                                                          t->idp_type ? t->idp_type : "")))
+	if (t->type == TOKEN_SERVICE && (json_object_set_new(o, "sub", json_string("")) ||
+	                                 json_object_set_new(o, "secret_version", json_integer(t->secret_version))))
+		return E_FORMAT;
+	if ((bit & T_SIGNED_IN) && json_object_set_new(o, "idp",
+	                                               json_pack("{ssss}", "id", t->idp_id ? t->idp_id : "", "type",
+	                                                         t->idp_type ? t->idp_type : "")))
 		return E_FORMAT;
 	if (json_object_set_new(o, "type", json_string(type_names[t->type])) ||
 	    json_object_set_new(o, "aud", json_pack("[s]", t->aud)) ||
@@ -159,7 +166,10 @@ read_texts(const json_t *o, struct token *t, struct reason *r)
 				return e;
 		}
 	t->idp_id = t->idp_type = "";
-	if (t->type != TOKEN_API) {
+	if (t->type == TOKEN_SERVICE &&
+	    (t->sub[0] || json_get_i64(o, "secret_version", &t->secret_version) || t->secret_version < 1))
+		return form(r, t->sub[0] ? "sub" : "secret_version");
+	if (bit & T_SIGNED_IN) {
 		json_t *idp = NULL;
 		if (json_get_object(o, "idp", &idp))
 			return form(r, "idp");
@@ -224,6 +234,16 @@ read_claims(const json_t *o, const char *iss, const char *aud, int64_t now, stru
 	return e ? e : read_times(o, now, t, r);
 }
 
+bool
+token_claims_service(const char *text)
+{
+	json_t *o = NULL;
+	bool yes = jwt_peek(text, strlen(text), &o) == 0 && json_object_get(o, "common_name");
+
+	json_decref(o);
+	return yes;
+}
+
 int
 token_open(enum token_type type, const char *text, const struct jwks *set, const char *iss, const char *aud,
            int64_t now, struct token *ret_t, struct reason *r)
@@ -231,7 +251,7 @@ token_open(enum token_type type, const char *text, const struct jwks *set, const
 	struct reason why = {0};
 	struct token t = {.type = type};
 	json_t *o = NULL;
-	if (type == TOKEN_APP && !aud)
+	if ((type == TOKEN_APP || type == TOKEN_SERVICE) && !aud)
 		return reason_set(r, E_STATE, SP_TOKEN_AUDIENCE, "no audience to check against");
 	int e = jwt_verify(text, strlen(text), set, JWT_RS256 | JWT_KID, &o, &why);
 	if (!e)

@@ -86,6 +86,32 @@ MSG_DECLARE(js_login_done, JS_LOGIN_DONE)
 	F(S, STR, aud, 64) F(S, STR, cnf, 64) F(S, STR, country, 2) F(S, STR, policy_id, 36) F(S, I64, ttl, 2678400)
 MSG_DECLARE(js_app_token, JS_APP_TOKEN)
 
+/* --- service tokens ----------------------------------------------------------------------------------------------- */
+/* Makes the secret of a client id that has none, or the next one when version is higher than the one that stands (the
+   one before then lives until prev_until, 0 = no longer); else only sets expires (0 = never) and enabled. Scope write.
+   The secret is in the answer when one was made, and nowhere else ever. */
+#define JS_SERVICE_PUT(F, S)                 \
+	F(S, STR, admin_token, JS_TOKEN_MAX) \
+	F(S, STR, client_id, 48)             \
+	F(S, U32, version, INT32_MAX)        \
+	F(S, I64, prev_until, INT64_MAX) F(S, I64, expires, INT64_MAX) F(S, BOOL, enabled, 1)
+MSG_DECLARE(js_service_put, JS_SERVICE_PUT)
+#define JS_SERVICE_IS(F, S) JS_RESULT(F, S) F(S, SECRET, secret, 128) F(S, U32, version, INT32_MAX)
+MSG_DECLARE(js_service_is, JS_SERVICE_IS)
+#define JS_SERVICE_DELETE(F, S) F(S, STR, admin_token, JS_TOKEN_MAX) F(S, STR, client_id, 48)
+MSG_DECLARE(js_service_delete, JS_SERVICE_DELETE)
+/* Evidence: the secret. aud "" = only say whether it is right; else an app token of the service token too. */
+#define JS_SERVICE_TOKEN(F, S)    \
+	F(S, STR, client_id, 48)  \
+	F(S, SECRET, secret, 128) \
+	F(S, STR, aud, 64) F(S, STR, cnf, 64) F(S, STR, country, 2) F(S, STR, policy_id, 36) F(S, I64, ttl, 2678400)
+MSG_DECLARE(js_service_token, JS_SERVICE_TOKEN)
+#define JS_SERVICE_OK(F, S)                                                         \
+	JS_RESULT(F, S)                                                             \
+	F(S, U32, version, INT32_MAX) /* of the secret that was shown */            \
+	F(S, STR, token, JS_TOKEN_MAX) F(S, I64, token_expires, INT64_MAX)
+MSG_DECLARE(js_service_ok, JS_SERVICE_OK)
+
 /* --- certificates ----------------------------------------------------------------------------------------------- */
 /* kind: ed25519 | ecdsa-p256 | rsa-3072. One CA per application (aud). */
 #define JS_CA_CREATE(F, S) F(S, STR, aud, 64) F(S, STR, kind, 16) F(S, STR, comment, 128)
@@ -101,7 +127,7 @@ MSG_DECLARE(js_ca_is, JS_CA_IS)
 	F(S, STR, app_token, JS_TOKEN_MAX)                                               \
 	F(S, STR, aud, 64)                                                               \
 	F(S, STR, public_key, 16384)                                                     \
-	F(S, STR, principal, 64) /* the Unix user asked for; "" = the e-mail's prefix */ \
+	F(S, STR, principal, 64) /* the Unix user asked for; "" = the e-mail's prefix (people only) */ \
 	F(S, I64, ttl, 3600)     /* seconds; signer's own ceiling is one hour */         \
 	F(S, STRS, extensions, 64) F(S, STRS, source_address, 64)
 MSG_DECLARE(js_cert_sign, JS_CERT_SIGN)
@@ -117,8 +143,9 @@ MSG_DECLARE(js_cert_is, JS_CERT_IS)
 /* Who owns which Unix name. The signer keeps the table: it is what it signs by. text = JSON array of
    {name, owners: [{iss, sub, email}]}. */
 MSG_DECLARE(js_principals, JS_EMPTY) /* -> js_text */
-#define JS_PRINCIPAL_BIND(F, S) \
-	F(S, STR, admin_token, JS_TOKEN_MAX) F(S, STR, name, 64) F(S, STR, email, 254) F(S, STR, idp, 36)
+#define JS_PRINCIPAL_BIND(F, S)                                                                           \
+	F(S, STR, admin_token, JS_TOKEN_MAX) F(S, STR, name, 64) F(S, STR, email, 254) F(S, STR, idp, 36) \
+	    F(S, STR, client_id, 48) /* of a service token, instead of email and idp */
 MSG_DECLARE(js_principal_bind, JS_PRINCIPAL_BIND) /* scope principals:write; the only way to a reserved name */
 #define JS_PRINCIPAL_RELEASE(F, S) F(S, STR, admin_token, JS_TOKEN_MAX) F(S, STR, name, 64)
 MSG_DECLARE(js_principal_release, JS_PRINCIPAL_RELEASE)

@@ -131,7 +131,8 @@ token_resolve(struct compiler *c, struct rule *r, struct model_error *err)
 	void *at;
 	int ret;
 
-	if (!c->src->service_tokens)
+	/* One may be deleted before the rules that spoke of its id: they match nobody then. */
+	if (!c->src->service_tokens || (model_is_id(r->text) && !map_get(&c->token_ids, r->text)))
 		return E_OK;
 	ret = reference(&c->token_ids, &c->token_names, "service token", r->text, &at, err);
 	if (ret == E_OK && !(r->text = keep(c, ((const struct policy_ref *)at)->id)))

@@ -74,6 +74,8 @@ cmd_admin(struct cli *c, int argc, char **argv)
 	    {"amr", NULL, NULL, "M", "explain: signed in by that method (pwd, otp, mfa, ...); repeatable", &o.amr,
 	     true},
 	    {"idp", NULL, NULL, "NAME", "explain, principals bind: the provider", &o.idp, false},
+	    {"service-token", NULL, NULL, "NAME", "principals bind: a service token, by name or client id",
+	     &o.service_token, false},
 	    {"session", NULL, NULL, "ID", "revoke: one session", &o.session, false},
 	    {"since", NULL, NULL, "T", "log: a duration back (1h) or a time (2026-11-22T10:00:00Z)", &o.since, false},
 	    {"follow", "f", NULL, NULL, "log: stay and print what comes", &o.follow, false},

@@ -46,6 +46,22 @@ say_errors(const char *file, const struct conf_node *root, const json_t *errors)
 		cli_fail(SP_CLIENT_PROTOCOL, "the edge refused the file without saying why");
 }
 
+/* Secrets that were made are shown here and never again. */
+static void
+say_secrets(const json_t *secrets)
+{
+	const json_t *s;
+	size_t i;
+
+	json_array_foreach(secrets, i, s)
+	{
+		admin_say(
+		    stdout,
+		    "\nservice token %s, shown this once:\n  CF-Access-Client-Id: %s\n  CF-Access-Client-Secret: %s\n",
+		    json_str_or(s, "name", ""), json_str_or(s, "client_id", ""), json_str_or(s, "client_secret", ""));
+	}
+}
+
 static int
 show(const struct cli *c, const json_t *result)
 {
@@ -66,6 +82,7 @@ show(const struct cli *c, const json_t *result)
 	else
 		fwrite(buf_ptr(&out), 1, buf_len(&out), stdout);
 	buf_release(&out);
+	say_secrets(json_object_get(result, "secrets"));
 	return r;
 }
 

@@ -93,8 +93,16 @@ static int
 bind_name(struct cli *c, const struct cli_api *a, const struct admin_options *o, const char *name)
 {
 	char idp[64];
-	int r = admin_find_idp(c, a, o->idp, idp, sizeof idp);
+	int r;
 
+	if (o->service_token) {
+		r = call(c, a, "POST", str_dup("/accounts/%A/sallyport/principals"),
+		         json_pack("{s:s,s:s}", "name", name, "service_token", o->service_token), NULL);
+		if (r == 0)
+			admin_say(stdout, "%s now belongs to service token %s.\n", name, o->service_token);
+		return r;
+	}
+	r = admin_find_idp(c, a, o->idp, idp, sizeof idp);
 	if (r == 0)
 		r = call(c, a, "POST", str_dup("/accounts/%A/sallyport/principals"),
 		         json_pack("{s:s,s:s,s:s}", "name", name, "email", o->email, "idp", idp), NULL);
@@ -111,8 +119,11 @@ admin_principals(struct cli *c, struct admin_options *o, const struct cli_list *
 	if (!pos->n || (pos->n == 1 && !strcmp(pos->v[0], "list")))
 		return admin_show(c, "principals");
 	bool bind = !strcmp(pos->v[0], "bind");
-	if (pos->n != 2 || (!bind && strcmp(pos->v[0], "release")) || (bind && (!o->email || !o->idp)))
-		return admin_usage("principals [-o json] | bind NAME --email E --idp NAME | release NAME");
+	if (pos->n != 2 || (!bind && strcmp(pos->v[0], "release")) ||
+	    (bind && !o->service_token == !(o->email && o->idp)))
+		return admin_usage(
+		    "principals [-o json] | bind NAME --email E --idp NAME | bind NAME --service-token T "
+		    "| release NAME");
 	int r = cli_api_open(c, &a);
 	if (r == 0 && bind) {
 		r = bind_name(c, &a, o, pos->v[1]);

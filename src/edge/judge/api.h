@@ -57,10 +57,18 @@ void api_idps_create(struct req *r);
 void api_idps_get(struct req *r);
 void api_idps_update(struct req *r);
 void api_idps_delete(struct req *r);
-void api_service_tokens_list(struct req *r); /* none yet: an empty list */
 void api_keys_get(struct req *r);
 void api_keys_put(struct req *r);
 void api_keys_rotate(struct req *r);
+void api_service_tokens_list(struct req *r);
+void api_service_tokens_create(struct req *r);
+void api_service_tokens_get(struct req *r);
+void api_service_tokens_update(struct req *r);
+void api_service_tokens_delete(struct req *r);
+void api_service_tokens_refresh(struct req *r);
+void api_service_tokens_rotate(struct req *r);
+/* Gives a new one what the edge decides: id, client id, first version, times. */
+int service_token_name(struct service_token *t);
 void api_users_list(struct req *r);
 void api_users_revoke(struct req *r);
 void api_users_disable(struct req *r);
@@ -97,6 +105,10 @@ struct signer_work;
 struct signer_work *signer_work_new(void);
 /* Takes idp: its id, record, secrets and users. users false: the record alone. */
 int signer_work_add(struct signer_work *w, struct idp *idp, bool record, bool users);
+/* A service token whose secret the signer makes unless it has one, after all else. Copies what it needs. */
+int signer_work_add_service(struct signer_work *w, const struct service_token *t);
+/* Once it has run: adds "secrets" that were made, and warnings about those that were not, to the result. */
+void signer_work_told(struct req *r, json_t *result);
 bool signer_work_empty(const struct signer_work *w);
 /* then(r, code, why): 0, or the first refusal. Takes w. */
 void signer_work_run(struct req *r, struct signer_work *w, void (*then)(struct req *r, int code, const char *why));

@@ -98,9 +98,3 @@ api_token_verify(struct req *r)
 	reply_result(r, json_pack("{s:s, s:s, s:s, s:s}", "id", r->api_name, "status", "active", "account_id",
 	                          r->j->account, "zone_id", r->j->zone));
 }
-
-void
-api_service_tokens_list(struct req *r)
-{
-	reply_list(r, json_array());
-}

@@ -14,12 +14,15 @@
 #define WORK_MAX 1000
 
 struct work_item {
-	struct idp *idp;
+	struct idp *idp; /* NULL: a service token */
 	bool record, users;
+	struct js_service_put service; /* texts are w's */
+	char client_id[48], name[MODEL_NAME_MAX + 1];
 };
 struct signer_work {
 	struct work_item v[WORK_MAX];
 	size_t n, at, user;
+	json_t *secrets, *warnings; /* NULL = none */
 	void (*then)(struct req *r, int code, const char *why);
 };
 
@@ -51,7 +54,37 @@ signer_work_free(struct signer_work *w)
 {
 	for (size_t i = 0; w && i < w->n; i++)
 		idp_free(w->v[i].idp);
+	if (w) {
+		json_decref(w->secrets);
+		json_decref(w->warnings);
+	}
 	free(w);
+}
+
+int
+signer_work_add_service(struct signer_work *w, const struct service_token *t)
+{
+	if (w->n == WORK_MAX)
+		return E_LIMIT;
+	struct work_item *i = &w->v[w->n++];
+	str_copy(i->client_id, sizeof i->client_id, t->client_id);
+	str_copy(i->name, sizeof i->name, t->name);
+	i->service = (struct js_service_put){.version = (uint32_t)t->version,
+	                                     .prev_until = t->prev_until,
+	                                     .expires = t->expires_at,
+	                                     .enabled = t->enabled};
+	return 0;
+}
+
+void
+signer_work_told(struct req *r, json_t *result)
+{
+	const struct signer_work *w = r->held;
+
+	if (w && w->secrets)
+		json_object_set(result, "secrets", w->secrets);
+	if (w && w->warnings)
+		json_array_extend(json_object_get(result, "warnings"), w->warnings);
 }
 
 static void work_step(struct req *r);
@@ -106,6 +139,41 @@ put_account(struct req *r, const struct idp *idp, const struct idp_user *u)
 	signer_ask(r->j, &js_account_put_def, &m, &js_done_def, work_done, r);
 }
 
+/* One that fails takes no other's secret with it: the document is applied again, and makes what is missing. */
+static void
+service_made(int err, const void *msg, void *arg)
+{
+	struct req *r = arg;
+	struct signer_work *w = r->held;
+	const struct work_item *i = &w->v[w->at];
+	const struct js_service_is *m = msg;
+	int code = signer_code(err, m ? m->code : 0);
+
+	if (code) {
+		if (!w->warnings)
+			w->warnings = json_array();
+		json_array_append_new(
+		    w->warnings, json_string(req_fmt(r, "service token %s has no secret yet, apply again: SP-%d %s",
+		                                     i->name, code, m ? m->why : "")));
+	} else if (m->secret.n) {
+		if (!w->secrets)
+			w->secrets = json_array();
+		json_array_append_new(w->secrets, json_pack("{s:s, s:s, s:s, s:s%}", "kind", "service_token", "name",
+		                                            i->name, "client_id", i->client_id, "client_secret",
+		                                            (const char *)m->secret.p, m->secret.n));
+	}
+	w->at++;
+	work_step(r);
+}
+
+static void
+put_service(struct req *r, struct work_item *i)
+{
+	i->service.admin_token = r->api_token;
+	i->service.client_id = i->client_id;
+	signer_ask(r->j, &js_service_put_def, &i->service, &js_service_is_def, service_made, r);
+}
+
 static void
 work_step(struct req *r)
 {
@@ -113,6 +181,10 @@ work_step(struct req *r)
 
 	while (w->at < w->n) {
 		struct work_item *i = &w->v[w->at];
+		if (!i->idp) {
+			put_service(r, i);
+			return;
+		}
 		if (i->record) {
 			i->record = false;
 			put_record(r, i->idp);

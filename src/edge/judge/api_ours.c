@@ -177,6 +177,24 @@ ask(struct req *r, const struct msg_def *d, const void *m, struct audit_note not
 	signer_ask(r->j, d, m, &js_done_def, changed, r);
 }
 
+static void
+bind_service(struct req *r, const char *name, const char *ref)
+{
+	const struct service_token *t = snapshot_service_token(r->snap, ref);
+
+	if (!t || !*name || strlen(name) > 64) {
+		reply_refuse_at(r, t ? SP_BAD_REQUEST : SP_NOT_FOUND,
+		                t ? "name is needed." : "service_token must name a service token.",
+		                t ? "/name" : "/service_token");
+		return;
+	}
+	struct js_principal_bind m = {.admin_token = r->api_token, .name = name, .client_id = t->client_id};
+	ask(r, &js_principal_bind_def, &m,
+	    (struct audit_note){.kind = EVENT_PRINCIPAL_BOUND,
+	                        .subject = name,
+	                        .why = req_fmt(r, "service token %s (%s)", t->name, t->client_id)});
+}
+
 void
 api_principals_bind(struct req *r)
 {
@@ -186,7 +204,13 @@ api_principals_bind(struct req *r)
 	if (!j)
 		return;
 	const char *name = req_fmt(r, "%s", json_str_or(j, "name", "")),
-	           *idp_name = req_fmt(r, "%s", json_str_or(j, "idp", ""));
+	           *idp_name = req_fmt(r, "%s", json_str_or(j, "idp", "")),
+	           *service = req_fmt(r, "%s", json_str_or(j, "service_token", ""));
+	if (*service) {
+		json_decref(j);
+		bind_service(r, name, service);
+		return;
+	}
 	int bad = model_email(json_str_or(j, "email", ""), email);
 	json_decref(j);
 	const struct idp *idp = snapshot_idp(r->snap, idp_name);

@@ -5,6 +5,7 @@
 #include "core/str.h"
 #include "edge/judge/login.h"
 #include "edge/judge/page.h"
+#include "edge/judge/service.h"
 
 /* Cf-Access-Token is the client's way, the cookie the browser's. Cf-Access-Jwt-Assertion is what the edge says to
    connectors, and is not believed from anybody. */
@@ -48,8 +49,8 @@ turn_away(struct req *r, int code, const char *why)
 		reply_refuse(r, code ? code : SP_LOGIN_NEEDED);
 }
 
-static void
-admitted(struct req *r, struct session *s, const char *token)
+void
+app_admitted(struct req *r, struct session *s, const char *token)
 {
 	if (r->websocket)
 		ws_admit(r, s, token);
@@ -57,6 +58,17 @@ admitted(struct req *r, struct session *s, const char *token)
 		page_ssh(r);
 	else
 		reply_refuse(r, SP_NOT_WEBSOCKET);
+}
+
+/* Programs do not follow a redirect to a login page: an application with service-auth policies may say so. */
+static bool
+wants_401(const struct app *a)
+{
+	bool service = false;
+
+	for (size_t i = 0; i < a->npolicies; i++)
+		service |= a->policies[i]->decision == DECISION_NON_IDENTITY;
+	return service && a->service_auth_401_redirect;
 }
 
 /* Nobody is signed in: perhaps nobody needs to be. */
@@ -69,7 +81,9 @@ anonymous(struct req *r)
 
 	snapshot_verdict(r->snap, r->app, &who, &v);
 	if (policy_passes(&v)) { /* bypass, or service auth by address, country, ... */
-		admitted(r, NULL, "");
+		app_admitted(r, NULL, "");
+	} else if (v.code != SP_NO_POLICY && wants_401(r->app->app)) {
+		reply_refuse(r, SP_LOGIN_NEEDED);
 	} else if (v.outcome == POLICY_DENIED) { /* whoever they are: no sign-in page for them */
 		policy_verdict_reason(r->app->policy, &v, &why);
 		reply_header(r, "cf-access-aud", r->app->app->aud); /* how clients know us without a redirect */
@@ -89,8 +103,12 @@ app_request(struct req *r)
 	struct policy_verdict v = {0};
 	const char *text = NULL;
 	bool by_cookie;
-	int e = token_of(r, &text, &by_cookie);
 
+	if (service_shown(r)) { /* then by that alone: no cookie, no other token */
+		service_request(r);
+		return;
+	}
+	int e = token_of(r, &text, &by_cookie);
 	if (e == E_NOENT) {
 		anonymous(r);
 		return;
@@ -114,5 +132,5 @@ app_request(struct req *r)
 		judge_deny(r, s->email, v.code ? v.code : SP_POLICY_DENY, why.text);
 		return;
 	}
-	admitted(r, s, text);
+	app_admitted(r, s, text);
 }

@@ -408,6 +408,60 @@ out:
 	return e;
 }
 
+/* --- service tokens
+ * --------------------------------------------------------------------------------------------------------------------
+ */
+
+static int
+service_token_one(struct apply *x, const json_t *given)
+{
+	static const char *const known[] = {"name", "duration", "enabled", NULL};
+	struct snapshot *s = x->r->j->snap;
+	struct service_token *fresh = NULL, *whole = NULL;
+	const struct service_token *was = NULL;
+	json_t *old = NULL, *now, *merged = NULL, *v;
+	int64_t version = STORE_NEW;
+	const char *key;
+	bool changed;
+	int e = service_token_from_json(given, true, &fresh, &x->c.err);
+
+	json_object_foreach((json_t *)(uintptr_t)given, key, v)
+	{
+		if (e == 0 && strcmp(key, known[0]) && strcmp(key, known[1]) && strcmp(key, known[2]))
+			e = model_fail(&x->c.err, "",
+			               "\"%.60s\" is the edge's to say; expected name, duration, enabled", key);
+	}
+	if (e < 0)
+		goto out;
+	for (size_t i = 0; !was && i < s->nservice_tokens; i++)
+		if (!strcmp(s->service_tokens[i]->name, fresh->name)) {
+			was = s->service_tokens[i];
+			version = s->service_token_versions[i];
+		}
+	if (!was && (e = service_token_name(fresh)) < 0)
+		goto out;
+	now = service_token_to_json(fresh, MODEL_STORE);
+	old = was ? service_token_to_json(was, MODEL_STORE) : NULL;
+	merged = old ? apply_merge(old, now, given) : json_incref(now);
+	json_decref(now);
+	if ((e = service_token_from_json(merged, false, &whole, &x->c.err)) < 0)
+		goto out;
+	if (was && whole->duration_ms != was->duration_ms) {
+		whole->expires_at = service_token_end(whole->duration_ms, judge_now());
+		json_decref(merged);
+		merged = service_token_to_json(whole, MODEL_STORE);
+	}
+	if ((e = signer_work_add_service(x->work, whole)) == 0)
+		e = settle(x, "service_token", "service_token", whole->name, old, version, json_incref(merged),
+		           &changed);
+out:
+	json_decref(merged);
+	json_decref(old);
+	service_token_free(whole);
+	service_token_free(fresh);
+	return e;
+}
+
 /* --- applications
  * ------------------------------------------------------------------------------------------------------------------------
  */
@@ -482,8 +536,13 @@ out:
 
 /* In this order: applications refer to the others. */
 static const struct section sections[] = {
-    {"identity_providers", idp_one}, {"admins", admin_one},   {"lists", list_one},
-    {"groups", group_one},           {"tunnels", tunnel_one}, {"apps", app_one},
+    {"identity_providers", idp_one},
+    {"admins", admin_one},
+    {"lists", list_one},
+    {"service_tokens", service_token_one},
+    {"groups", group_one},
+    {"tunnels", tunnel_one},
+    {"apps", app_one},
 };
 
 /* --- the whole
@@ -555,6 +614,7 @@ signed_off(struct req *r, int code, const char *why)
 		    r, code,
 		    req_fmt(r, "Everything but accounts and provider secrets was applied; apply again. %s", why));
 	} else {
+		signer_work_told(r, out);
 		reply_result(r, out);
 	}
 }

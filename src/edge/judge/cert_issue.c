@@ -11,6 +11,7 @@
 #include "core/log.h"
 #include "core/str.h"
 #include "edge/judge/login.h"
+#include "edge/judge/service.h"
 #include "edge/judge/tunnel_link.h"
 #include "ssh/sshcert.h"
 
@@ -46,6 +47,10 @@ still_allowed(struct req *r, const char *app, struct reason *why)
 	if (!a) {
 		reason_set(why, E_NOENT, SP_TOKEN, "the application was removed");
 		return SP_TOKEN;
+	}
+	if (r->service_label) {
+		r->app = a;
+		return service_decide(r, &v, why);
 	}
 	if ((code = session_standing(j, s, app, why)))
 		return code;
@@ -151,24 +156,34 @@ principal(const struct app *a, const char *asked, const char **ret_name)
 	return *asked ? SP_PRINCIPAL : 0;
 }
 
-static void
-sign_for(struct req *r, struct session *s, const struct app_view *a, const char *jwt, const char *key,
-         const char *asked)
+/* A program has no e-mail to be named after: the deciding policy says which one user it is, and the signer whether that
+   name is bound to it. */
+static int
+service_principal(const struct policy *p, const char *asked, const char **ret_name)
 {
-	const char *from[SOURCES_MAX], *name;
+	for (size_t i = 0; p && i < p->usernames.n; i++) {
+		const char *name = p->usernames.v[i];
+		if (!strchr(name, '{') && (!strcmp(asked, name) || (!*asked && p->usernames.n == 1))) {
+			*ret_name = name;
+			return 0;
+		}
+	}
+	return SP_PRINCIPAL;
+}
+
+static void
+sign_for(struct req *r, const char *email, const struct app_view *a, const char *jwt, const char *key, const char *name)
+{
+	const char *from[SOURCES_MAX];
 	size_t nfrom;
 	struct cert_ctx *c = arena_alloc(&r->arena, sizeof *c);
-	int code = c ? principal(a->app, asked, &name) : SP_INTERNAL;
+	int code = c ? sources(r, a, from, &nfrom) : SP_INTERNAL;
 
-	if (!code)
-		code = sources(r, a, from, &nfrom);
 	if (code) {
-		refuse(r, s->email, code,
-		       code == SP_PRINCIPAL ? "name is not among the application's usernames"
-		                            : "no connector has said where it is");
+		refuse(r, email, code, "no connector has said where it is");
 		return;
 	}
-	*c = (struct cert_ctx){req_fmt(r, "%s", s->email), a->app->id, a->app->domain};
+	*c = (struct cert_ctx){req_fmt(r, "%s", email), a->app->id, a->app->domain};
 	r->ctx = c;
 	struct js_cert_sign m = {.app_token = jwt,
 	                         .aud = a->app->aud,
@@ -180,6 +195,33 @@ sign_for(struct req *r, struct session *s, const struct app_view *a, const char 
 	signer_ask(r->j, &js_cert_sign_def, &m, &js_cert_is_def, signed_, r);
 }
 
+/* The token was got for a service token's secret and is bound to this key; the service token must stand still. */
+static void
+issue_service(struct req *r, const struct app_view *a, const char *jwt, const char *key, const char *asked)
+{
+	struct policy_verdict v = {0};
+	struct reason why = {0};
+	struct token t = {0};
+	const char *name = NULL;
+
+	if (token_open(TOKEN_SERVICE, jwt, &r->j->jwks, r->j->issuer, a->app->aud, judge_now(), &t, &why) < 0) {
+		refuse(r, NULL, why.code, why.text);
+		return;
+	}
+	r->app = a;
+	r->service_label = req_fmt(r, "%s", t.common_name);
+	r->service_version = (uint32_t)t.secret_version;
+	token_release(&t);
+	int code = service_decide(r, &v, &why);
+	if (!code && (code = service_principal(snapshot_policy(r->snap, r->app, &v), asked, &name)))
+		reason_set(&why, E_DENIED, code,
+		           "the policy that lets a service token in must name its Unix user: one of usernames");
+	if (code)
+		refuse(r, r->service_label, code, why.text);
+	else
+		sign_for(r, r->service_label, r->app, jwt, key, name);
+}
+
 void
 cert_issue(struct req *r)
 {
@@ -188,7 +230,7 @@ cert_issue(struct req *r)
 	struct reason why = {0};
 	struct policy_verdict v = {0};
 	json_t *body = NULL;
-	const char *jwt, *key;
+	const char *jwt, *key, *name;
 	char aud[65];
 
 	if (req_json(r, &body) < 0 || json_get_str(body, "jwt", &jwt) < 0 ||
@@ -203,6 +245,10 @@ cert_issue(struct req *r)
 	json_decref(body);
 	token_claimed_aud(jwt, aud);
 	const struct app_view *a = *aud ? snapshot_app_by_aud(r->snap, aud) : NULL;
+	if (a && token_claims_service(jwt)) {
+		issue_service(r, a, jwt, key, asked);
+		return;
+	}
 	int code = a ? session_of_app(r->j, jwt, a, &t, &s, &why) : SP_TOKEN;
 	if (code) {
 		refuse(r, NULL, code, a ? why.text : "token of no application here");
@@ -218,5 +264,8 @@ cert_issue(struct req *r)
 		refuse(r, s->email, v.code ? v.code : SP_POLICY_DENY, why.text);
 		return;
 	}
-	sign_for(r, s, a, jwt, key, asked);
+	if ((code = principal(a->app, asked, &name)))
+		refuse(r, s->email, code, "name is not among the application's usernames");
+	else
+		sign_for(r, s->email, a, jwt, key, name);
 }

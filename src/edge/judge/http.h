@@ -65,6 +65,9 @@ struct req {
 	/* who asks, once known. The session is named only: it may end while the request waits (req_asker). */
 	struct asker who;
 	char session[40];
+	uint32_t service_version;                /* of the secret that was shown, with who.service_token */
+	const char *service_label, *service_jwt; /* client id; an app token minted for it */
+	int64_t service_jwt_exp;
 	const char *api_name, *api_token; /* API: subject of the token, and the token */
 	/* a request that waits in a list of its own (transfer, audit follow) */
 	bool waits; /* held: may be dropped at any time */

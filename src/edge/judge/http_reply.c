@@ -47,6 +47,7 @@ static const struct code_row {
     {SP_TOKEN_AUDIENCE, 403, "The token belongs to another application."},
     {SP_REVOKED, 401, "The session was revoked. Sign in again."},
     {SP_API_TOKEN, 403, "The API token is missing, wrong or lacks the scope."},
+    {SP_SERVICE_TOKEN, 401, "The service token is not valid."},
     {SP_NO_CA, 400, "Bad Request. Please create a ca for application."},
     {SP_KEY_REFUSED, 400, "This kind or size of public key is not accepted."},
     {SP_KEY_MISMATCH, 403, "This is not the key that the sign-in was made for."},

@@ -8,6 +8,7 @@
 #include "edge/judge/judge.h"
 #include "edge/judge/login.h"
 #include "edge/judge/page.h"
+#include "edge/judge/service.h"
 #include "edge/judge/snapshot.h"
 
 #define A "/cdn-cgi/access/"
@@ -30,6 +31,7 @@ static const struct http_route routes[] = {
     {"POST", A "cli", ROUTE_TEAM | ROUTE_FORM, cli_post},
     {"GET", A "transfer/:key", ROUTE_TEAM, transfer_get},
     {"POST", A "cert_sign", ROUTE_TEAM | ROUTE_JSON, cert_issue},
+    {"POST", A "service_token", ROUTE_APP | ROUTE_JSON, service_exchange},
     {"GET", A "logout", BOTH, logout_get},
     {"POST", A "logout", ROUTE_APP, logout_post},
     {"GET", A "get-identity", BOTH | ROUTE_JSON, identity_get},
@@ -76,6 +78,12 @@ static const struct http_route routes[] = {
     {"GET", ACCOUNT "access/keys", R, api_keys_get},
     {"PUT", ACCOUNT "access/keys", W, api_keys_put},
     {"POST", ACCOUNT "access/keys/rotate", W, api_keys_rotate},
+    {"POST", ACCOUNT "access/service_tokens", W, api_service_tokens_create},
+    {"GET", ACCOUNT "access/service_tokens/:id", R, api_service_tokens_get},
+    {"PUT", ACCOUNT "access/service_tokens/:id", W, api_service_tokens_update},
+    {"DELETE", ACCOUNT "access/service_tokens/:id", W, api_service_tokens_delete},
+    {"POST", ACCOUNT "access/service_tokens/:id/refresh", W, api_service_tokens_refresh},
+    {"POST", ACCOUNT "access/service_tokens/:id/rotate", W, api_service_tokens_rotate},
     {"GET", ACCOUNT "access/users", R, api_users_list},
     {"POST", ACCOUNT "access/organizations/revoke_user", W, api_users_revoke},
     {"GET", ACCOUNT "access/logs/access_requests", R, api_access_log},

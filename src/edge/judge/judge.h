@@ -79,6 +79,10 @@ struct judge {
 	struct map transfers; /* key -> struct transfer */
 	struct list transfer_age;
 	struct map discoveries; /* provider id -> struct discovery */
+	struct map proofs;      /* of service tokens' secrets (service.c) */
+	struct list proof_age;
+	struct map service_seen; /* service token's id -> struct service_seen */
+	uint8_t proof_key[32];
 	uint8_t csrf_key[32];
 	size_t nreqs, nheld; /* requests in flight; transfers that are held */
 	struct judge_counters {

@@ -96,6 +96,8 @@ void login_sweep(struct judge *j); /* every second: what is too old goes, what w
 
 /* --- app_request.c, ws_admit.c, cert_issue.c */
 void app_request(struct req *r);
+/* The policy lets it in: with a session, or as r->who says; token is what the origin is told ("" = nothing). */
+void app_admitted(struct req *r, struct session *s, const char *token);
 void ws_admit(struct req *r, struct session *s, const char *token);
 /* May a connection that goes there ("" = the application has one place only) go on? */
 bool ws_destination_stands(const struct app *a, const char *destination);

@@ -10,6 +10,7 @@
 #include "edge/judge/api.h"
 #include "edge/judge/http.h"
 #include "edge/judge/login.h"
+#include "edge/judge/service.h"
 #include "edge/judge/session.h"
 #include "edge/judge/snapshot.h"
 #include "edge/judge/status.h"
@@ -290,7 +291,7 @@ go(struct role_run *run, void *arg)
 	if (snapshot_build(j, true, &s, &bad) < 0)
 		return role_fatal(run, "store: %s %s", bad.pointer, bad.text);
 	snapshot_swap(j, s);
-	if (sessions_load(j, &why) < 0)
+	if (sessions_load(j, &why) < 0 || service_seen_load(j, &why) < 0)
 		return role_fatal(run, "sessions: %s", why.text);
 	if (sandbox_enter(SANDBOX_JUDGE, &lim) < 0)
 		return role_fatal(run, "the sandbox could not be entered");

@@ -9,6 +9,7 @@
 #include "model/idp.h"
 #include "model/person.h"
 #include "model/route.h"
+#include "model/service_token.h"
 #include "model/session.h"
 #include "model/tunnel.h"
 #include "audit/audit_file.h"

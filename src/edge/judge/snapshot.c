@@ -42,6 +42,7 @@ READER(idp)
 READER(tunnel)
 READER(route)
 READER(admin)
+READER(service_token)
 
 static int
 load_one(void *arg, const struct store_doc *d)
@@ -122,6 +123,11 @@ no_tunnel(const struct snapshot *s, const char *at, const char *ref, struct mode
 static int
 compile(struct snapshot *s, bool keep_broken, struct model_error *err)
 {
+	s->service_refs = calloc(s->nservice_tokens + 1, sizeof *s->service_refs);
+	if (!s->service_refs)
+		return E_NOMEM;
+	for (size_t i = 0; i < s->nservice_tokens; i++)
+		s->service_refs[i] = (struct policy_ref){s->service_tokens[i]->id, s->service_tokens[i]->name};
 	struct policy_source src = {
 	    .apps = (const struct app *const *)s->apps,
 	    .napps = s->napps,
@@ -131,6 +137,8 @@ compile(struct snapshot *s, bool keep_broken, struct model_error *err)
 	    .nidps = s->nidps,
 	    .lists = (const struct access_list *const *)s->lists,
 	    .nlists = s->nlists,
+	    .service_tokens = s->service_refs,
+	    .nservice_tokens = s->nservice_tokens,
 	    .keep_broken = keep_broken,
 	};
 	int e = policy_set_compile(&src, &s->set, err);
@@ -175,6 +183,7 @@ snapshot_build(struct judge *j, bool keep_broken, struct snapshot **ret_s, struc
 	LOAD(tunnel, tunnels, "tunnel");
 	LOAD(route, routes, "route");
 	LOAD(admin, admins, "admin");
+	LOAD(service_token, service_tokens, "service_token");
 #undef LOAD
 	if ((e = compile(s, keep_broken, err)) < 0)
 		goto out;
@@ -213,7 +222,9 @@ snapshot_drop(struct snapshot *s)
 	FREE(tunnel, tunnels);
 	FREE(route, routes);
 	FREE(admin, admins);
+	FREE(service_token, service_tokens);
 #undef FREE
+	free(s->service_refs);
 	free(s->views);
 	free(s);
 }
@@ -299,6 +310,18 @@ snapshot_idp(const struct snapshot *s, const char *ref)
 	for (size_t i = 0; i < s->nidps; i++)
 		if (!strcmp(s->idps[i]->name, ref))
 			return s->idps[i];
+	return NULL;
+}
+
+const struct service_token *
+snapshot_service_token(const struct snapshot *s, const char *ref)
+{
+	for (size_t i = 0; i < s->nservice_tokens; i++)
+		if (!strcmp(s->service_tokens[i]->id, ref) || !strcmp(s->service_tokens[i]->client_id, ref))
+			return s->service_tokens[i];
+	for (size_t i = 0; i < s->nservice_tokens; i++)
+		if (!strcmp(s->service_tokens[i]->name, ref))
+			return s->service_tokens[i];
 	return NULL;
 }
 

@@ -42,8 +42,11 @@ struct snapshot {
 	struct tunnel **tunnels;
 	struct route **routes;
 	struct admin **admins;
-	size_t napps, ngroups, nlists, nidps, ntunnels, nroutes, nadmins;
-	int64_t *app_versions, *group_versions, *access_list_versions, *idp_versions, *tunnel_versions, *route_versions, *admin_versions;
+	struct service_token **service_tokens;
+	struct policy_ref *service_refs; /* what policies know of them */
+	size_t napps, ngroups, nlists, nidps, ntunnels, nroutes, nadmins, nservice_tokens;
+	int64_t *app_versions, *group_versions, *access_list_versions, *idp_versions, *tunnel_versions, *route_versions,
+	    *admin_versions, *service_token_versions;
 	struct policy_set *set;
 	struct app_view *views; /* one an app */
 };
@@ -60,6 +63,7 @@ const struct app_view *snapshot_app_by_id(const struct snapshot *s, const char *
 const struct app_view *snapshot_app_by_aud(const struct snapshot *s, const char *aud);
 const struct app_view *snapshot_app_by_ref(const struct snapshot *s, const char *id_or_domain_or_name);
 const struct idp *snapshot_idp(const struct snapshot *s, const char *id_or_name);
+const struct service_token *snapshot_service_token(const struct snapshot *s, const char *id_or_client_id_or_name);
 const struct tunnel *snapshot_tunnel(const struct snapshot *s, const char *id_or_name); /* deleted ones are not found */
 /* {"ingress": [...]} that the edge pushes to this tunnel; NULL = the connector's own configuration counts. New
  * reference. */

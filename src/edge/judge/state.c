@@ -6,6 +6,7 @@
 #include "crypto/random.h"
 #include "edge/judge/judge.h"
 #include "edge/judge/login.h"
+#include "edge/judge/service.h"
 #include "edge/judge/session.h"
 #include "edge/judge/ticket.h"
 #include "edge/judge/tunnel_link.h"
@@ -41,6 +42,10 @@ judge_state_init(struct judge *j)
 	map_init(&j->codes, CODES_MAX + 1, seed, NULL);
 	map_init(&j->transfers, TRANSFERS_MAX + 1, seed, NULL);
 	map_init(&j->discoveries, 1000, seed, discovery_drop);
+	map_init(&j->proofs, PROOFS_MAX + 1, seed, NULL);
+	map_init(&j->service_seen, 100000, seed, free);
+	list_init(&j->proof_age);
+	random_bytes(j->proof_key, sizeof j->proof_key);
 	list_init(&j->login_age);
 	list_init(&j->code_age);
 	list_init(&j->transfer_age);
@@ -59,6 +64,9 @@ judge_state_release(struct judge *j)
 	timer_stop(&j->jwks_timer);
 	login_rows_release(j);
 	map_release(&j->discoveries);
+	service_proofs_drop(j);
+	map_release(&j->proofs);
+	map_release(&j->service_seen);
 	map_release(&j->tickets);
 	map_release(&j->links);
 	map_release(&j->tunnels);

@@ -11,6 +11,7 @@
 #include "crypto/random.h"
 #include "edge/judge/http.h"
 #include "edge/judge/login.h"
+#include "edge/judge/service.h"
 
 static void
 key_of(uint64_t id, char out[static 17])
@@ -18,14 +19,16 @@ key_of(uint64_t id, char out[static 17])
 	snprintf(out, 17, "%016" PRIx64, id);
 }
 
+/* Of one sign-in, or of one service token. */
 static size_t
-count_of(struct judge *j, const char *session)
+count_of(struct judge *j, const char *session, const char *service)
 {
 	struct map_iter it = {0};
 	size_t n = 0;
 
 	while (map_next(&j->tickets, &it))
-		n += !strcmp(((struct ticket *)it.value)->session, session);
+		n += !strcmp(((struct ticket *)it.value)->session, session) &&
+		     !strcmp(((struct ticket *)it.value)->service, service);
 	return n;
 }
 
@@ -34,9 +37,9 @@ ticket_new(struct judge *j, const struct req *r, const struct session *s, const 
            const char *destination, struct ticket **ret_t)
 {
 	/* Counting walks the table: only once it is large enough for one sign-in to matter. */
-	const char *session = s ? s->id : "";
-	if (map_len(&j->tickets) >= TICKETS_MAX ||
-	    (map_len(&j->tickets) >= TICKETS_PER_SESSION_MAX && count_of(j, session) >= TICKETS_PER_SESSION_MAX))
+	const char *session = s ? s->id : "", *service = !s && r->who.service_token ? r->who.service_token : "";
+	if (map_len(&j->tickets) >= TICKETS_MAX || (map_len(&j->tickets) >= TICKETS_PER_SESSION_MAX &&
+	                                            count_of(j, session, service) >= TICKETS_PER_SESSION_MAX))
 		return SP_BUSY;
 	struct ticket *t = calloc(1, sizeof *t);
 	if (!t)
@@ -49,12 +52,18 @@ ticket_new(struct judge *j, const struct req *r, const struct session *s, const 
 	str_copy(t->app, sizeof t->app, a->app->id);
 	str_copy(t->tunnel, sizeof t->tunnel, a->tunnel->id);
 	str_copy(t->domain, sizeof t->domain, r->host);
-	str_copy(t->email, sizeof t->email, s ? s->email : "");
+	str_copy(t->email, sizeof t->email, s ? s->email : *service ? r->service_label : "");
+	str_copy(t->service, sizeof t->service, service);
+	str_copy(t->cert_ca, sizeof t->cert_ca, r->who.cert_ca ? r->who.cert_ca : "");
+	str_copy(t->common_name, sizeof t->common_name, r->who.common_name ? r->who.common_name : "");
+	str_copy(t->country, sizeof t->country, r->who.country ? r->who.country : "");
+	t->service_version = r->service_version;
 	str_copy(t->ip, sizeof t->ip, r->client_ip);
 	str_copy(t->destination, sizeof t->destination, destination);
 	t->front = r->front ? r->front->index : 0;
 	t->made_at = judge_now();
-	t->until = s ? s->expires_at : 0;
+	const struct service_token *v = *service ? snapshot_service_token(j->snap, service) : NULL;
+	t->until = s ? s->expires_at : v ? service_token_until(v, t->service_version) : 0;
 	if (map_put(&j->tickets, t->key, t) < 0) {
 		free(t);
 		return SP_BUSY;
@@ -165,7 +174,12 @@ tickets_cut_again(struct judge *j)
 static struct asker
 ticket_asker(const struct ticket *t, const struct session *s)
 {
-	return (struct asker){.session = s, .ip = t->ip};
+	return (struct asker){.session = s,
+	                      .ip = t->ip,
+	                      .country = *t->country ? t->country : NULL,
+	                      .service_token = *t->service ? t->service : NULL,
+	                      .cert_ca = *t->cert_ca ? t->cert_ca : NULL,
+	                      .common_name = *t->common_name ? t->common_name : NULL};
 }
 
 void
@@ -191,7 +205,17 @@ ticket_live(struct judge *j, unsigned front, const struct fj_ticket_live *m)
 	bool fine = a != NULL;
 	if (fine)
 		str_copy(t->app, sizeof t->app, a->app->id);
-	if (fine && *m->assertion) {
+	if (fine && *m->assertion && token_claims_service(m->assertion)) {
+		const struct service_token *v = NULL;
+		int64_t version = 0;
+		fine = service_of_live(j, m->assertion, a->app->aud, &v, &version) == 0;
+		if (fine) {
+			str_copy(t->service, sizeof t->service, v->id);
+			str_copy(t->email, sizeof t->email, v->client_id);
+			t->service_version = (uint32_t)version;
+			t->until = service_token_until(v, version);
+		}
+	} else if (fine && *m->assertion) {
 		/* The token may have run out meanwhile; its session decides. */
 		fine = session_of_live(j, m->assertion, a, &token, &s, &why) == 0;
 		if (fine) {
@@ -233,6 +257,18 @@ tickets_cut(struct judge *j, enum ticket_by by, const char *value, const char *w
 	}
 }
 
+/* What a service token's connection rests on may end later than now: it is cut then (tickets_sweep). */
+static bool
+service_stands(const struct judge *j, struct ticket *t)
+{
+	const struct service_token *v = snapshot_service_token(j->snap, t->service);
+
+	if (service_token_standing(v, t->service_version, judge_now(), NULL))
+		return false;
+	t->until = service_token_until(v, t->service_version);
+	return true;
+}
+
 void
 tickets_judge_again(struct judge *j)
 {
@@ -246,6 +282,10 @@ tickets_judge_again(struct judge *j)
 
 		if (!a || (*t->session && session_standing(j, s, t->app, NULL))) {
 			cut(j, t, a ? "session ended" : "application removed");
+			continue;
+		}
+		if (*t->service && !service_stands(j, t)) {
+			cut(j, t, "service token ended");
 			continue;
 		}
 		struct asker who = ticket_asker(t, s);
@@ -284,7 +324,7 @@ tickets_sweep(struct judge *j)
 		if (!t->begun && now > t->made_at + TICKET_BEGIN_SEC)
 			map_del(&j->tickets, t->key);
 		else if (t->until && now > t->until)
-			cut(j, t, "session expired");
+			cut(j, t, *t->service ? "service token ended" : "session expired");
 	}
 }
 

@@ -18,6 +18,9 @@ struct ticket {
 	uint64_t id;
 	char key[17]; /* of the map; cf-ray too */
 	char session[40], app[40], tunnel[40], domain[254], email[255], ip[64], destination[300];
+	/* let in by a service token (email is its client id then), or with a client certificate */
+	char service[40], cert_ca[40], common_name[256], country[3];
+	uint32_t service_version;
 	unsigned front;
 	bool begun, cut, unsent; /* unsent: front's channel was full when it was to be told */
 	int64_t made_at, began_at, until;

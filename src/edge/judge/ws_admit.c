@@ -132,7 +132,7 @@ ws_admit(struct req *r, struct session *s, const char *token)
 	struct judge *j = r->j;
 	struct ticket *t;
 	char destination[300];
-	const char *email = s ? s->email : NULL;
+	const char *email = s ? s->email : r->service_label;
 	int code = jump_destination(r, destination);
 
 	if (code) {

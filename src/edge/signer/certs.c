@@ -231,6 +231,7 @@ on_js_ca_delete(struct ipc *c, uint32_t id, const void *mv, int fd, void *arg)
 struct order {
 	const struct js_cert_sign *m;
 	struct token who;
+	const char *owner, *name_of; /* the identity, and what people call it: UUID and e-mail, or client id twice */
 	struct ca *ca;
 	struct principal_plan name;
 	struct ca_plan plan;
@@ -271,7 +272,7 @@ key_owner_check(struct signer *s, const struct order *o, struct reason *r)
 	if (strcmp(o->who.cnf, cnf) != 0)
 		return reason_set(r, E_DENIED, SP_KEY_MISMATCH, "the login was made for another key than %s",
 		                  o->plan.fingerprint);
-	if (seen && strcmp(seen, o->who.sub) != 0)
+	if (seen && strcmp(seen, o->owner) != 0)
 		return reason_set(r, E_DENIED, SP_KEY_MISMATCH, "key %s was used by another identity",
 		                  o->plan.fingerprint);
 	return 0;
@@ -282,12 +283,33 @@ cert_rates(struct signer *s, const struct order *o, struct reason *r)
 {
 	int64_t now = clock_mono_ms();
 
-	if (!rate_take(&s->cert_person, o->who.sub, now))
-		return reason_set(r, E_AGAIN, SP_CERT_RATE, "too many certificates for %s", o->who.email);
+	if (!rate_take(&s->cert_person, o->owner, now))
+		return reason_set(r, E_AGAIN, SP_CERT_RATE, "too many certificates for %s", o->name_of);
 	if (!rate_take(&s->cert_ca, o->ca->aud, now) || !rate_take(&s->cert_all, "", now)) {
 		log_error("cert_rate", "ca", o->ca->aud, NULL);
 		return reason_set(r, E_AGAIN, SP_CERT_RATE, "too many certificates at once");
 	}
+	return 0;
+}
+
+/* A person by an app token of a provider that still stands, or a service token by one of its own. */
+static int
+order_who(struct signer *s, struct order *o, struct reason *r)
+{
+	const struct js_cert_sign *m = o->m;
+	int e;
+
+	if (token_claims_service(m->app_token)) {
+		if ((e = evidence_service(s, m->app_token, m->aud, &o->who, r)) == 0)
+			o->owner = o->name_of = o->who.common_name;
+		return e;
+	}
+	if ((e = evidence_app(s, m->app_token, m->aud, &o->who, r)) < 0)
+		return e;
+	o->owner = o->who.sub;
+	o->name_of = o->who.email;
+	if (!provider_by_issuer(s, o->who.idp_iss))
+		return reason_set(r, E_DENIED, SP_REVOKED, "provider %s of this login was removed", o->who.idp_iss);
 	return 0;
 }
 
@@ -307,12 +329,10 @@ order_check(struct signer *s, struct order *o, struct reason *r)
 	                       .nsource_address = m->source_address.n};
 	int e;
 
-	if ((e = signer_clock_check(s, now, r)) < 0 || (e = evidence_app(s, m->app_token, m->aud, &o->who, r)) < 0)
+	if ((e = signer_clock_check(s, now, r)) < 0 || (e = order_who(s, o, r)) < 0)
 		return e;
 	if (!(o->ca = map_get(&s->cas, m->aud)))
 		return reason_set(r, E_NOENT, SP_NO_CA, "application %s has no CA", m->aud);
-	if (!provider_by_issuer(s, o->who.idp_iss))
-		return reason_set(r, E_DENIED, SP_REVOKED, "provider %s of this login was removed", o->who.idp_iss);
 	if ((e = principal_plan(s, &o->who, m->principal, &o->name, r)) < 0)
 		return e;
 	if ((e = serial_new(s, &q.serial)) < 0)
@@ -320,8 +340,8 @@ order_check(struct signer *s, struct order *o, struct reason *r)
 	random_bytes(q.nonce, sizeof q.nonce);
 	q.principal = o->name.name;
 	q.reserved_ok = o->name.bound;
-	q.email = o->who.email;
-	q.session = o->who.session;
+	q.email = o->name_of;
+	q.session = o->who.type == TOKEN_SERVICE ? o->who.jti : o->who.session;
 	if ((e = ca_plan(&q, &o->plan, r)) < 0)
 		return e;
 	o->planned = true;
@@ -348,13 +368,13 @@ order_journal(struct signer *s, const struct order *o, struct reason *r)
 	journal_num(j, "after", p->valid_after);
 	journal_num(j, "before", p->valid_before);
 	journal_str(j, "source", p->source_address);
-	journal_str(j, "sub", o->who.sub);
-	journal_str(j, "iss", o->who.idp_iss);
-	journal_str(j, "subject", o->who.idp_sub);
+	journal_str(j, "sub", o->owner);
+	journal_str(j, "iss", o->who.type == TOKEN_SERVICE ? SERVICE_ISS : o->who.idp_iss);
+	journal_str(j, "subject", o->who.type == TOKEN_SERVICE ? o->who.common_name : o->who.idp_sub);
 	if (journal_end(j) < 0)
 		return reason_set(r, E_LIMIT, SP_BUSY, "the journal is full");
 	remember(&s->serials, serial, "");
-	remember(&s->user_keys, p->fingerprint, o->who.sub);
+	remember(&s->user_keys, p->fingerprint, o->owner);
 	s->ncerts++;
 	return 0;
 }
@@ -390,7 +410,7 @@ on_js_cert_sign(struct ipc *c, uint32_t id, const void *m, int fd, void *arg)
 		a.valid_after = o.plan.valid_after;
 		a.valid_before = o.plan.valid_before;
 	}
-	signer_log("cert_sign", &r, e, "email", o.who.email ? o.who.email : "");
+	signer_log("cert_sign", &r, e, "email", o.name_of ? o.name_of : "");
 	signer_reply(s, s->judge_gen, id, &js_cert_is_def, &a);
 	if (o.planned)
 		ca_plan_release(&o.plan);

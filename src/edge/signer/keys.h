@@ -17,7 +17,19 @@
 #include "core/err.h"
 #include "core/map.h"
 
-enum ks_kind { KS_TOKEN_KEY = 1, KS_CA, KS_TLS_CA, KS_ACCOUNT, KS_PROVIDER, KS_PRINCIPAL, KS_SETUP, KS_API, KS_SETTING, KS_KIND_N };
+enum ks_kind {
+	KS_TOKEN_KEY = 1,
+	KS_CA,
+	KS_TLS_CA,
+	KS_ACCOUNT,
+	KS_PROVIDER,
+	KS_PRINCIPAL,
+	KS_SETUP,
+	KS_API,
+	KS_SETTING,
+	KS_SERVICE,
+	KS_KIND_N
+};
 
 #define KS_RECORDS_MAX 4000000u /* live records of one kind; beyond it administration is refused */
 #define KS_VALUE_MAX (128u << 10)

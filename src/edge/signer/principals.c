@@ -77,10 +77,40 @@ plan_free_name(struct principal_plan *p, const struct token *who, bool is_prefix
 	return 0;
 }
 
+/* A service token has the names that an administrator bound to it, and never another. */
+static int
+plan_service(struct signer *s, const struct token *who, const char *wanted, struct principal_plan *ret_p,
+             struct reason *r)
+{
+	struct principal_plan p = {.bound = true};
+	json_t *o;
+	size_t i;
+
+	if (str_copy(p.name, sizeof p.name, wanted) < 0 || !ca_principal_ok(p.name))
+		return reason_set(r, E_DENIED, SP_PRINCIPAL, "\"%.64s\" is not a Unix name [a-z_][a-z0-9._-]{0,31}",
+		                  wanted);
+	p.owners = owners_get(s, p.name);
+	json_array_foreach(p.owners, i, o)
+	{
+		if (strcmp(json_str_or(o, "iss", ""), SERVICE_ISS) == 0 &&
+		    strcmp(json_str_or(o, "sub", ""), who->common_name) == 0) {
+			*ret_p = p;
+			return 0;
+		}
+	}
+	principal_plan_release(&p);
+	return reason_set(r, E_DENIED, SP_PRINCIPAL,
+	                  "%s is not bound to service token %s; run 'sallyport admin principals bind %s "
+	                  "--service-token %s'",
+	                  p.name, who->common_name, p.name, who->common_name);
+}
+
 int
 principal_plan(struct signer *s, const struct token *who, const char *wanted, struct principal_plan *ret_p,
                struct reason *r)
 {
+	if (who->type == TOKEN_SERVICE)
+		return plan_service(s, who, wanted, ret_p, r);
 	char prefix[CA_PRINCIPAL_MAX + 1] = "";
 	struct principal_plan p = {0};
 	int e = ca_principal_from_email(who->email, prefix, r);
@@ -183,20 +213,27 @@ on_js_principals(struct ipc *c, uint32_t id, const void *m, int fd, void *arg)
 	buf_release(&out);
 }
 
-/* A place for that address that nobody has taken yet. */
-static bool
-owners_wait(json_t *owners, const char *iss, const char *email)
+/* Adds an owner to a name and writes the list down. */
+static int
+owners_add(struct signer *s, const char *name, json_t *owner, const char *who, const char *by, struct reason *r)
 {
-	json_t *o;
+	json_t *owners = owners_get(s, name), *o;
 	size_t i;
+	int e = 0;
 
-	json_array_foreach(owners, i, o)
-	{
-		if (!strcmp(json_str_or(o, "iss", ""), iss) && !strcmp(json_str_or(o, "email", ""), email) &&
-		    !json_str_or(o, "sub", "")[0])
-			return true;
-	}
-	return false;
+	if (!owners)
+		owners = json_array();
+	json_array_foreach(owners, i, o) if (owner && json_equal(o, owner)) goto out; /* bound already */
+	if (json_array_size(owners) >= SIGNER_OWNERS_MAX)
+		e = reason_set(r, E_LIMIT, SP_PRINCIPAL, "%s has %d owners already", name, SIGNER_OWNERS_MAX);
+	else if (!owner || json_array_append(owners, owner) < 0)
+		e = reason_set(r, E_NOMEM, SP_INTERNAL, "out of memory");
+	else
+		e = owners_save(s, name, owners, "principal_bound", who, by, r);
+out:
+	json_decref(owners);
+	json_decref(owner);
+	return e;
 }
 
 static int
@@ -205,33 +242,23 @@ principal_bind(struct signer *s, const struct js_principal_bind *m, struct reaso
 	const struct provider *p = provider_get(s, m->idp);
 	struct token admin = {0};
 	char email[EMAIL_MAX + 1];
-	json_t *owners = NULL;
 	int e = evidence_admin(s, m->admin_token, "principals:write", &admin, r);
 
 	if (e < 0)
 		return e;
 	if (!ca_principal_ok(m->name)) {
 		e = reason_set(r, E_FORMAT, SP_PRINCIPAL, "\"%s\" is not a Unix name [a-z_][a-z0-9._-]{0,31}", m->name);
+	} else if (m->client_id[0]) {
+		e = keystore_get(&s->ks, KS_SERVICE, m->client_id, &(struct slice){0})
+		        ? owners_add(s, m->name, owner_new(SERVICE_ISS, m->client_id, ""), m->client_id, admin.sub, r)
+		        : reason_set(r, E_NOENT, SP_NOT_FOUND, "no service token %s", m->client_id);
 	} else if (!p) {
 		e = reason_set(r, E_NOENT, SP_NOT_FOUND, "no provider %s", m->idp);
 	} else if (email_parse(m->email, strlen(m->email), email) < 0) {
 		e = reason_set(r, E_FORMAT, SP_EMAIL, "not an e-mail address: %s", m->email);
 	} else {
-		owners = owners_get(s, m->name);
-		if (!owners)
-			owners = json_array();
-		if (owners_wait(owners, p->issuer, email))
-			goto out; /* bound already */
-		if (json_array_size(owners) >= SIGNER_OWNERS_MAX)
-			e = reason_set(r, E_LIMIT, SP_PRINCIPAL, "%s has %d owners already", m->name,
-			               SIGNER_OWNERS_MAX);
-		else if (json_array_append_new(owners, owner_new(p->issuer, "", email)) < 0)
-			e = reason_set(r, E_NOMEM, SP_INTERNAL, "out of memory");
-		else
-			e = owners_save(s, m->name, owners, "principal_bound", email, admin.sub, r);
+		e = owners_add(s, m->name, owner_new(p->issuer, "", email), email, admin.sub, r);
 	}
-out:
-	json_decref(owners);
 	token_release(&admin);
 	return e;
 }

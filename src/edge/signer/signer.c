@@ -59,6 +59,9 @@ tables_init(struct signer *s, uint64_t seed)
 	recent_init(&s->user_keys, SIGNER_KEYS_MAX, seed);
 	rate_init(&s->login_account, 20, 15000, seed); /* guesses at one account: 20 at once, then one each 15 s */
 	rate_init(&s->login_ip, 60, 2000, seed);
+	/* A guess at 256 random bits does not succeed; this bounds what guessing costs. A right secret always passes. */
+	rate_init(&s->service_wrong, 20, 3000, seed);
+	rate_init(&s->service_mint, 500, 20, seed);
 	rate_init(&s->setup_tries, 20, 3000, seed);
 	/* A token signs for one key only: this bounds load and journal, not reach. */
 	rate_init(&s->cert_person, 10000, 50, seed);

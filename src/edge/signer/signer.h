@@ -63,7 +63,7 @@ struct signer {
 	char *tls_pem;
 
 	struct recent serials, user_keys;
-	struct rate login_account, login_ip, setup_tries, cert_person, cert_ca, cert_all, leafs;
+	struct rate service_wrong, service_mint, login_account, login_ip, setup_tries, cert_person, cert_ca, cert_all, leafs;
 	uint64_t ncerts;
 };
 
@@ -167,6 +167,12 @@ int principal_plan(struct signer *s, const struct token *who, const char *wanted
 int principal_commit(struct signer *s, struct principal_plan *p, const struct token *who, struct reason *r);
 void principal_plan_release(struct principal_plan *p);
 
+/* --- service.c */
+#define SERVICE_ISS "service-token" /* in place of an issuer, where owners of names are written down */
+bool service_id_ok(const char *client_id);
+/* An app token of a service token, and the service token still standing with that secret. */
+int evidence_service(struct signer *s, const char *text, const char *aud, struct token *ret_t, struct reason *r);
+
 /* --- certs.c */
 int certs_load(struct signer *s, struct reason *r);
 void certs_seen(struct signer *s, const json_t *line); /* a journal line at start */
@@ -205,6 +211,9 @@ SIGNER_HANDLER(on_js_setup_begin);
 SIGNER_HANDLER(on_js_setup_finish);
 SIGNER_HANDLER(on_js_api_mint);
 SIGNER_HANDLER(on_js_leaf);
+SIGNER_HANDLER(on_js_service_put);
+SIGNER_HANDLER(on_js_service_delete);
+SIGNER_HANDLER(on_js_service_token);
 SIGNER_HANDLER(on_sf_jwks);
 SIGNER_HANDLER(on_sf_facts);
 SIGNER_HANDLER(on_js_login_facts);

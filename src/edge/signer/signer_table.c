@@ -19,9 +19,10 @@ static const struct ipc_row judge_rows[] = {
     ROW(js_account_put),    ROW(js_account_delete),
     ROW(js_setup_begin),    ROW(js_setup_finish),
     ROW(js_api_mint),       ROW(js_leaf),
-    ROW(js_login_facts),
-    ROW(js_keys_get),       ROW(js_keys_put),
-    ROW(js_keys_rotate),
+    ROW(js_login_facts),    ROW(js_keys_get),
+    ROW(js_keys_put),       ROW(js_keys_rotate),
+    ROW(js_service_put),    ROW(js_service_delete),
+    ROW(js_service_token),
 };
 static const struct ipc_row fetch_rows[] = {ROW(sf_jwks), ROW(sf_facts)};
 

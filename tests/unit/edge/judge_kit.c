@@ -451,6 +451,13 @@ jk_websocket(struct jk *k, const char *host, const char *token, const char *dest
 }
 
 void
+jk_socket(struct jk *k, const char *host, const char *const *headers, struct reply *ret)
+{
+	begin(k, "GET", host, "/", headers, NULL, true, ret);
+	jk_wait(k, ret);
+}
+
+void
 jk_reply_free(struct reply *r)
 {
 	for (size_t i = 0; i < r->nheaders; i++)

@@ -64,6 +64,8 @@ void jk_ask(struct jk *k, const char *method, const char *host, const char *targ
 void jk_browse(struct jk *k, const char *method, const char *host, const char *target, const char *body,
                struct reply *ret);
 void jk_websocket(struct jk *k, const char *host, const char *token, const char *destination, struct reply *ret);
+/* The same with these headers; sec-websocket-key is among them. */
+void jk_socket(struct jk *k, const char *host, const char *const *headers, struct reply *ret);
 /* Begins one and returns at once; jk_wait finishes it. */
 void jk_begin(struct jk *k, const char *method, const char *host, const char *target, const char *const *headers,
               const char *body, struct reply *ret);
