@@ -136,7 +136,7 @@ evidence_service(struct signer *s, const char *text, const char *aud, struct tok
 
 	if (!aud_ok(aud))
 		return reason_set(r, E_FORMAT, SP_BAD_REQUEST, "aud is not 64 hex digits");
-	if ((e = token_open(TOKEN_SERVICE, text, &s->tokens, s->issuer, aud, now, &t, r)) < 0)
+	if ((e = token_open(TOKEN_SERVICE, text, &s->ring.tokens, s->issuer, aud, now, &t, r)) < 0)
 		return e;
 	if (service_get(s, t.common_name, &v) < 0)
 		e = reason_set(r, E_DENIED, SP_REVOKED, "service token %s was deleted", t.common_name);
