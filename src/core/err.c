@@ -22,6 +22,7 @@ static const char *const texts[] = {
     "changed meanwhile",
     "timed out",
     "closed by the other side",
+    "outcome unknown",
 };
 
 const char *

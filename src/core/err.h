@@ -26,6 +26,7 @@ enum err {
 	E_CONFLICT = -14, /* somebody else changed it in between */
 	E_TIMEOUT = -15,  /* the deadline passed */
 	E_CLOSED = -16,   /* the other side is gone */
+	E_UNSURE = -17,   /* whether it was done cannot be told now: look first, never repeat it blindly */
 };
 
 /* English for a code, for logs; static storage. */

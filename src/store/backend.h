@@ -20,6 +20,7 @@ struct store_ops {
 	            size_t limit, store_each_fn *fn, void *arg, struct reason *r);
 	int (*count)(struct store *s, const char *kind, int64_t *ret_n, struct reason *r);
 	int (*begin)(struct store *s, struct reason *r);
+	int (*begin_read)(struct store *s, struct reason *r);
 	int (*commit)(struct store *s, struct reason *r);
 	void (*rollback)(struct store *s);
 	int (*once_put)(struct store *s, const char *kind, const char *key, const void *p, size_t n, int64_t expires,
@@ -30,6 +31,9 @@ struct store_ops {
 	int (*counter)(struct store *s, const char *name, int64_t by, int64_t *ret_v, struct reason *r);
 	int (*epoch)(struct store *s, int64_t *ret_epoch, struct reason *r);
 	int (*check)(struct store *s, struct reason *r);
+	int (*fd)(struct store *s); /* -1: nothing to wait for */
+	int (*poll)(struct store *s, bool *ret_changed, struct reason *r);
+	size_t (*ports)(struct store *s, uint16_t *ports, size_t max);
 };
 /* First member of every backend's own struct. */
 struct store {
@@ -37,5 +41,6 @@ struct store {
 };
 
 int store_open_sqlite(const char *dir, struct store **ret_s, struct reason *r);
+int store_open_pg(const char *url, struct store **ret_s, struct reason *r);
 
 #endif

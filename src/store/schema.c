@@ -2,6 +2,7 @@
 
 const char *const statement_sql[STATEMENTS] = {
     [Q_BEGIN] = "BEGIN IMMEDIATE",
+    [Q_BEGIN_READ] = "BEGIN DEFERRED",
     [Q_COMMIT] = "COMMIT",
     [Q_ROLLBACK] = "ROLLBACK",
     [Q_GET] = "SELECT id, version, json FROM doc WHERE kind=?1 AND id=?2",
@@ -27,6 +28,7 @@ const char *const statement_sql[STATEMENTS] = {
         "INSERT INTO counter(name,value) VALUES(?1,?2) ON CONFLICT(name) DO UPDATE SET value=value+?2 RETURNING value",
     [Q_EPOCH] = "SELECT value FROM counter WHERE name='epoch'",
     [Q_EPOCH_BUMP] = "UPDATE counter SET value=value+1 WHERE name='epoch'",
+    [Q_DATA_VERSION] = "PRAGMA data_version",
 };
 
 /* Row n brings schema n to n + 1. Never edit a row that was released: append. */

@@ -4,6 +4,7 @@
 
 enum statement {
 	Q_BEGIN,
+	Q_BEGIN_READ,
 	Q_COMMIT,
 	Q_ROLLBACK,
 	Q_GET,
@@ -25,6 +26,7 @@ enum statement {
 	Q_COUNTER,
 	Q_EPOCH,
 	Q_EPOCH_BUMP,
+	Q_DATA_VERSION,
 	STATEMENTS,
 };
 

@@ -35,9 +35,13 @@ check_key(const char *name, const char *value, struct reason *r)
 int
 store_open(const char *where, struct store **ret_s, struct reason *r)
 {
-	if (str_starts(where, "postgres://") || str_starts(where, "postgresql://"))
-		return reason_set(r, E_IO, 0, "store: this release has no PostgreSQL backend; use sqlite");
-	return store_open_sqlite(where, ret_s, r);
+	return store_is_url(where) ? store_open_pg(where, ret_s, r) : store_open_sqlite(where, ret_s, r);
+}
+
+bool
+store_is_url(const char *where)
+{
+	return str_starts(where, "postgres://") || str_starts(where, "postgresql://");
 }
 
 void
@@ -130,6 +134,12 @@ store_begin(struct store *s, struct reason *r)
 }
 
 int
+store_begin_read(struct store *s, struct reason *r)
+{
+	return s->ops->begin_read(s, r);
+}
+
+int
 store_commit(struct store *s, struct reason *r)
 {
 	return s->ops->commit(s, r);
@@ -190,4 +200,22 @@ int
 store_check(struct store *s, struct reason *r)
 {
 	return s->ops->check(s, r);
+}
+
+int
+store_fd(struct store *s)
+{
+	return s->ops->fd(s);
+}
+
+int
+store_poll(struct store *s, bool *ret_changed, struct reason *r)
+{
+	return s->ops->poll(s, ret_changed, r);
+}
+
+size_t
+store_ports(struct store *s, uint16_t *ports, size_t max)
+{
+	return s->ops->ports(s, ports, max);
 }

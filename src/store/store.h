@@ -7,8 +7,10 @@
  * one store. Opening opens every file there will ever be (the role confines itself afterwards), migrates the schema,
  * refuses files that are not ours, damaged or from a newer release, and says what to do. A commit that returned 0
  * survives power loss. Errors: E_CONFLICT another version is there; E_EXIST a unique key is taken (reason names it);
- * E_NOENT; E_AGAIN another process holds the store too long; E_LIMIT; E_IO anything the backend could not do. reason
- * (may be NULL) says which, in words. One handle is used by one thread. May block: yes, on disk.
+ * E_NOENT; E_AGAIN another process holds the store too long; E_LIMIT; E_IO anything the backend could not do, and
+ * nothing was done; E_UNSURE a database went away while it committed and stays away: look before doing it again. reason
+ * (may be NULL) says which, in words. One handle is used by one thread. May block: yes, on disk, or on the database's
+ * answer (a call about 6 s at most; one that finds the database away, a second, then not at all until it is back).
  */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
@@ -35,9 +37,10 @@ struct store_doc {
 	char *json;
 };
 
-/* where: path of judge's state folder (SQLite: DIR/sallyport.db, made when absent). "postgres://..." is refused until
- * its backend is here. */
+/* where: path of judge's state folder (SQLite: DIR/sallyport.db, made when absent), or "postgres://..." (an empty
+ * database is laid out; its host is resolved now, not later). */
 int store_open(const char *where, struct store **ret_s, struct reason *r);
+bool store_is_url(const char *where);
 void store_close(struct store *s);
 
 int store_get(struct store *s, const char *kind, const char *id, struct store_doc *ret_d,
@@ -69,8 +72,11 @@ int store_count(struct store *s, const char *kind, int64_t *ret_n, struct reason
 /* A transaction: all or nothing, and on disk when commit returns 0. Not nested (E_STATE). After any error inside, roll
    back. Single calls outside one are transactions of their own. */
 int store_begin(struct store *s, struct reason *r);
-int store_commit(struct store *s, struct reason *r); /* failed = rolled back */
+int store_commit(struct store *s, struct reason *r); /* failed = rolled back, but for E_UNSURE */
 void store_rollback(struct store *s);                /* nothing to do outside a transaction */
+
+/* A transaction that only reads, and sees one moment of the store however long it takes. Ends by store_rollback. */
+int store_begin_read(struct store *s, struct reason *r);
 
 /* One-time values (codes, states, nonces, transfers). E_EXIST when (kind, key) is there and alive. Times: wall seconds.
  */
@@ -89,6 +95,14 @@ int store_counter(struct store *s, const char *name, int64_t by, int64_t *ret_v,
 int store_epoch(struct store *s, int64_t *ret_epoch, struct reason *r);
 /* Reads through the whole store; E_IO with what is damaged. */
 int store_check(struct store *s, struct reason *r);
+
+/* News. store_poll tells whether other handles may have changed documents since it was called last, takes a lost
+   connection up again, and never waits; an error says that the database cannot be reached now. Call it now and then (a
+   second), and whenever store_fd (-1: there is none; else the same for the life of the handle) is readable. */
+int store_poll(struct store *s, bool *ret_changed, struct reason *r);
+int store_fd(struct store *s);
+/* TCP ports that the database is reached by, for whoever confines this process. */
+size_t store_ports(struct store *s, uint16_t *ports, size_t max);
 
 /* Session documents have kind STORE_SESSION and the plain keys "email", "person" and one "app" for each application
  * entered. */

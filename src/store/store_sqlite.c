@@ -20,8 +20,9 @@ struct sqlite_store {
 	struct store base;
 	sqlite3 *db;
 	sqlite3_stmt *q[STATEMENTS];
-	bool in_tx;   /* the caller's transaction */
-	bool changed; /* in the open transaction: a document that snapshots are made of */
+	bool in_tx;          /* the caller's transaction */
+	bool changed;        /* in the open transaction: a document that snapshots are made of */
+	int64_t seen, epoch; /* data_version and epoch at the last poll */
 	char path[4096];
 };
 
@@ -142,6 +143,8 @@ run_texts(struct sqlite_store *s, enum statement which, const char *a, const cha
 	return run(s, q, r);
 }
 
+static int sq_epoch(struct store *base, int64_t *ret_epoch, struct reason *r);
+
 /* --- transactions ---------------------------------------------------------------------------------------------------
  */
 
@@ -156,6 +159,21 @@ sq_begin(struct store *base, struct reason *r)
 	ret = run_plain(s, Q_BEGIN, r);
 	s->in_tx = ret == E_OK;
 	return ret;
+}
+
+static int
+sq_begin_read(struct store *base, struct reason *r)
+{
+	struct sqlite_store *s = self_of(base);
+	int64_t epoch;
+	int ret;
+
+	if (s->in_tx)
+		return reason_set(r, E_STATE, 0, "store: transactions do not nest");
+	ret = run_plain(s, Q_BEGIN_READ, r);
+	s->in_tx = ret == E_OK;
+	/* the moment is that of the first read */
+	return ret == E_OK ? sq_epoch(base, &epoch, r) : ret;
 }
 
 static void
@@ -579,22 +597,27 @@ sq_counter(struct store *base, const char *name, int64_t by, int64_t *ret_v, str
 }
 
 static int
-sq_epoch(struct store *base, int64_t *ret_epoch, struct reason *r)
+one_number(struct sqlite_store *s, enum statement which, int64_t *ret_n, struct reason *r)
 {
-	struct sqlite_store *s = self_of(base);
 	sqlite3_stmt *q = NULL;
-	int ret = query(s, Q_EPOCH, &q, r), rc;
+	int ret = query(s, which, &q, r), rc;
 
 	if (ret != E_OK)
 		return ret;
 	rc = sqlite3_step(q);
 	if (rc == SQLITE_ROW)
-		*ret_epoch = sqlite3_column_int64(q, 0);
+		*ret_n = sqlite3_column_int64(q, 0);
 	else
 		ret = rc == SQLITE_DONE ? reason_set(r, E_IO, 0, "store: %s lacks its epoch; restore a backup", s->path)
 		                        : fail_sql(s, rc, r);
 	done(q);
 	return ret;
+}
+
+static int
+sq_epoch(struct store *base, int64_t *ret_epoch, struct reason *r)
+{
+	return one_number(self_of(base), Q_EPOCH, ret_epoch, r);
 }
 
 static int
@@ -615,6 +638,43 @@ sq_check(struct store *base, struct reason *r)
 		                 s->path, text ? text : "?");
 	sqlite3_finalize(q);
 	return ret;
+}
+
+/* --- news --- */
+
+static int
+sq_fd(struct store *base)
+{
+	return -1;
+}
+
+/* data_version moves with other connections' commits only; whether it was a document's, the epoch tells. */
+static int
+sq_poll(struct store *base, bool *ret_changed, struct reason *r)
+{
+	struct sqlite_store *s = self_of(base);
+	int64_t seen = 0, epoch = 0;
+	int ret;
+
+	*ret_changed = false;
+	if (s->in_tx)
+		return E_OK;
+	ret = one_number(s, Q_DATA_VERSION, &seen, r);
+	if (ret != E_OK || seen == s->seen)
+		return ret;
+	ret = sq_epoch(base, &epoch, r);
+	if (ret == E_OK) {
+		*ret_changed = s->seen && epoch != s->epoch;
+		s->seen = seen;
+		s->epoch = epoch;
+	}
+	return ret;
+}
+
+static size_t
+sq_ports(struct store *base, uint16_t *ports, size_t max)
+{
+	return 0;
 }
 
 /* --- open -----------------------------------------------------------------------------------------------------------
@@ -722,6 +782,7 @@ static const struct store_ops sqlite_ops = {
     .list = sq_list,
     .count = sq_count,
     .begin = sq_begin,
+    .begin_read = sq_begin_read,
     .commit = sq_commit,
     .rollback = sq_rollback,
     .once_put = sq_once_put,
@@ -730,6 +791,9 @@ static const struct store_ops sqlite_ops = {
     .counter = sq_counter,
     .epoch = sq_epoch,
     .check = sq_check,
+    .fd = sq_fd,
+    .poll = sq_poll,
+    .ports = sq_ports,
 };
 
 static int

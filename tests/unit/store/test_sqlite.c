@@ -133,8 +133,6 @@ other_backends(void **state)
 	struct store *s = NULL;
 	struct reason r = {0};
 
-	assert_int_equal(store_open("postgres://x/y", &s, &r), E_IO);
-	assert_non_null(strstr(r.text, "PostgreSQL"));
 	assert_int_equal(store_open("/nonexistent/dir", &s, &r), E_IO);
 }
 

@@ -1,0 +1,439 @@
+/*
+ * The PostgreSQL backend against a server of its own (tests/pg-server): conformance, other people's databases, and
+ * servers that die under it.
+ */
+#include "conformance.h"
+
+#include <libpq-fe.h>
+#include <poll.h>
+#include <time.h>
+
+#include "core/clock.h"
+
+static char dir[] = "/tmp/sallyport-pg-XXXXXX";
+static char url[200];
+
+static int
+server(const char *what, const char *option)
+{
+	pid_t pid = fork();
+	int status = -1;
+
+	if (pid == 0) {
+		execl(PG_SERVER, PG_SERVER, what, dir, option, (char *)NULL);
+		_exit(127);
+	}
+	waitpid(pid, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void
+sql(const char *text)
+{
+	PGconn *c = PQconnectdb(url);
+	PGresult *res = PQexec(c, text);
+
+	if (PQresultStatus(res) != PGRES_COMMAND_OK && PQresultStatus(res) != PGRES_TUPLES_OK) {
+		fprintf(stderr, "%s: %s\n", text, PQerrorMessage(c));
+		abort();
+	}
+	PQclear(res);
+	PQfinish(c);
+}
+
+static struct store *
+another(void)
+{
+	struct store *s = NULL;
+	struct reason r = {0};
+
+	if (store_open(url, &s, &r) != 0) {
+		fprintf(stderr, "%s\n", r.text);
+		abort();
+	}
+	return s;
+}
+
+static void
+make_empty(void)
+{
+	sql("SET client_min_messages=error; DROP SCHEMA IF EXISTS public CASCADE; CREATE SCHEMA public");
+}
+
+static void
+refused(const char *where, const char *part)
+{
+	struct store *s = NULL;
+	struct reason r = {0};
+
+	assert_int_equal(store_open(where, &s, &r), E_IO);
+	assert_null(s);
+	if (!strstr(r.text, part))
+		fail_msg("\"%s\" not in \"%s\"", part, r.text);
+	assert_null(strstr(r.text, "hunter2")); /* the password of the URLs below */
+}
+
+static void
+foreign_databases(void **state)
+{
+	make_empty();
+	sql("CREATE TABLE theirs(x int)");
+	refused(url, "holds another program's tables");
+	make_empty();
+	sql("CREATE TABLE sallyport(application text, version bigint)");
+	refused(url, "another program's");
+	make_empty();
+	store_close(another());
+	sql("UPDATE sallyport SET version=99");
+	refused(url, "newer release");
+	make_empty();
+	store_close(another());
+	sql("DROP TABLE doc");
+	refused(url, "restore a backup");
+	make_empty();
+	store_close(another());
+	sql("DELETE FROM counter");
+	struct store *s = another();
+	struct reason r = {0};
+	int64_t epoch;
+	assert_int_equal(store_epoch(s, &epoch, &r), E_IO);
+	assert_non_null(strstr(r.text, "restore a backup"));
+	store_close(s);
+	sql("CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'");
+	char other[250];
+	snprintf(other, sizeof other, "postgres://sallyport@/latin?host=%s", dir);
+	refused(other, "encoding LATIN1");
+	make_empty();
+}
+
+static void
+bad_urls(void **state)
+{
+	char other[250];
+
+	refused("postgres://sallyport:hunter2@127.0.0.1:1/x", "not reachable");
+	refused("postgres://sallyport:hunter2@127.0.0.1:99999/x", "expected 1 to 65535");
+	refused("postgres://sallyport:hunter2@db.invalid/x", "\"db.invalid\" has no address");
+	refused("postgres://sallyport:hunter2@/x?nonsense=1", "not a URL that PostgreSQL understands");
+	snprintf(other, sizeof other, "postgres://sallyport:hunter2@/absent?host=%s", dir);
+	refused(other, "does not exist");
+}
+
+static void
+damage_is_found(void **state)
+{
+	const struct store_key key[] = {{"name", "x", true}};
+	struct store *s = fresh();
+	struct reason r = {0};
+
+	assert_int_equal(store_put(s, "app", "a", STORE_NEW, "{}", key, 1, NULL, &r), 0);
+	assert_int_equal(store_check(s, &r), 0);
+	sql("DELETE FROM doc");
+	assert_int_equal(store_check(s, &r), E_IO);
+	assert_non_null(strstr(r.text, "2 keys without a document"));
+	store_close(s);
+}
+
+/* The store of an older release: what row 0 of the migrations made, with data in it. */
+static void
+migrates_forward(void **state)
+{
+	struct store *s = fresh();
+	struct store_doc d = {0};
+
+	put(s, "a", "{\"kept\":1}");
+	store_close(s);
+	s = another(); /* opening again lays nothing out twice */
+	assert_int_equal(store_get(s, "app", "a", &d, NULL), 0);
+	assert_string_equal(d.json, "{\"kept\":1}");
+	store_doc_release(&d);
+	store_close(s);
+}
+
+static bool
+wait_news(struct store *s, int ms)
+{
+	struct pollfd f = {.fd = store_fd(s), .events = POLLIN};
+	int64_t until = clock_mono_ms() + ms;
+	bool news = false;
+
+	while (!news && clock_mono_ms() < until) {
+		poll(&f, 1, (int)(until - clock_mono_ms()));
+		store_poll(s, &news, NULL);
+	}
+	return news;
+}
+
+static void
+news_come_by_the_descriptor(void **state)
+{
+	struct store *s = fresh(), *t = another();
+	struct store_doc d = {0};
+	bool news = true;
+
+	assert_int_equal(store_poll(s, &news, NULL), 0);
+	assert_false(news);
+	put(s, "own", "{}"); /* one's own change is no news */
+	assert_false(wait_news(s, 50));
+	put(t, "theirs", "{}");
+	assert_true(wait_news(s, 5000));
+	assert_false(wait_news(s, 50)); /* told once */
+	put(t, "more", "{}");
+	for (int i = 0; i < 100 && store_get(s, "app", "more", &d, NULL) == 0; i++) /* swallowed by an answer ... */
+		store_doc_release(&d);
+	assert_true(wait_news(s, 5000)); /* ... and told all the same */
+	assert_int_equal(store_put(t, STORE_SESSION, "x", STORE_NEW, "{}", NULL, 0, NULL, NULL), 0);
+	assert_false(wait_news(s, 50));
+	assert_int_equal(server("kill", NULL), 0);
+	assert_int_equal(server("start", NULL), 0);
+	assert_true(wait_news(s, 15000)); /* whatever was told meanwhile was missed */
+	store_close(s);
+	store_close(t);
+}
+
+static void
+away_and_back(void **state)
+{
+	struct store *s = fresh();
+	struct store_doc d = {0};
+	struct reason r = {0};
+	int64_t began;
+	int ret;
+
+	put(s, "a", "{}");
+	assert_int_equal(server("stop", NULL), 0);
+	began = clock_mono_ms();
+	assert_int_equal(store_put(s, "app", "b", STORE_NEW, "{}", NULL, 0, NULL, &r), E_IO);
+	assert_non_null(strstr(r.text, "not reachable"));
+	assert_int_equal(store_begin(s, &r), E_IO);
+	for (int i = 0; i < 1000; i++)
+		assert_int_equal(store_get(s, "app", "a", &d, &r), E_IO);
+	assert_true(clock_mono_ms() - began < 3000); /* callers are told, not kept */
+	assert_int_equal(server("start", NULL), 0);
+	began = clock_mono_ms();
+	while ((ret = store_get(s, "app", "a", &d, &r)) == E_IO && clock_mono_ms() - began < 15000)
+		nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+	assert_int_equal(ret, 0);
+	store_doc_release(&d);
+	assert_int_equal(store_get(s, "app", "b", &d, &r), E_NOENT);
+	/* a connection that is cut between two calls costs nobody anything */
+	sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name='sallyport'");
+	put(s, "c", "{}");
+	assert_int_equal(store_begin(s, &r), 0);
+	put(s, "d", "{}");
+	sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name='sallyport'");
+	assert_int_equal(store_put(s, "app", "e", STORE_NEW, "{}", NULL, 0, NULL, &r), E_IO);
+	assert_int_equal(store_put(s, "app", "f", STORE_NEW, "{}", NULL, 0, NULL, &r), E_IO); /* not on another */
+	assert_int_equal(store_commit(s, &r), E_IO);
+	assert_int_equal(store_get(s, "app", "d", &d, &r), E_NOENT);
+	assert_int_equal(store_get(s, "app", "f", &d, &r), E_NOENT);
+	store_close(s);
+}
+
+/* Somebody holds the row: the call ends by itself, says so, and the store goes on. */
+static void
+locked_out(void **state)
+{
+	struct store *s = fresh(), *t = another();
+	struct reason r = {0};
+	int64_t began = clock_mono_ms();
+
+	put(s, "a", "{}");
+	assert_int_equal(store_begin(t, &r), 0);
+	put(t, "a", "{\"t\":1}");
+	assert_int_equal(store_put(s, "app", "a", STORE_ANY, "{\"s\":1}", NULL, 0, NULL, &r), E_AGAIN);
+	assert_true(clock_mono_ms() - began < 6000);
+	assert_int_equal(store_commit(t, &r), 0);
+	put(s, "a", "{\"s\":2}");
+	store_close(s);
+	store_close(t);
+}
+
+static void
+takes_no_writes(void **state)
+{
+	struct store *s = fresh();
+	struct store_doc d = {0};
+	struct reason r = {0};
+
+	put(s, "a", "{}");
+	sql("ALTER SYSTEM SET default_transaction_read_only=on");
+	sql("SELECT pg_reload_conf()");
+	int ret = 0;
+	for (int i = 0; i < 200 && ret == 0; i++) {
+		ret = store_put(s, "app", "b", STORE_ANY, "{}", NULL, 0, NULL, &r);
+		nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+	}
+	assert_int_equal(ret, E_IO);
+	assert_non_null(strstr(r.text, "takes no writes"));
+	assert_int_equal(store_get(s, "app", "a", &d, &r), 0);
+	store_doc_release(&d);
+	sql("ALTER SYSTEM RESET default_transaction_read_only"); /* no transaction of tables: permitted */
+	sql("SELECT pg_reload_conf()");
+	for (int i = 0; i < 200 && ret != 0; i++) {
+		ret = store_put(s, "app", "b", STORE_ANY, "{}", NULL, 0, NULL, &r);
+		nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+	}
+	assert_int_equal(ret, 0);
+	store_close(s);
+}
+
+/* A transaction that reads sees one moment. */
+static void
+one_moment(void **state)
+{
+	struct store *s = fresh(), *t = another();
+	char ids[64] = "";
+
+	put(s, "a", "{}");
+	assert_int_equal(store_begin_read(s, NULL), 0);
+	assert_int_equal(store_list(s, "app", "", 0, collect, ids, NULL), 0);
+	put(t, "b", "{}");
+	ids[0] = '\0';
+	assert_int_equal(store_list(s, "app", "", 0, collect, ids, NULL), 0);
+	assert_string_equal(ids, "a");
+	store_rollback(s);
+	ids[0] = '\0';
+	assert_int_equal(store_list(s, "app", "", 0, collect, ids, NULL), 0);
+	assert_string_equal(ids, "a b");
+	store_close(s);
+	store_close(t);
+}
+
+#define WRITERS 3
+#define KILLS 4
+
+struct writer {
+	pthread_t th;
+	int no;
+	volatile int acked, unsure;
+	volatile bool *stop;
+};
+
+/* Increments its own counter document. Each success is acknowledged; an outcome that is not known is settled by
+   reading the version, as everybody must. */
+static void *
+write_on(void *arg)
+{
+	struct writer *w = arg;
+	struct store *s = another();
+	char id[16];
+	int64_t version = STORE_NEW, v;
+
+	snprintf(id, sizeof id, "w%d", w->no);
+	while (!*w->stop) {
+		struct store_doc d = {0};
+		char json[32];
+		snprintf(json, sizeof json, "%d", w->acked + 1);
+		int ret = store_put(s, "app", id, version, json, NULL, 0, &v, NULL);
+		if (ret == E_UNSURE) {
+			w->unsure++;
+			int e;
+			while ((e = store_get(s, "app", id, &d, NULL)) != 0 && e != E_NOENT)
+				nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+			v = e == 0 ? d.version : STORE_NEW;
+			ret = v == version + 1 ? 0 : v == version ? E_IO : E_CONFLICT;
+			store_doc_release(&d);
+		}
+		if (ret == 0) {
+			version = v;
+			w->acked++;
+		} else if (ret == E_CONFLICT) { /* nobody else writes it: something was done twice, or lost */
+			w->acked = -1000000;
+			break;
+		} else {
+			nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+		}
+	}
+	store_close(s);
+	return NULL;
+}
+
+static void
+no_acknowledged_write_is_lost(void **state)
+{
+	struct writer w[WRITERS];
+	volatile bool stop = false;
+
+	make_empty();
+	store_close(another());
+	for (int i = 0; i < WRITERS; i++) {
+		w[i] = (struct writer){.no = i, .stop = &stop};
+		assert_int_equal(pthread_create(&w[i].th, NULL, write_on, &w[i]), 0);
+	}
+	for (int k = 0; k < KILLS; k++) {
+		int before[WRITERS];
+		for (int i = 0; i < WRITERS; i++)
+			before[i] = w[i].acked;
+		for (int i = 0; i < WRITERS; i++) /* each has gone on since the last time */
+			for (int n = 0; w[i].acked >= 0 && w[i].acked < before[i] + 20 && n < 3000; n++)
+				nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+		assert_int_equal(server("kill", NULL), 0);
+		assert_int_equal(server("start", NULL), 0);
+	}
+	stop = true;
+	for (int i = 0; i < WRITERS; i++)
+		pthread_join(w[i].th, NULL);
+	struct store *s = another();
+	for (int i = 0; i < WRITERS; i++) {
+		struct store_doc d = {0};
+		char id[16], json[32];
+		snprintf(id, sizeof id, "w%d", i);
+		snprintf(json, sizeof json, "%d", w[i].acked);
+		assert_true(w[i].acked >= 20 * KILLS);
+		assert_int_equal(store_get(s, "app", id, &d, NULL), 0);
+		assert_string_equal(d.json, json);
+		assert_int_equal(d.version, w[i].acked);
+		store_doc_release(&d);
+	}
+	assert_int_equal(store_check(s, NULL), 0);
+	store_close(s);
+}
+
+static int
+setup(void **state)
+{
+	if (!mkdtemp(dir))
+		return -1;
+	snprintf(url, sizeof url, "postgres://sallyport@/postgres?host=%s", dir);
+	return server("start", NULL);
+}
+
+static int
+teardown(void **state)
+{
+	server("stop", NULL);
+	pid_t pid = fork();
+	if (pid == 0) {
+		execlp("rm", "rm", "-rf", dir, (char *)NULL);
+		_exit(127);
+	}
+	waitpid(pid, NULL, 0);
+	return 0;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    STORE_CONFORMANCE,
+	    cmocka_unit_test(foreign_databases),
+	    cmocka_unit_test(bad_urls),
+	    cmocka_unit_test(damage_is_found),
+	    cmocka_unit_test(migrates_forward),
+	    cmocka_unit_test(news_come_by_the_descriptor),
+	    cmocka_unit_test(away_and_back),
+	    cmocka_unit_test(locked_out),
+	    cmocka_unit_test(takes_no_writes),
+	    cmocka_unit_test(one_moment),
+	    cmocka_unit_test(no_acknowledged_write_is_lost),
+	};
+	if (setup(NULL) != 0) {
+		teardown(NULL);
+		puts("skip: no PostgreSQL server could be started");
+		return 77;
+	}
+	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+	teardown(NULL);
+	return failed;
+}
