@@ -298,7 +298,7 @@ static const struct model_field app_fields[] = {
     {"uid", MT_ID, .flags = MF_IGNORE},
     {"aud", MT_AUD, AT(aud)},
     {"name", MT_NAME, AT(name), MF_REQUIRED},
-    {"domain", MT_HOST, AT(domain), MF_REQUIRED | MF_WILDCARD},
+    {"domain", MT_TEXT, AT(domain)},
     {"type", MT_ENUM, AT(type), .words = app_type_words},
     {"session_duration", MT_DURATION, AT(session_duration_ms), .min = 0, .max = APP_SESSION_MAX_MS},
     {"tunnel", MT_TEXT, AT(tunnel)},
@@ -364,6 +364,8 @@ app_from_json(const json_t *j, bool text_scalars, struct app **ret_a, struct mod
 	if (ret == E_OK)
 		ret = model_read(&app_table, j, text_scalars, a, err);
 	if (ret == E_OK)
+		ret = app_sites_make(a, err);
+	if (ret == E_OK)
 		ret = app_check(a, err);
 	if (ret != E_OK) {
 		app_free(a);
@@ -391,6 +393,7 @@ app_free(struct app *a)
 {
 	if (!a)
 		return;
+	app_sites_release(a);
 	model_release(&app_table, a);
 	free(a);
 }

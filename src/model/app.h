@@ -1,5 +1,5 @@
 /*
- * app: an application: a host name, who may reach it (policies, in order) and what stands behind it.
+ * app: an application: host names and paths, who may reach it (policies, in order) and what stands behind it.
  *
  * id and aud are NULL until the edge gives them. service, destinations and default_destination are only checked to be
  * plain text here: wire/ingress knows their syntax. Policies are listed in order of precedence (equal: as given).
@@ -9,8 +9,10 @@
 #define MODEL_APP_H
 
 #include "model/policy.h"
+#include "model/site.h"
 
 #define APP_POLICIES_MAX 1000
+#define APP_SITES_MAX 100 /* domains of one application */
 #define APP_SESSION_DEFAULT_MS (24LL * 3600 * 1000)
 #define APP_SESSION_MAX_MS (730LL * 3600 * 1000)
 #define APP_CERT_TTL_DEFAULT_MS (3LL * 60 * 1000)
@@ -45,7 +47,10 @@ enum same_site { SAME_SITE_NONE, SAME_SITE_LAX, SAME_SITE_STRICT }; /* words non
 const char *same_site_str(int s);                                   /* "None", "Lax", "Strict" as in Set-Cookie */
 
 struct app {
-	char *id, *aud, *name, *domain;
+	char *id, *aud, *name;
+	char *domain;       /* the first of its domains: host and perhaps a path, in normal form (model/site.h) */
+	struct site *sites; /* all of them, domain first, none twice; not written: made by app_from_json */
+	size_t nsites;
 	int type;                         /* enum app_type; default APP_SELF_HOSTED as in the API */
 	int64_t session_duration_ms;      /* default 24h; 0 = only this request */
 	char *tunnel;                     /* name or id, as written; judge resolves it. NULL = none */
@@ -76,5 +81,7 @@ json_t *app_to_json(const struct app *a, enum model_form form);
 void app_free(struct app *a);
 /* Puts policies in order of precedence and numbers them 1.. ; called by app_from_json. */
 void app_sort_policies(struct app *a);
+/* Where site i was said, for a JSON pointer: "/domain", "/self_hosted_domains" or "/destinations". */
+const char *app_site_member(const struct app *a, size_t i);
 
 #endif

@@ -3,6 +3,7 @@
 #include "core/str.h"
 #include "core/url.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -107,6 +108,89 @@ app_destinations_release(void *rec)
 
 	texts_release(&a->destinations);
 	texts_release(&a->public_domains);
+}
+
+/* --- sites ----------------------------------------------------------------------------------------------------------
+ */
+
+void
+app_sites_release(struct app *a)
+{
+	for (size_t i = 0; i < a->nsites; i++)
+		site_release(&a->sites[i]);
+	free(a->sites);
+	a->sites = NULL;
+	a->nsites = 0;
+}
+
+const char *
+app_site_member(const struct app *a, size_t i)
+{
+	return i == 0 ? "/domain" : a->public_domains.n ? "/destinations" : "/self_hosted_domains";
+}
+
+/* One more, unless it is there already. */
+static int
+site_add(struct app *a, const char *text, struct model_error *err)
+{
+	struct site s = {0};
+	int ret = site_parse(text, &s, err);
+
+	if (ret != E_OK)
+		return ret;
+	for (size_t i = 0; i < a->nsites; i++) {
+		if (strcmp(a->sites[i].host, s.host) == 0 && strcmp(a->sites[i].path, s.path) == 0) {
+			site_release(&s);
+			return E_OK;
+		}
+	}
+	a->sites[a->nsites++] = s;
+	return E_OK;
+}
+
+/* The normal form of the first site is what the record shows as its domain. */
+static int
+domain_set(struct app *a)
+{
+	const size_t nh = strlen(a->sites[0].host), np = strlen(a->sites[0].path);
+	char *text = malloc(nh + np + 1);
+
+	if (!text)
+		return E_NOMEM;
+	memcpy(text, a->sites[0].host, nh);
+	memcpy(text + nh, a->sites[0].path, np + 1);
+	free(a->domain);
+	a->domain = text;
+	return E_OK;
+}
+
+int
+app_sites_make(struct app *a, struct model_error *err)
+{
+	const struct texts *more = a->public_domains.n ? &a->public_domains : &a->self_hosted_domains;
+	int ret = E_OK;
+
+	if (!a->domain && more->n == 0)
+		return model_fail(err, "", "application lacks the field \"domain\"");
+	if (more->n >= APP_SITES_MAX)
+		return model_fail(err, a->public_domains.n ? "/destinations" : "/self_hosted_domains",
+		                  "found %zu domains, expected fewer than %d", more->n, APP_SITES_MAX);
+	a->sites = calloc(more->n + 1, sizeof *a->sites);
+	if (!a->sites)
+		return E_NOMEM;
+	if (a->domain) {
+		ret = site_add(a, a->domain, err);
+		if (ret != E_OK)
+			model_error_prefix(err, "/domain");
+	}
+	for (size_t i = 0; ret == E_OK && i < more->n; i++) {
+		ret = site_add(a, more->v[i], err);
+		if (ret != E_OK && a->public_domains.n)
+			model_error_prefix(err, "/destinations");
+		else if (ret != E_OK)
+			model_error_prefix(err, "/self_hosted_domains/%zu", i);
+	}
+	return ret == E_OK ? domain_set(a) : ret;
 }
 
 /* --- cors_headers ---------------------------------------------------------------------------------------------------

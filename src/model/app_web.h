@@ -15,6 +15,10 @@ int app_cors_read(void *rec, const json_t *v, bool text_scalars, struct model_er
 json_t *app_cors_write(const void *rec, enum model_form form);
 void app_cors_release(void *rec);
 
+/* domain, self_hosted_domains and public destinations into a->sites. */
+int app_sites_make(struct app *a, struct model_error *err);
+void app_sites_release(struct app *a);
+
 /* What no single member shows: URLs, header names, members that exclude each other. */
 int app_web_check(const struct app *a, struct model_error *err);
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define NAMES_MAX 100000 /* of anything in one snapshot */
+#define SITES_MAX 1000000
 
 /* What only compile needs. */
 struct compiler {
@@ -25,12 +26,6 @@ static const char *
 keep(struct compiler *c, const char *s)
 {
 	return s ? arena_str(&c->set->mem, s) : "";
-}
-
-static bool
-is_star(const char *domain)
-{
-	return strchr(domain, '*') != NULL;
 }
 
 /* --- references -----------------------------------------------------------------------------------------------------
@@ -594,11 +589,9 @@ app_idps(struct compiler *c, const struct app *src, struct policy_app *a, struct
 static int
 app_index(struct policy_set *set, struct policy_app *a, struct model_error *err)
 {
-	int ret = map_put(&set->by_host, a->domain, a); /* wildcards too: two of one pattern are refused */
+	int ret = E_OK;
 
-	if (ret == E_EXIST)
-		return model_fail(err, "/domain", "two applications have the domain \"%.60s\"", a->domain);
-	if (ret == E_OK && a->id[0])
+	if (a->id[0])
 		ret = map_put(&set->by_id, a->id, a);
 	if (ret == E_OK && a->aud[0])
 		ret = map_put(&set->by_aud, a->aud, a);
@@ -606,10 +599,26 @@ app_index(struct policy_set *set, struct policy_app *a, struct model_error *err)
 		return model_fail(err, "", "two applications have one id or aud");
 	if (ret != E_OK)
 		return ret;
-	if (is_star(a->domain))
-		set->wild[set->nwild++] = a;
 	ret = map_put(&set->by_name, a->name, a);
 	return ret == E_EXIST ? E_OK : ret;
+}
+
+static int
+app_sites(struct compiler *c, const struct app *src, struct policy_app *a)
+{
+	struct site *v = arena_alloc(&c->set->mem, (src->nsites ? src->nsites : 1) * sizeof *v);
+
+	if (!v)
+		return E_NOMEM;
+	for (size_t i = 0; i < src->nsites; i++) {
+		v[i] = (struct site){arena_str(&c->set->mem, src->sites[i].host),
+		                     arena_str(&c->set->mem, src->sites[i].path)};
+		if (!v[i].host || !v[i].path)
+			return E_NOMEM;
+	}
+	a->sites = v;
+	a->nsites = src->nsites;
+	return E_OK;
 }
 
 static int
@@ -625,7 +634,9 @@ app_compile(struct compiler *c, const struct app *src, struct policy_app *a, str
 	if (!a->id || !a->aud || !a->name || !a->domain)
 		return E_NOMEM;
 	a->session_ms = src->session_duration_ms;
-	ret = app_index(c->set, a, err);
+	ret = app_sites(c, src, a);
+	if (ret == E_OK)
+		ret = app_index(c->set, a, err);
 	if (ret == E_OK)
 		ret = app_idps(c, src, a, err);
 	if (ret == E_OK)
@@ -642,8 +653,7 @@ apps_compile(struct compiler *c, struct model_error *err)
 	int ret;
 
 	set->apps = arena_alloc(&set->mem, (s->napps ? s->napps : 1) * sizeof *set->apps);
-	set->wild = arena_alloc(&set->mem, (s->napps ? s->napps : 1) * sizeof(struct policy_app *));
-	if (!set->apps || !set->wild)
+	if (!set->apps)
 		return E_NOMEM;
 	for (size_t i = 0; i < s->napps; i++) {
 		struct policy_app *a = &set->apps[set->napps++];
@@ -664,13 +674,132 @@ apps_compile(struct compiler *c, struct model_error *err)
 	return E_OK;
 }
 
-static int
-wild_order(const void *pa, const void *pb)
-{
-	const struct policy_app *a = *(struct policy_app *const *)pa, *b = *(struct policy_app *const *)pb;
-	size_t na = strlen(a->domain), nb = strlen(b->domain);
+/* --- sites ----------------------------------------------------------------------------------------------------------
+ */
 
-	return na != nb ? (na < nb ? 1 : -1) : strcmp(a->domain, b->domain);
+static int
+by_order(const void *pa, const void *pb)
+{
+	const struct set_site *a = pa, *b = pb;
+	int c = site_order(&a->at, &b->at);
+
+	return c != 0 ? c : a->app < b->app ? -1 : a->app > b->app;
+}
+
+/* The key under which a site is looked for: its host, or what follows the last label with a star. */
+static const char *
+site_key(const struct site *s)
+{
+	const char *star = strrchr(s->host, '*');
+
+	return star ? strchr(star, '.') + 1 : s->host;
+}
+
+static int
+by_key(const void *pa, const void *pb)
+{
+	const struct set_site *a = pa, *b = pb;
+	const bool wa = strchr(a->at.host, '*') != NULL, wb = strchr(b->at.host, '*') != NULL;
+	int c;
+
+	if (wa != wb)
+		return wa ? 1 : -1;
+	c = strcmp(site_key(&a->at), site_key(&b->at));
+	return c != 0 ? c : a->rank < b->rank ? -1 : a->rank > b->rank;
+}
+
+static int
+fail_site(struct compiler *c, const struct set_site *a, const struct set_site *b, struct model_error *err)
+{
+	const struct policy_app *app = b->app;
+	const char *member = "/domain";
+
+	for (size_t i = 0; i < app->nsites; i++)
+		if (app->sites[i].host == b->at.host)
+			member = app_site_member(c->src->apps[policy_app_index(app)], i);
+	model_fail(err, member, "two applications have the domain \"%.60s%.60s\": \"%.60s\" and \"%.60s\"", b->at.host,
+	           b->at.path, a->app->name, app->name);
+	model_error_prefix(err, "/apps/%zu", policy_app_index(app));
+	return E_FORMAT;
+}
+
+/* The later of two applications that claim one site loses it, and in a strict compile the whole set is refused. */
+static int
+sites_unique(struct compiler *c, struct model_error *err)
+{
+	struct policy_set *set = c->set;
+	struct model_error local = {{0}};
+	size_t w = 0;
+	int ret;
+
+	for (size_t i = 0; i < set->nsites; i++) {
+		struct set_site *s = &set->sites[i];
+
+		if (w == 0 || site_order(&set->sites[w - 1].at, &s->at) != 0) {
+			set->sites[w++] = *s;
+			continue;
+		}
+		fail_site(c, &set->sites[w - 1], s, &local);
+		if (err)
+			*err = local;
+		if (!c->src->keep_broken)
+			return E_FORMAT;
+		s->app->npolicies = s->app->nfirst = s->app->nidps = 0;
+		ret = broken_text(c, &local, &s->app->broken);
+		if (ret != E_OK)
+			return ret;
+	}
+	set->nsites = w;
+	return E_OK;
+}
+
+static int
+runs_make(struct compiler *c)
+{
+	struct policy_set *set = c->set;
+	int ret = E_OK;
+
+	for (size_t i = 0, end; ret == E_OK && i < set->nsites; i = end) {
+		const char *key = site_key(&set->sites[i].at);
+		const bool wild = strchr(set->sites[i].at.host, '*') != NULL;
+		struct site_run *run = arena_alloc(&set->mem, sizeof *run);
+
+		if (!run)
+			return E_NOMEM;
+		for (end = i + 1; end < set->nsites; end++)
+			if ((strchr(set->sites[end].at.host, '*') != NULL) != wild ||
+			    strcmp(site_key(&set->sites[end].at), key) != 0)
+				break;
+		*run = (struct site_run){&set->sites[i], end - i};
+		ret = map_put(wild ? &set->by_tail : &set->by_host, key, run);
+	}
+	return ret;
+}
+
+static int
+sites_compile(struct compiler *c, struct model_error *err)
+{
+	struct policy_set *set = c->set;
+	size_t n = 0, w = 0;
+	int ret;
+
+	for (size_t i = 0; i < set->napps; i++)
+		n += set->apps[i].nsites;
+	set->sites = arena_alloc(&set->mem, (n ? n : 1) * sizeof *set->sites);
+	if (!set->sites)
+		return E_NOMEM;
+	for (size_t i = 0; i < set->napps; i++)
+		for (size_t k = 0; k < set->apps[i].nsites; k++)
+			set->sites[w++] = (struct set_site){.at = set->apps[i].sites[k], .app = &set->apps[i]};
+	set->nsites = n;
+	qsort(set->sites, n, sizeof *set->sites, by_order);
+	ret = sites_unique(c, err);
+	if (ret != E_OK)
+		return ret;
+	for (size_t i = 0; i < set->nsites; i++)
+		set->sites[i].rank = i;
+	qsort(set->sites, set->nsites, sizeof *set->sites, by_key);
+	return runs_make(c);
 }
 
 int
@@ -688,7 +817,8 @@ policy_set_compile(const struct policy_source *src, struct policy_set **ret_set,
 	if (!c.set)
 		goto out;
 	arena_init(&c.set->mem, POLICY_SET_BYTES_MAX);
-	map_init(&c.set->by_host, NAMES_MAX, 0, NULL);
+	map_init(&c.set->by_host, SITES_MAX, 0, NULL);
+	map_init(&c.set->by_tail, SITES_MAX, 0, NULL);
 	map_init(&c.set->by_id, NAMES_MAX, 0, NULL);
 	map_init(&c.set->by_aud, NAMES_MAX, 0, NULL);
 	map_init(&c.set->by_name, NAMES_MAX, 0, NULL);
@@ -701,9 +831,10 @@ policy_set_compile(const struct policy_source *src, struct policy_set **ret_set,
 		ret = groups_compile(&c, err);
 	if (ret == E_OK)
 		ret = apps_compile(&c, err);
+	if (ret == E_OK)
+		ret = sites_compile(&c, err);
 	if (ret != E_OK)
 		goto out;
-	qsort(c.set->wild, c.set->nwild, sizeof(struct policy_app *), wild_order);
 	*ret_set = c.set;
 	c.set = NULL;
 out:
@@ -721,6 +852,7 @@ policy_set_free(struct policy_set *set)
 	for (size_t i = 0; i < set->nlists; i++)
 		members_release(&set->lists[i].items);
 	map_release(&set->by_host);
+	map_release(&set->by_tail);
 	map_release(&set->by_id);
 	map_release(&set->by_aud);
 	map_release(&set->by_name);

@@ -5,7 +5,7 @@
  * The snapshot owns all it needs; the records may be freed at once. Judge keeps one snapshot, builds the next when the
  * store changes and swaps it whole. Nothing in it changes after compile, so threads may share it. Refused: unknown or
  * ambiguous group, list or provider (nearest name given), a list of the wrong type, groups that include themselves (the
- * cycle is named), empty include, identity rules in bypass and service-auth policies, two applications of one domain.
+ * cycle is named), empty include, identity rules in bypass and service-auth policies, two applications of one site.
  * Pointers of errors begin with /apps/N, /groups/N (index into the source's arrays). May block: no.
  */
 #ifndef POLICY_COMPILE_H
@@ -53,13 +53,22 @@ void policy_set_free(struct policy_set *set);
 
 size_t policy_set_count(const struct policy_set *set);
 const struct policy_app *policy_set_at(const struct policy_set *set, size_t i); /* in the source's order */
-/* Most specific application of a host name (lower case, no port): exact first, else the longest wildcard; a '*' stands
-   for part of one label. NULL = unknown host. */
+/* The application of a request: the most specific site that has host (lower case, no port) and path (as in the request
+   line, without query). E_NOENT: none. E_FORMAT: the path has several readings and the host has applications by path
+   (model/site.h): refuse it. */
+int policy_set_find(const struct policy_set *set, const char *host, const char *path,
+                    const struct policy_app **ret_app);
+/* The same for the path "/"; NULL = none. */
 const struct policy_app *policy_set_by_host(const struct policy_set *set, const char *host);
+/* That one, or if there is none, one that has some path of this host: what answers for the edge's own paths there. */
+const struct policy_app *policy_set_any_by_host(const struct policy_set *set, const char *host);
 const struct policy_app *policy_set_by_id(const struct policy_set *set, const char *id);
 const struct policy_app *policy_set_by_aud(const struct policy_set *set, const char *aud);
 const struct policy_app *policy_set_by_name(const struct policy_set *set, const char *name); /* first of that name */
 
+size_t policy_app_index(const struct policy_app *a); /* in the source's order */
+/* Whether some site of it has this host, under whatever path. */
+bool policy_app_has_host(const struct policy_app *a, const char *host);
 const char *policy_app_id(const struct policy_app *a); /* "" when the record had none */
 const char *policy_app_aud(const struct policy_app *a);
 const char *policy_app_name(const struct policy_app *a);

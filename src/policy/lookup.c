@@ -15,31 +15,89 @@ policy_set_at(const struct policy_set *set, size_t i)
 	return i < set->napps ? &set->apps[i] : NULL;
 }
 
-/* pattern: one '*' in its first label, standing for any part of that label. */
-static bool
-wild_match(const char *pattern, const char *host)
+size_t
+policy_app_index(const struct policy_app *a)
 {
-	const char *star = strchr(pattern, '*'), *pdot = strchr(pattern, '.'), *hdot = strchr(host, '.');
-	size_t head = (size_t)(star - pattern), tail = (size_t)(pdot - star - 1), label;
+	return (size_t)(a - a->set->apps);
+}
 
-	if (!hdot || strcmp(pdot, hdot) != 0)
-		return false;
-	label = (size_t)(hdot - host);
-	return label >= head + tail && memcmp(pattern, host, head) == 0 && memcmp(star + 1, hdot - tail, tail) == 0;
+/* The best site of run that has host and path (NULL: whatever the path), if it is better than what was found before. */
+static void
+run_search(const struct site_run *run, const char *host, const char *path, const struct set_site **best,
+           bool *ret_paths)
+{
+	for (size_t i = 0; run && i < run->n; i++) {
+		const struct set_site *s = &run->v[i];
+
+		if (!site_host_has(s->at.host, host))
+			continue;
+		*ret_paths |= s->at.path[0] != '\0';
+		if (path && !site_path_has(s->at.path, path))
+			continue;
+		if (!*best || s->rank < (*best)->rank)
+			*best = s;
+	}
+}
+
+static const struct set_site *
+search(const struct policy_set *set, const char *host, const char *path, bool *ret_paths)
+{
+	const struct set_site *best = NULL;
+
+	*ret_paths = false;
+	run_search(map_get(&set->by_host, host), host, path, &best, ret_paths);
+	for (const char *dot = strchr(host, '.'); dot; dot = strchr(dot + 1, '.'))
+		run_search(map_get(&set->by_tail, dot + 1), host, path, &best, ret_paths);
+	return best;
+}
+
+int
+policy_set_find(const struct policy_set *set, const char *host, const char *path, const struct policy_app **ret_app)
+{
+	char plain[SITE_PLAIN_MAX + 1];
+	const struct set_site *best;
+	bool paths;
+
+	best = search(set, host, NULL, &paths);
+	if (best && paths) {
+		if (site_path_plain(path, plain) != 0)
+			return E_FORMAT;
+		best = search(set, host, plain, &paths);
+	}
+	if (!best)
+		return E_NOENT;
+	*ret_app = best->app;
+	return E_OK;
 }
 
 const struct policy_app *
 policy_set_by_host(const struct policy_set *set, const char *host)
 {
-	const struct policy_app *a;
+	const struct policy_app *a = NULL;
 
-	if (strchr(host, '*')) /* a pattern's own key is not a host name */
-		return NULL;
-	a = map_get(&set->by_host, host);
-	for (size_t i = 0; !a && i < set->nwild; i++)
-		if (wild_match(set->wild[i]->domain, host))
-			a = set->wild[i];
-	return a;
+	return policy_set_find(set, host, "/", &a) == E_OK ? a : NULL;
+}
+
+const struct policy_app *
+policy_set_any_by_host(const struct policy_set *set, const char *host)
+{
+	const struct policy_app *whole = policy_set_by_host(set, host);
+	const struct set_site *best;
+	bool paths;
+
+	if (whole)
+		return whole;
+	best = search(set, host, NULL, &paths);
+	return best ? best->app : NULL;
+}
+
+bool
+policy_app_has_host(const struct policy_app *a, const char *host)
+{
+	for (size_t i = 0; i < a->nsites; i++)
+		if (site_host_has(a->sites[i].host, host))
+			return true;
+	return false;
 }
 
 const struct policy_app *

@@ -34,11 +34,24 @@ struct set_policy {
 	struct ruleset rs;
 	size_t index; /* in the application's list */
 };
+/* Where applications are found: all sites of one exact host, or of one text behind the last label with a star, the
+   most specific first. */
+struct set_site {
+	struct site at; /* texts in the arena */
+	struct policy_app *app;
+	size_t rank; /* among all sites of the set */
+};
+struct site_run {
+	struct set_site *v;
+	size_t n;
+};
 struct policy_app {
 	const struct policy_set *set;
 	const char *id, *aud, *name, *domain;
 	const char *broken;
 	int64_t session_ms;
+	const struct site *sites; /* in the arena, the domain first */
+	size_t nsites;
 	struct set_policy *policies; /* in the order of evaluation: the first nfirst are bypass and service auth */
 	size_t npolicies, nfirst;
 	const char **idps;
@@ -52,9 +65,10 @@ struct policy_set {
 	size_t ngroups;
 	struct set_list *lists;
 	size_t nlists;
-	struct map by_host, by_id, by_aud, by_name;
-	struct policy_app **wild; /* longest pattern first */
-	size_t nwild;
+	struct map by_id, by_aud, by_name;
+	struct set_site *sites;
+	size_t nsites;
+	struct map by_host, by_tail; /* exact host; what follows the last label with a star -> struct site_run */
 };
 
 #endif

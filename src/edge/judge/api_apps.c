@@ -45,7 +45,7 @@ finish(struct req *r, struct change *c, int e, const char *id, unsigned status)
 static void
 drop_echo(json_t *j)
 {
-	static const char *const echo[] = {"id", "uid", "aud", "created_at", "updated_at", "self_hosted_domains"};
+	static const char *const echo[] = {"id", "uid", "aud", "created_at", "updated_at"};
 	for (size_t i = 0; i < sizeof echo / sizeof *echo; i++)
 		json_object_del(j, echo[i]);
 }

@@ -55,7 +55,10 @@ app_json(const struct app_view *a)
 	json_t *j = app_to_json(a->app, MODEL_API);
 
 	json_object_set_new(j, "uid", json_string(a->app->id));
-	json_object_set_new(j, "self_hosted_domains", json_pack("[s]", a->app->domain));
+	json_t *all = json_array();
+	for (size_t i = 0; i < a->app->nsites; i++)
+		json_array_append_new(all, json_sprintf("%s%s", a->app->sites[i].host, a->app->sites[i].path));
+	json_object_set_new(j, "self_hosted_domains", all);
 	return j;
 }
 

@@ -248,7 +248,8 @@ api_status(struct req *r)
 	json_t *names = json_pack("[s, s]", j->team_host, "h2.cftunnel.com");
 
 	for (size_t i = 0; i < r->snap->napps; i++)
-		json_array_append_new(names, json_string(r->snap->apps[i]->domain));
+		for (size_t k = 0; k < r->snap->apps[i]->nsites; k++)
+			json_array_append_new(names, json_string(r->snap->apps[i]->sites[k].host));
 	reply_result(r, json_pack("{s:s, s:s, s:s, s:o, s:o, s:I, s:I, s:I, s:I}", "version", SALLYPORT_VERSION,
 	                          "team_host", j->team_host, "issuer", j->issuer, "roles", status_roles(j), "tls_names",
 	                          names, "sessions", (json_int_t)map_len(&j->sessions), "relays",

@@ -376,15 +376,29 @@ route_json(const char *host, const struct tunnel *t, const char *by, int64_t cre
 	                 "cname", cname, "by", by, "created_at", time_or_null(created));
 }
 
+/* A host that an application has under several paths is one route. */
+static void
+routes_of_app(const struct app_view *v, json_t *all)
+{
+	const struct app *a = v->app;
+
+	for (size_t i = 0; a->tunnel && v->tunnel && i < a->nsites; i++) {
+		bool before = false;
+		for (size_t k = 0; k < i; k++)
+			before |= !strcmp(a->sites[k].host, a->sites[i].host);
+		if (!before)
+			json_array_append_new(all,
+			                      route_json(a->sites[i].host, v->tunnel, "application", a->created_at));
+	}
+}
+
 void
 api_routes_list(struct req *r)
 {
 	json_t *all = json_array();
 
 	for (size_t i = 0; i < r->snap->napps; i++)
-		if (r->snap->apps[i]->tunnel && r->snap->views[i].tunnel)
-			json_array_append_new(all, route_json(r->snap->apps[i]->domain, r->snap->views[i].tunnel,
-			                                      "application", r->snap->apps[i]->created_at));
+		routes_of_app(&r->snap->views[i], all);
 	for (size_t i = 0; i < r->snap->nroutes; i++) {
 		const struct tunnel *t = snapshot_tunnel(r->snap, r->snap->routes[i]->tunnel_id);
 		if (t)
@@ -398,11 +412,13 @@ api_routes_list(struct req *r)
 static const struct tunnel *
 leads_to(struct req *r, const char *host, const struct app_view **ret_app)
 {
-	const struct app_view *a = snapshot_app_by_host(r->snap, host, "/");
-
-	*ret_app = a && a->app->tunnel && !strcmp(a->app->domain, host) ? a : NULL;
-	if (*ret_app)
-		return a->tunnel;
+	*ret_app = NULL;
+	for (size_t i = 0; i < r->snap->napps; i++)
+		for (size_t k = 0; r->snap->apps[i]->tunnel && k < r->snap->apps[i]->nsites; k++)
+			if (!strcmp(r->snap->apps[i]->sites[k].host, host)) {
+				*ret_app = &r->snap->views[i];
+				return r->snap->views[i].tunnel;
+			}
 	for (size_t i = 0; i < r->snap->nroutes; i++)
 		if (!strcmp(r->snap->routes[i]->hostname, host))
 			return snapshot_tunnel(r->snap, r->snap->routes[i]->tunnel_id);

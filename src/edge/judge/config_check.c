@@ -124,17 +124,39 @@ host_key_check(const char *line, size_t i, struct model_error *err)
 	             : 0;
 }
 
+/* A connector knows hosts whole, and "*.rest". */
+static bool
+host_is_pushable(const char *host)
+{
+	return !strchr(host, '*') || (str_starts(host, "*.") && !strchr(host + 1, '*'));
+}
+
+static int
+site_fit_check(const struct app *a, size_t i, const char *team_host, struct model_error *err)
+{
+	const char *host = a->sites[i].host, *at = app_site_member(a, i);
+	uint8_t ip[16];
+
+	if (host_is_edge(host, team_host))
+		return model_fail(err, at, "found \"%.80s\", which is a name of the edge itself; expected another",
+		                  host);
+	if (model_addr(host, ip) == 0)
+		return model_fail(err, at, "found \"%.80s\", expected a host name, not an address", host);
+	if (a->service && !host_is_pushable(host))
+		return model_fail(err, at,
+		                  "found \"%.80s\" with a service; connectors understand *.example.com only. Leave "
+		                  "service out and let the connector's own config.yml name it",
+		                  host);
+	return 0;
+}
+
 int
 app_fit_check(const struct app *a, const char *team_host, struct model_error *err)
 {
-	uint8_t ip[16];
 	int e = service_check(a, err);
 
-	if (e == 0 && (host_is_edge(a->domain, team_host) || model_addr(a->domain, ip) == 0))
-		e = model_fail(err, "/domain", "found \"%.80s\", %s", a->domain,
-		               host_is_edge(a->domain, team_host)
-		                   ? "which is a name of the edge itself; expected another"
-		                   : "expected a host name, not an address");
+	for (size_t i = 0; e == 0 && i < a->nsites; i++)
+		e = site_fit_check(a, i, team_host, err);
 	for (size_t i = 0; e == 0 && i < a->ssh.usernames.n; i++)
 		e = username_check(a->ssh.usernames.v[i], i, err);
 	for (size_t i = 0; e == 0 && i < a->ssh.extensions.n; i++)

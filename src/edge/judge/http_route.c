@@ -182,6 +182,25 @@ run(struct req *r, const struct http_route *t)
 	t->handler(r);
 }
 
+/* Which application is asked for; otherwise the refusal has been sent. The edge's own paths belong to all of a host. */
+static bool
+app_of(struct req *r)
+{
+	int e;
+
+	if (str_starts(r->path, "/cdn-cgi/")) {
+		r->app = snapshot_app_of_host(r->snap, r->host, NULL);
+		e = r->app ? 0 : E_NOENT;
+	} else {
+		e = snapshot_app_find(r->snap, r->host, r->path, &r->app);
+	}
+	if (e == E_FORMAT)
+		judge_deny(r, NULL, SP_BAD_REQUEST, "a path with several readings on a host with applications by path");
+	else if (e < 0)
+		judge_deny(r, NULL, SP_UNKNOWN_HOST, "no application of that host name and path");
+	return e == 0;
+}
+
 void
 route_dispatch(struct req *r)
 {
@@ -192,10 +211,8 @@ route_dispatch(struct req *r)
 		style_get(r); /* pages that say "no such host" are pages too */
 		return;
 	}
-	if (!team && !(r->app = snapshot_app_by_host(r->snap, r->host, r->path))) {
-		judge_deny(r, NULL, SP_UNKNOWN_HOST, "no application of that host name");
+	if (!team && !app_of(r))
 		return;
-	}
 	const struct http_route *t = find(r, team ? ROUTE_TEAM : ROUTE_APP, &other_method);
 	if (t) {
 		run(r, t);

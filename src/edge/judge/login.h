@@ -28,7 +28,8 @@
 #define CHOICES_MAX 50
 
 struct login_dest {
-	char host[254];      /* application, or the team host */
+	char host[254];      /* of the application, or the team host */
+	char aud[65];        /* of the application: a host may have several, by path; "" on the team host */
 	char redirect[2049]; /* a path that is safe to go to */
 	char state[65];      /* SHA-256 of the application's CF_AppSession cookie, hex; "" = none */
 	char cnf[65];        /* the client's key, when one waits */

@@ -48,10 +48,10 @@ admit(struct req *r, struct cli *c)
 	const char *app = req_param(r, "app");
 
 	c->key = req_param(r, "token");
-	c->a = snapshot_app_by_host(r->snap, app, "/");
-	if (!c->a || transfer_key_check(c->key, c->pub) < 0 ||
-	    (*req_param(r, "aud") && strcmp(req_param(r, "aud"), c->a->app->aud))) {
-		reply_refuse(r, c->a ? SP_BAD_REQUEST : SP_UNKNOWN_HOST);
+	c->a = snapshot_app_of_host(r->snap, app, req_param(r, "aud"));
+	if (!c->a || transfer_key_check(c->key, c->pub) < 0) {
+		bool known = snapshot_app_of_host(r->snap, app, NULL) != NULL;
+		reply_refuse(r, known ? SP_BAD_REQUEST : SP_UNKNOWN_HOST);
 		return false;
 	}
 	if (!(c->s = login_session(r, c->a, &c->org))) {

@@ -8,6 +8,17 @@
 #include "edge/judge/login.h"
 #include "edge/judge/page.h"
 
+/* By its audience; without one by where the user is to come back to. */
+static const struct app_view *
+dest_app(struct req *r, const char *host, const char *redirect)
+{
+	const struct app_view *a = NULL;
+
+	if (!*req_param(r, "kid") && url_is_local_path(redirect))
+		a = snapshot_app_by_host(r->snap, host, req_fmt(r, "%.*s", (int)strcspn(redirect, "?#"), redirect));
+	return a ? a : snapshot_app_of_host(r->snap, host, req_param(r, "kid"));
+}
+
 int
 login_dest_parse(struct req *r, struct login_dest *ret_d, const struct app_view **ret_a)
 {
@@ -18,10 +29,9 @@ login_dest_parse(struct req *r, struct login_dest *ret_d, const struct app_view 
 	if (host_parse(r->seg[0], strlen(r->seg[0]), d.host) < 0)
 		return SP_UNKNOWN_HOST;
 	if (strcmp(d.host, r->j->team_host)) {
-		if (!(a = snapshot_app_by_host(r->snap, d.host, "/")))
-			return SP_UNKNOWN_HOST;
-		if (*req_param(r, "kid") && strcmp(req_param(r, "kid"), a->app->aud))
-			return SP_BAD_REQUEST;
+		if (!(a = dest_app(r, d.host, redirect)))
+			return snapshot_app_of_host(r->snap, d.host, NULL) ? SP_BAD_REQUEST : SP_UNKNOWN_HOST;
+		str_copy(d.aud, sizeof d.aud, a->app->aud);
 	} else {
 		d.team = true;
 	}
@@ -41,12 +51,10 @@ login_dest_parse(struct req *r, struct login_dest *ret_d, const struct app_view 
 const char *
 login_link(struct req *r, const struct login_dest *d, const char *idp)
 {
-	const struct app_view *a = snapshot_app_by_host(r->snap, d->host, "/");
 	struct buf b;
 
 	buf_init(&b, 32768);
-	buf_putf(&b, "/cdn-cgi/access/login/%s?kid=%s&redirect_url=%s", d->host, a ? a->app->aud : "",
-	         req_escape(r, d->redirect));
+	buf_putf(&b, "/cdn-cgi/access/login/%s?kid=%s&redirect_url=%s", d->host, d->aud, req_escape(r, d->redirect));
 	if (*d->state)
 		buf_putf(&b, "&state=%s", req_escape(r, d->state));
 	if (d->team)
@@ -260,7 +268,7 @@ back_to_app(struct req *r, int code, const char *token)
 void
 login_continue(struct req *r, struct session *s, const char *org_token, const struct login_dest *d)
 {
-	const struct app_view *a = snapshot_app_by_host(r->snap, d->host, "/");
+	const struct app_view *a = d->team ? NULL : snapshot_app_of_host(r->snap, d->host, d->aud);
 	struct policy_verdict v = {0};
 	struct reason why = {0};
 

@@ -185,7 +185,8 @@ page_launcher(struct req *r, const struct session *s)
 		snapshot_verdict(r->snap, a, &who, &v);
 		if (!policy_passes(&v) || !a->app->app_launcher_visible || strchr(a->app->domain, '*'))
 			continue;
-		page_text(&b, "<li><a class=\"button\" href=\"", req_origin_of(r, a->app->domain), "/\">");
+		page_text(&b, "<li><a class=\"button\" href=\"",
+		          req_fmt(r, "%s%s", req_origin_of(r, a->app->sites[0].host), a->app->sites[0].path), "/\">");
 		page_text(&b, "", a->app->name, "</a></li>\n");
 		n++;
 	}

@@ -150,7 +150,10 @@ compile(struct snapshot *s, bool keep_broken, struct model_error *err)
 	for (size_t i = 0; i < s->napps; i++) {
 		const struct app *a = s->apps[i];
 		s->views[i] = (struct app_view){a, policy_set_at(s->set, i), NULL, s->app_versions[i]};
-		s->views[i].tunnel = a->tunnel ? snapshot_tunnel(s, a->tunnel) : tunnel_of_host(s, a->domain);
+		if (a->tunnel)
+			s->views[i].tunnel = snapshot_tunnel(s, a->tunnel);
+		for (size_t k = 0; !a->tunnel && !s->views[i].tunnel && k < a->nsites; k++)
+			s->views[i].tunnel = tunnel_of_host(s, a->sites[k].host);
 		if (a->tunnel && !s->views[i].tunnel && !keep_broken) {
 			char at[64];
 			snprintf(at, sizeof at, "/apps/%zu/tunnel", i);
@@ -235,9 +238,14 @@ names_differ(const struct snapshot *a, const struct snapshot *b)
 {
 	if (!a || a->napps != b->napps)
 		return true;
-	for (size_t i = 0; i < b->napps; i++)
-		if (!policy_set_by_host(a->set, b->apps[i]->domain) || strcmp(a->apps[i]->domain, b->apps[i]->domain))
+	for (size_t i = 0; i < b->napps; i++) {
+		const struct app *was = a->apps[i], *now = b->apps[i];
+		if (was->nsites != now->nsites)
 			return true;
+		for (size_t k = 0; k < now->nsites; k++)
+			if (strcmp(was->sites[k].host, now->sites[k].host))
+				return true;
+	}
 	return false;
 }
 
@@ -264,17 +272,36 @@ snapshot_swap(struct judge *j, struct snapshot *s)
 static const struct app_view *
 view_of(const struct snapshot *s, const struct policy_app *p)
 {
-	for (size_t i = 0; p && i < s->napps; i++)
-		if (s->views[i].policy == p)
-			return &s->views[i];
-	return NULL;
+	return p ? &s->views[policy_app_index(p)] : NULL;
+}
+
+int
+snapshot_app_find(const struct snapshot *s, const char *host, const char *path, const struct app_view **ret_a)
+{
+	const struct policy_app *p = NULL;
+	int e = policy_set_find(s->set, host, path, &p);
+
+	if (e == 0)
+		*ret_a = view_of(s, p);
+	return e;
 }
 
 const struct app_view *
 snapshot_app_by_host(const struct snapshot *s, const char *host, const char *path)
 {
-	(void)path; /* applications are whole hosts */
-	return view_of(s, policy_set_by_host(s->set, host));
+	const struct app_view *a = NULL;
+
+	return snapshot_app_find(s, host, path, &a) == 0 ? a : NULL;
+}
+
+const struct app_view *
+snapshot_app_of_host(const struct snapshot *s, const char *host, const char *aud)
+{
+	const struct policy_app *p = aud && *aud ? policy_set_by_aud(s->set, aud) : NULL;
+
+	if (p)
+		return policy_app_has_host(p, host) ? view_of(s, p) : NULL;
+	return view_of(s, policy_set_any_by_host(s->set, host));
 }
 
 const struct app_view *
@@ -289,15 +316,30 @@ snapshot_app_by_aud(const struct snapshot *s, const char *aud)
 	return view_of(s, policy_set_by_aud(s->set, aud));
 }
 
+/* "host/path" in two; no path is "/". */
+static bool
+ref_split(const char *ref, char host[static 254], const char **ret_path)
+{
+	size_t n = strcspn(ref, "/");
+
+	*ret_path = ref[n] ? ref + n : "/";
+	return str_copy_n(host, 254, ref, n) == 0;
+}
+
 const struct app_view *
 snapshot_app_by_ref(const struct snapshot *s, const char *ref)
 {
 	const struct policy_app *p = policy_set_by_id(s->set, ref);
+	const char *path;
+	char host[254];
 
-	if (!p)
-		p = policy_set_by_host(s->set, ref);
+	if (!p && ref_split(ref, host, &path))
+		policy_set_find(s->set, host, path, &p);
 	if (!p)
 		p = policy_set_by_name(s->set, ref);
+	for (size_t i = 0; !p && i < s->napps; i++) /* a domain as it is written, stars and all */
+		if (!strcmp(s->apps[i]->domain, ref))
+			p = policy_set_at(s->set, i);
 	return view_of(s, p);
 }
 
@@ -335,44 +377,6 @@ snapshot_tunnel(const struct snapshot *s, const char *ref)
 		if (!s->tunnels[i]->deleted_at && !strcmp(s->tunnels[i]->name, ref))
 			return s->tunnels[i];
 	return NULL;
-}
-
-static json_t *
-rule_of_app(const struct app *a)
-{
-	json_t *rule = json_pack("{s:s, s:s}", "hostname", a->domain, "service", a->service);
-
-	if (!rule || strcmp(a->service, "bastion"))
-		return rule;
-	json_t *o = json_object();
-	if (a->default_destination)
-		json_object_set_new(o, "defaultDestination", json_string(a->default_destination));
-	json_object_set_new(o, "destinations", texts_to_json(&a->destinations));
-	json_object_set_new(rule, "originRequest", o);
-	return rule;
-}
-
-/* Applications' services first; then what was set by PUT configurations; last the catch-all. */
-json_t *
-snapshot_tunnel_config(const struct snapshot *s, const struct tunnel *t)
-{
-	json_t *rules = json_array(), *own = t->config ? json_object_get(t->config, "ingress") : NULL;
-	size_t n = json_array_size(own);
-
-	for (size_t i = 0; i < s->napps; i++)
-		if (s->views[i].tunnel == t && s->apps[i]->service)
-			json_array_append_new(rules, rule_of_app(s->apps[i]));
-	if (!json_array_size(rules) && !n) {
-		json_decref(rules);
-		return NULL;
-	}
-	if (n)
-		json_array_extend(rules, own);
-	else
-		json_array_append_new(rules, json_pack("{s:s}", "service", "http_status:404"));
-	json_t *out = t->config && n ? json_copy(t->config) : json_object();
-	json_object_set_new(out, "ingress", rules);
-	return out;
 }
 
 static struct policy_input

@@ -58,7 +58,13 @@ void snapshot_drop(struct snapshot *s); /* NULL is fine */
 /* Makes it the current one, pushes changed tunnel configuration, cuts tickets whose verdict changed. Takes s. */
 void snapshot_swap(struct judge *j, struct snapshot *s);
 
+/* The application of a request. E_NOENT, or E_FORMAT: its path has several readings where paths count. */
+int snapshot_app_find(const struct snapshot *s, const char *host, const char *path, const struct app_view **ret_a);
+/* The same; NULL for both. */
 const struct app_view *snapshot_app_by_host(const struct snapshot *s, const char *host, const char *path);
+/* For the edge's own paths on an application's host: the one of this audience, if it has the host; without an audience
+   the one of "/", else some one that has the host. */
+const struct app_view *snapshot_app_of_host(const struct snapshot *s, const char *host, const char *aud);
 const struct app_view *snapshot_app_by_id(const struct snapshot *s, const char *id);
 const struct app_view *snapshot_app_by_aud(const struct snapshot *s, const char *aud);
 const struct app_view *snapshot_app_by_ref(const struct snapshot *s, const char *id_or_domain_or_name);

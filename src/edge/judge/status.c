@@ -166,7 +166,7 @@ static void
 add_name(const char **v, size_t *n, const char *name)
 {
 	/* "*x.example.com" is fine for a policy and nothing a certificate can say. */
-	if (*n == LEAF_NAMES_MAX || (strchr(name, '*') && strncmp(name, "*.", 2)))
+	if (*n == LEAF_NAMES_MAX || (strchr(name, '*') && (strncmp(name, "*.", 2) || strchr(name + 1, '*'))))
 		return;
 	for (size_t i = 0; i < *n; i++)
 		if (!strcmp(v[i], name))
@@ -189,7 +189,8 @@ leaf_asked(struct ipc *c, uint32_t id, const void *msg, int fd, void *front)
 	add_name(v, &n, j->team_host);
 	add_name(v, &n, "h2.cftunnel.com");
 	for (size_t i = 0; i < j->snap->napps; i++)
-		add_name(v, &n, j->snap->apps[i]->domain);
+		for (size_t k = 0; k < j->snap->apps[i]->nsites; k++)
+			add_name(v, &n, j->snap->apps[i]->sites[k].host);
 	struct js_leaf q = {.spki = m->spki, .names = {v, n}};
 	signer_ask(j, &js_leaf_def, &q, &js_text_def, leaf_came, a);
 }

@@ -185,14 +185,17 @@ ticket_asker(const struct ticket *t, const struct session *s)
 void
 ticket_live(struct judge *j, unsigned front, const struct fj_ticket_live *m)
 {
-	const struct app_view *a = snapshot_app_by_host(j->snap, m->authority, "/");
+	const struct app_view *a;
 	struct ticket *t = calloc(1, sizeof *t);
 	struct token token = {0};
 	struct session *s = NULL;
 	struct reason why = {0};
+	char aud[65];
 
 	if (!t)
 		return;
+	token_claimed_aud(m->assertion, aud);
+	a = snapshot_app_of_host(j->snap, m->authority, aud);
 	t->id = m->ticket;
 	t->front = front;
 	t->begun = true;

@@ -329,8 +329,8 @@ applications_that_are_refused(void **state)
 	app_refused("{\"nam\":\"a\"}", false, "/nam", "did you mean name");
 	app_refused("{\"name\":\"a\",\"domain\":\"https://a.test\"}", false, "/domain", "without a scheme");
 	app_refused("{\"name\":\"a\",\"domain\":\"a.test:8443\"}", false, "/domain", "without a port");
-	app_refused("{\"name\":\"a\",\"domain\":\"a.test/x\"}", false, "/domain", "whole host");
-	app_refused("{\"name\":\"a\",\"domain\":\"a.*.test\"}", false, "/domain", "first label");
+	app_refused("{\"name\":\"a\",\"domain\":\"a.test?x\"}", false, "/domain", "without a query");
+	app_refused("{\"name\":\"a\",\"domain\":\"a.*\"}", false, "/domain", "in each label but the last");
 	app_refused("{\"name\":\"a\",\"domain\":\"a.test\",\"type\":\"shh\"}", false, "/type", "did you mean ssh");
 	app_refused("{\"name\":\"a\",\"domain\":\"a.test\",\"session_duration\":\"8\"}", false, "/session_duration",
 	            "such as");

@@ -339,6 +339,83 @@ host_of(const struct policy_set *set, const char *host)
 	return a ? policy_app_name(a) : "-";
 }
 
+static const char *
+site_of(const struct policy_set *set, const char *host, const char *path)
+{
+	const struct policy_app *a = NULL;
+	int e = policy_set_find(set, host, path, &a);
+
+	return e == E_OK ? policy_app_name(a) : e == E_NOENT ? "-" : "?";
+}
+
+/* Host first, then path; once a closer application exists nothing is taken from the wider one, and where it does not
+   reach the wider one holds. */
+static void
+most_specific_site_wins(void **state)
+{
+	struct policy_set *set;
+	struct fixture f;
+
+	fx_init(&f);
+	fx_app(&f, "{\"name\":\"any\",\"domain\":\"*.w.test\"}");
+	fx_app(&f, "{\"name\":\"admin\",\"domain\":\"a.w.test/admin\",\"self_hosted_domains\":[\"b.w.test\"]}");
+	fx_app(&f, "{\"name\":\"deep\",\"domain\":\"a.w.test/admin/*\",\"id\":\"" ID(61) "\"}");
+	fx_app(&f, "{\"name\":\"star\",\"domain\":\"*.w.test/admin/x\"}");
+	fx_app(&f, "{\"name\":\"mid\",\"domain\":\"m.*.w.test/p*q\"}");
+	set = fx_compile(&f);
+	assert_string_equal(site_of(set, "a.w.test", "/admin"), "admin");
+	assert_string_equal(site_of(set, "a.w.test", "/admin/x"), "deep"); /* the exact host is closer than the star */
+	assert_string_equal(site_of(set, "a.w.test", "/administrator"), "any");
+	assert_string_equal(site_of(set, "a.w.test", "/"), "any");
+	assert_string_equal(site_of(set, "b.w.test", "/admin/x"), "admin");
+	assert_string_equal(site_of(set, "c.w.test", "/admin/x/y"), "star");
+	assert_string_equal(site_of(set, "c.w.test", "/admin"), "any");
+	assert_string_equal(site_of(set, "m.n.w.test", "/p/1/q/2"), "mid");
+	assert_string_equal(site_of(set, "m.n.w.test", "/q"), "-");
+	assert_string_equal(site_of(set, "w.test", "/"), "-");
+	/* around a rule by another spelling */
+	assert_string_equal(site_of(set, "a.w.test", "/x/../admin"), "?");
+	assert_string_equal(site_of(set, "a.w.test", "/admin%2fx"), "?");
+	assert_string_equal(site_of(set, "a.w.test", "/%61dmin"), "?");
+	assert_string_equal(site_of(set, "a.w.test", "//admin"), "?");
+	assert_string_equal(site_of(set, "a.w.test", "/admin;v=1"), "?");
+	assert_string_equal(site_of(set, "unknown.test", "/x/../y"), "-");
+	assert_string_equal(policy_app_name(policy_set_any_by_host(set, "m.n.w.test")), "mid");
+	assert_string_equal(policy_app_name(policy_set_any_by_host(set, "a.w.test")), "any");
+	assert_null(policy_set_any_by_host(set, "w.test"));
+	assert_true(policy_app_has_host(policy_set_by_name(set, "admin"), "b.w.test"));
+	assert_false(policy_app_has_host(policy_set_by_name(set, "admin"), "c.w.test"));
+	assert_int_equal(policy_app_index(policy_set_by_id(set, ID(61))), 2);
+	policy_set_free(set);
+	fx_app(&f, "{\"name\":\"twin\",\"domain\":\"t.test\",\"self_hosted_domains\":[\"A.w.test/admin/\"]}");
+	assert_string_equal(fx_refused(&f).pointer, "/apps/5/self_hosted_domains");
+	has(fx_refused(&f).text, "\"a.w.test/admin\": \"admin\" and \"twin\"");
+	f.src.keep_broken = true; /* the first of them keeps it, the other is closed as a whole */
+	set = fx_compile(&f);
+	assert_string_equal(site_of(set, "a.w.test", "/admin"), "admin");
+	assert_null(policy_app_broken(policy_set_by_name(set, "admin")));
+	assert_non_null(policy_app_broken(policy_set_by_name(set, "twin")));
+	policy_set_free(set);
+	fx_free(&f);
+}
+
+/* A host without applications by path takes any path: web applications write slashes as they like. */
+static void
+whole_hosts_take_any_path(void **state)
+{
+	struct policy_set *set;
+	struct fixture f;
+
+	fx_init(&f);
+	fx_app(&f, "{\"name\":\"whole\",\"domain\":\"a.test\"}");
+	fx_app(&f, "{\"name\":\"other\",\"domain\":\"b.test/x\"}");
+	set = fx_compile(&f);
+	assert_string_equal(site_of(set, "a.test", "/group%2Fproject/../x//y"), "whole");
+	assert_string_equal(site_of(set, "b.test", "/group%2Fproject"), "?");
+	policy_set_free(set);
+	fx_free(&f);
+}
+
 static void
 most_specific_host_wins(void **state)
 {
@@ -457,6 +534,8 @@ main(void)
 	    cmocka_unit_test(steps_of_all_policies_count),
 	    cmocka_unit_test(rules_of_a_list_are_bounded),
 	    cmocka_unit_test(broken_application_denies),
+	    cmocka_unit_test(most_specific_site_wins),
+	    cmocka_unit_test(whole_hosts_take_any_path),
 	    cmocka_unit_test(most_specific_host_wins),
 	    cmocka_unit_test(explain_json),
 	    cmocka_unit_test(rules_that_are_refused),

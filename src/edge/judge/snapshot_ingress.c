@@ -1,0 +1,98 @@
+/* What the edge pushes to a connector: the services of the applications that its tunnel leads to. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "edge/judge/snapshot.h"
+
+/* A site's path as the regular expression that connectors understand (RE2, POSIX ERE), anchored like the site. */
+static json_t *
+path_expression(const char *path)
+{
+	char out[2 * SITE_PATH_MAX + 16];
+	size_t n = 0;
+
+	out[n++] = '^';
+	for (const char *p = path; *p && n + 8 < sizeof out; p++) {
+		if (*p == '*') {
+			out[n++] = '.';
+			out[n++] = '*';
+			continue;
+		}
+		if (strchr(".^$+?()[]{}|", *p))
+			out[n++] = '\\';
+		out[n++] = *p;
+	}
+	out[n] = '\0';
+	return path[strlen(path) - 1] == '*' ? json_string(out) : json_sprintf("%s(/|$)", out);
+}
+
+static json_t *
+rule_of_site(const struct app *a, const struct site *site)
+{
+	json_t *rule = json_pack("{s:s, s:s}", "hostname", site->host, "service", a->service);
+
+	if (rule && site->path[0])
+		json_object_set_new(rule, "path", path_expression(site->path));
+	if (!rule || strcmp(a->service, "bastion"))
+		return rule;
+	json_t *o = json_object();
+	if (a->default_destination)
+		json_object_set_new(o, "defaultDestination", json_string(a->default_destination));
+	json_object_set_new(o, "destinations", texts_to_json(&a->destinations));
+	json_object_set_new(rule, "originRequest", o);
+	return rule;
+}
+
+struct served {
+	const struct site *site;
+	const struct app *app;
+};
+
+static int
+by_site(const void *pa, const void *pb)
+{
+	return site_order(((const struct served *)pa)->site, ((const struct served *)pb)->site);
+}
+
+/* A connector takes the first rule that fits, so the most specific site comes first, as the edge itself chooses. */
+static void
+services_add(const struct snapshot *s, const struct tunnel *t, json_t *rules)
+{
+	struct served *v;
+	size_t n = 0, w = 0;
+
+	for (size_t i = 0; i < s->napps; i++)
+		if (s->views[i].tunnel == t && s->apps[i]->service)
+			n += s->apps[i]->nsites;
+	v = n ? calloc(n, sizeof *v) : NULL;
+	if (!v)
+		return;
+	for (size_t i = 0; i < s->napps; i++)
+		for (size_t k = 0; s->views[i].tunnel == t && s->apps[i]->service && k < s->apps[i]->nsites; k++)
+			v[w++] = (struct served){&s->apps[i]->sites[k], s->apps[i]};
+	qsort(v, n, sizeof *v, by_site);
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(rules, rule_of_site(v[i].app, v[i].site));
+	free(v);
+}
+
+/* Applications' services first; then what was set by PUT configurations; last the catch-all. */
+json_t *
+snapshot_tunnel_config(const struct snapshot *s, const struct tunnel *t)
+{
+	json_t *rules = json_array(), *own = t->config ? json_object_get(t->config, "ingress") : NULL;
+	size_t n = json_array_size(own);
+
+	services_add(s, t, rules);
+	if (!json_array_size(rules) && !n) {
+		json_decref(rules);
+		return NULL;
+	}
+	if (n)
+		json_array_extend(rules, own);
+	else
+		json_array_append_new(rules, json_pack("{s:s}", "service", "http_status:404"));
+	json_t *out = t->config && n ? json_copy(t->config) : json_object();
+	json_object_set_new(out, "ingress", rules);
+	return out;
+}
