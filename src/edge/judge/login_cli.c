@@ -35,7 +35,7 @@ to_login(struct req *r, const struct cli *c)
 		reply_refuse(r, SP_BAD_REQUEST);
 		return;
 	}
-	(void)c;
+	str_copy(d.aud, sizeof d.aud, c->a->app->aud);
 	reply_redirect(r, req_fmt(r, "%s%s", req_team_origin(r), login_link(r, &d, NULL)));
 }
 

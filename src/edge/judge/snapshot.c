@@ -297,11 +297,12 @@ snapshot_app_by_host(const struct snapshot *s, const char *host, const char *pat
 const struct app_view *
 snapshot_app_of_host(const struct snapshot *s, const char *host, const char *aud)
 {
-	const struct policy_app *p = aud && *aud ? policy_set_by_aud(s->set, aud) : NULL;
+	const struct policy_app *p;
 
-	if (p)
-		return policy_app_has_host(p, host) ? view_of(s, p) : NULL;
-	return view_of(s, policy_set_any_by_host(s->set, host));
+	if (!aud || !*aud)
+		return view_of(s, policy_set_any_by_host(s->set, host));
+	p = policy_set_by_aud(s->set, aud);
+	return p && policy_app_has_host(p, host) ? view_of(s, p) : NULL;
 }
 
 const struct app_view *
