@@ -196,6 +196,24 @@ app_cached(const struct cli *c, struct app *a)
 }
 
 int
+app_pin(const struct cli *c, const struct app *a)
+{
+	struct hostport pinned = {0};
+	struct app was = *a;
+	char path[4400];
+
+	if (cache_load(c, &was, &pinned, was.aud) == 0 && strcmp(pinned.host, a->team.host)) {
+		app_file(c, a, ".app", path, sizeof path);
+		return cli_fail(SP_CLIENT_PROTOCOL,
+		                "%s now sends you to sign in at %s, it was %s before; if your administrator confirms "
+		                "the change, remove %s",
+		                a->name, a->team.host, pinned.host, path),
+		       E_DENIED;
+	}
+	return cache_store(c, a);
+}
+
+int
 app_discover(const struct cli *c, struct app *a)
 {
 	struct hostport pinned = {0};
@@ -209,16 +227,5 @@ app_discover(const struct cli *c, struct app *a)
 	}
 	if (r == E_DENIED)
 		cli_fail(0, "%s %s refuses whoever comes from here, signed in or not", a->refusal, a->name);
-	if (r < 0)
-		return r;
-	if (known && strcmp(pinned.host, a->team.host)) {
-		char path[4400];
-		app_file(c, a, ".app", path, sizeof path);
-		return cli_fail(SP_CLIENT_PROTOCOL,
-		                "%s now sends you to sign in at %s, it was %s before; if your administrator confirms "
-		                "the change, remove %s",
-		                a->name, a->team.host, pinned.host, path),
-		       E_DENIED;
-	}
-	return cache_store(c, a);
+	return r < 0 ? r : app_pin(c, a);
 }

@@ -26,6 +26,8 @@ int app_parse(const char *text, struct app *ret_a);
 int app_cached(const struct cli *c, struct app *a);
 /* By a HEAD request (facts/cloudflared-wire.md d.2), remembered. Prints errors. */
 int app_discover(const struct cli *c, struct app *a);
+/* Remembers a's team and audience, which the application itself named; E_DENIED when another team was pinned. */
+int app_pin(const struct cli *c, const struct app *a);
 
 int app_file(const struct cli *c, const struct app *a, const char *suffix, char *out, size_t n); /* HOME/<A><suffix> */
 int app_token_file(const struct cli *c, const struct app *a, char *out, size_t n);

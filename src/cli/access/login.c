@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cli/access/client_key.h"
 #include "core/clock.h"
 #include "core/str.h"
 #include "crypto/hash.h"
@@ -219,36 +220,6 @@ refused(struct login *l, const json_t *error)
 }
 
 static int
-store_key(struct login *l)
-{
-	char path[4400], cert[4400];
-	struct buf b;
-	uint32_t check;
-	int r;
-
-	random_bytes(&check, sizeof check);
-	buf_init_secret(&b, 16384);
-	r = sshkey_format_private(l->key, l->a->at.host, check, &b);
-	if (r == 0)
-		r = app_file(l->c, l->a, "-cf_key", path, sizeof path);
-	if (r == 0)
-		r = app_store(l->c, path, 0600, buf_slice(&b));
-	buf_clear(&b);
-	if (r == 0)
-		r = sshkey_format_line(&l->sshpub, &b);
-	if (r == 0)
-		r = buf_put_u8(&b, '\n');
-	if (r == 0)
-		r = app_file(l->c, l->a, "-cf_key.pub", path, sizeof path);
-	if (r == 0)
-		r = app_store(l->c, path, 0600, buf_slice(&b));
-	buf_release(&b);
-	if (r == 0 && app_file(l->c, l->a, "-cf_key-cert.pub", cert, sizeof cert) == 0)
-		unlink(cert); /* it certified the key before */
-	return r;
-}
-
-static int
 store_tokens(struct login *l, const json_t *o, struct secret *ret_token)
 {
 	const char *app = json_str_or(o, "app_token", ""), *org = json_str_or(o, "org_token", "");
@@ -256,7 +227,8 @@ store_tokens(struct login *l, const json_t *o, struct secret *ret_token)
 
 	if (!token_ok(slice_str(app)) || (*org && !token_ok(slice_str(org))))
 		return cli_fail(SP_CLIENT_PROTOCOL, "%s sent something that is no token", l->a->team.host), E_FORMAT;
-	int r = store_key(l); /* key first: a token without its key would be useless */
+	int r =
+	    client_key_store(l->c, l->a, l->key, &l->sshpub); /* key first: a token without its key would be useless */
 
 	if (r == 0)
 		r = app_token_file(l->c, l->a, path, sizeof path);
@@ -330,13 +302,10 @@ poll_transfer(struct login *l, struct secret *ret_token)
 static int
 make_keys(struct login *l)
 {
-	int r = key_generate(KEY_ED25519, 0, &l->key);
+	int r = client_key_make(&l->key, &l->sshpub, l->cnf);
 
-	if (r == 0)
-		r = sshkey_from_key(l->key, NULL, &l->sshpub);
 	if (r < 0)
 		return r;
-	sshkey_cnf(sshkey_blob(&l->sshpub), l->cnf);
 	box_key_generate(&l->box);
 	return b64_encode_str(l->pub64, sizeof l->pub64, B64_URL_PAD, l->box.pub, sizeof l->box.pub);
 }

@@ -7,6 +7,7 @@
 #include "cli/access/access.h"
 #include "cli/access/login.h"
 #include "cli/access/pipe.h"
+#include "cli/access/service.h"
 #include "core/log.h"
 #include "core/str.h"
 #include "io/net_listen.h"
@@ -149,6 +150,7 @@ int
 access_ssh(struct cli *c, int argc, char **argv)
 {
 	struct run run = {0};
+	struct service service = {0};
 	const char *hostname = NULL, *url = NULL, *log_level = NULL, *ignored = NULL;
 	const struct cli_option table[] = {
 	    {"hostname", "T", "TUNNEL_SERVICE_HOSTNAME", "HOST[:PORT]", "the application", &hostname, false},
@@ -158,9 +160,7 @@ access_ssh(struct cli *c, int argc, char **argv)
 	    {"url", "L", "TUNNEL_SERVICE_URL", "ADDR:PORT", "listen there, one session a connection", &url, false},
 	    {"listener", NULL, NULL, "ADDR:PORT", NULL, &url, false},
 	    {"header", "H", NULL, "K:V", "send this header too", &run.o.headers, true},
-	    {"service-token-id", "id", "TUNNEL_SERVICE_TOKEN_ID", "ID", "service token", &run.o.service_id, false},
-	    {"service-token-secret", "secret", "TUNNEL_SERVICE_TOKEN_SECRET", "SECRET", "its secret",
-	     &run.o.service_secret, false},
+	    SERVICE_OPTIONS(&service),
 	    {"log-level", NULL, NULL, "LEVEL", "debug, info, warn, error", &log_level, false},
 	    {"logfile", NULL, NULL, "FILE", NULL, &ignored, false},
 	    {"log-directory", NULL, NULL, "DIR", NULL, &ignored, false},
@@ -174,8 +174,10 @@ access_ssh(struct cli *c, int argc, char **argv)
 		return cli_options_exit(r);
 	if (pos.n)
 		url = pos.v[0];
-	if (!run.o.service_id != !run.o.service_secret)
-		return cli_fail(SP_CLIENT_USAGE, "--service-token-id and --service-token-secret go together"), 2;
+	if (service_check(&service) < 0)
+		return 2;
+	run.o.service_id = service.id;
+	run.o.service_secret = service.secret;
 	if (open_run(&run, c, hostname) == 0)
 		status = url ? run_listener(&run, url) : run_stdio(&run);
 	secret_release(&run.token);

@@ -6,6 +6,7 @@
 
 #include "cli/access/access.h"
 #include "cli/access/login.h"
+#include "cli/access/service.h"
 #include "core/str.h"
 #include "io/file.h"
 #include "ssh/sshcert.h"
@@ -269,21 +270,48 @@ generate(struct cli *c, struct app *a)
 	return r;
 }
 
+/* The same for a program: its secret instead of a sign-in. A token that the edge no longer takes is got anew, once. */
+static int
+generate_service(const struct cli *c, struct app *a, const struct service *s)
+{
+	struct secret token = {0};
+	struct buf pub;
+	int lock = -1, r = E_EXPIRED;
+
+	buf_init(&pub, SSHKEY_LINE_MAX);
+	for (int tries = 0; tries < 2 && (r == E_EXPIRED || r == E_CONFLICT); tries++) {
+		secret_release(&token);
+		buf_clear(&pub);
+		if ((r = service_token(c, a, s, tries > 0, &token, &lock)) == 0 &&
+		    (r = public_key(c, a, &token, &pub)) == 0)
+			r = sign(c, a, &token, buf_slice(&pub), tries == 0);
+	}
+	if (lock >= 0)
+		close(lock);
+	buf_release(&pub);
+	secret_release(&token);
+	return r;
+}
+
 int
 access_ssh_gen(struct cli *c, int argc, char **argv)
 {
 	const char *hostname = NULL;
-	const struct cli_option table[] = {
-	    {"hostname", NULL, NULL, "HOST[:PORT]", "the application", &hostname, false}};
+	struct service service = {0};
+	const struct cli_option table[] = {{"hostname", NULL, NULL, "HOST[:PORT]", "the application", &hostname, false},
+	                                   SERVICE_OPTIONS(&service)};
 	struct cli_list pos = {0};
 	struct app a;
 
-	int r = cli_options(c, argc, argv, "sallyport access ssh-gen --hostname HOST[:PORT]", table, 1, false, &pos);
+	int r = cli_options(c, argc, argv, "sallyport access ssh-gen --hostname HOST[:PORT]", table,
+	                    sizeof table / sizeof *table, false, &pos);
 	if (r < 0)
 		return cli_options_exit(r);
 	if (!hostname || pos.n)
 		return cli_fail(SP_CLIENT_USAGE, "which application? give --hostname HOST[:PORT]"), 2;
 	if (app_parse(hostname, &a) < 0)
 		return 2;
-	return generate(c, &a) == 0 ? 0 : 1;
+	if (service_check(&service) < 0)
+		return 2;
+	return (service.id ? generate_service(c, &a, &service) : generate(c, &a)) == 0 ? 0 : 1;
 }

@@ -5,6 +5,7 @@
 
 #include "cli/access/access.h"
 #include "cli/access/login.h"
+#include "cli/access/service.h"
 #include "core/str.h"
 #include "io/file.h"
 
@@ -94,17 +95,23 @@ access_token(struct cli *c, int argc, char **argv)
 {
 	static const char usage[] = "sallyport access token --app URL";
 	const char *app = NULL;
-	const struct cli_option table[] = {{"app", NULL, NULL, "URL", "the application", &app, false}};
+	struct service service = {0};
+	const struct cli_option table[] = {{"app", NULL, NULL, "URL", "the application", &app, false},
+	                                   SERVICE_OPTIONS(&service)};
 	struct cli_list pos = {0};
 	struct secret token = {0};
 	struct app a;
 
-	int r = cli_options(c, argc, argv, usage, table, 1, false, &pos);
+	int r = cli_options(c, argc, argv, usage, table, sizeof table / sizeof *table, false, &pos);
 	if (r < 0)
 		return cli_options_exit(r);
-	if (app_argument(app, &pos, usage, &a) < 0)
+	if (app_argument(app, &pos, usage, &a) < 0 || service_check(&service) < 0)
 		return 2;
-	if (app_cached(c, &a) < 0 || app_token_load(c, &a, &token) < 0)
+	if (service.id && service_exchange(c, &a, &service, "", &token) < 0)
+		return 1;
+	if (service.id)
+		; /* it was just made */
+	else if (app_cached(c, &a) < 0 || app_token_load(c, &a, &token) < 0)
 		return cli_fail(
 		    SP_NOT_SIGNED_IN,
 		    "Unable to find token for provided application. Please run login command to generate token: "
@@ -120,22 +127,26 @@ access_curl(struct cli *c, int argc, char **argv)
 {
 	static const char usage[] = "sallyport access curl URL [curl arguments]";
 	bool allow = false;
+	struct service service = {0};
 	const struct cli_option table[] = {
-	    {"allow-request", "ar", NULL, NULL, "send the request even without a token", &allow, false}};
+	    {"allow-request", "ar", NULL, NULL, "send the request even without a token", &allow, false},
+	    SERVICE_OPTIONS(&service)};
 	struct cli_list pos = {0};
 	struct secret token = {0};
 	struct app a;
 
-	int r = cli_options(c, argc, argv, usage, table, 1, true, &pos);
+	int r = cli_options(c, argc, argv, usage, table, sizeof table / sizeof *table, true, &pos);
 	if (r < 0)
 		return cli_options_exit(r);
+	if (service_check(&service) < 0)
+		return 2;
 	if (!pos.n || app_parse(pos.v[0], &a) < 0) {
 		if (!pos.n)
 			fprintf(stderr, "usage: %s\n", usage);
 		return 2;
 	}
 	struct login_options o = {0};
-	if (login_token(c, &a, &o, &token) < 0 && !allow)
+	if (!service.id && login_token(c, &a, &o, &token) < 0 && !allow)
 		return 1;
 	/* The token travels by a file descriptor, not by the argument list that everybody can read. */
 	int fd[2];
@@ -148,6 +159,9 @@ access_curl(struct cli *c, int argc, char **argv)
 	buf_init_secret(&conf, 32768);
 	if (token.n)
 		buf_putf(&conf, "header = \"Cf-Access-Token: %.*s\"\n", (int)token.n, (const char *)token.d);
+	if (service.id)
+		buf_putf(&conf, "header = \"Cf-Access-Client-Id: %s\"\nheader = \"Cf-Access-Client-Secret: %s\"\n",
+		         service.id, service.secret);
 	if (c->ca_file)
 		buf_putf(&conf, "cacert = \"%s\"\n", c->ca_file);
 	if (host_is_localhost(a.at.host))
