@@ -169,6 +169,7 @@ connector_end(struct connector *k)
 		link_drop(&k->links[i], "stopping");
 	}
 	ingress_unref(k->ingress);
+	origin_tls_release(k);
 	tls_ctx_unref(k->tls);
 }
 

@@ -10,6 +10,8 @@
 
 #define STREAMS_MAX 20000u /* on one link: above any edge's own limit, below what would hurt this host */
 
+#define ORIGIN_TLS_MAX 16u /* different caPool files: they come from the edge's configuration too */
+
 struct link {
 	struct connector *k;
 	unsigned index; /* connIndex */
@@ -44,6 +46,12 @@ struct connector {
 	unsigned next_start;
 	size_t streams;
 	int status;
+	struct origin_tls { /* what https services are reached with, made when first needed */
+		struct tls_ctx *ctx;
+		char *ca_pool; /* NULL = the system's roots */
+		bool unverified;
+	} origin_tls[ORIGIN_TLS_MAX];
+	unsigned norigin_tls;
 };
 
 /* link.c */
@@ -53,12 +61,30 @@ void link_leave(struct link *l);                 /* unregister, then end when th
 void link_drop(struct link *l, const char *why); /* close now; comes back unless stopping */
 void link_flush_soon(struct link *l);
 
+/* What a stream's arg points at begins with this. */
+struct stream_ops {
+	void (*data)(void *s, uint8_t *d, size_t n);
+	void (*end)(void *s);
+	void (*drained)(void *s);
+	void (*closed)(void *s);
+};
+struct stream_base {
+	const struct stream_ops *ops;
+};
+
 /* stream.c: a new request of the edge, and what follows on it */
 void stream_request(struct link *l, struct h2stream *s, const struct h2_header *h, size_t n, bool end);
 void stream_data(struct h2stream *s, uint8_t *d, size_t n);
 void stream_end(struct h2stream *s);
 void stream_drained(struct h2stream *s);
 void stream_closed(struct h2stream *s);
+/* A whole answer without a body. src: who made it, "origin" or "cloudflared" (a.5). */
+void stream_answer(struct link *l, struct h2stream *s, unsigned status, const char *src);
+
+/* origin.c: a request for a service that speaks HTTP */
+void origin_request(struct link *l, struct h2stream *s, const struct h2_header *h, size_t n, bool end,
+                    const struct ingress_rule *rule, bool websocket);
+void origin_tls_release(struct connector *k);
 
 /* config.c: the edge's update-configuration (a.9). Appends the JSON answer. */
 void config_update(struct connector *k, struct slice body, struct buf *answer);

@@ -24,6 +24,7 @@
 enum stream_kind { STREAM_SSH, STREAM_CONFIG };
 
 struct stream {
+	struct stream_base base; /* first */
 	struct link *l;
 	struct h2stream *h2;
 	enum stream_kind kind;
@@ -52,9 +53,8 @@ header_value(const struct h2_header *h, size_t n, const char *name)
 
 /* --- answers ------------------------------------------------------------------------------------------------------ */
 
-/* A whole answer without a body. src: who made it, "origin" or "cloudflared" (a.5). */
-static void
-answer(struct link *l, struct h2stream *s, unsigned status, const char *src)
+void
+stream_answer(struct link *l, struct h2stream *s, unsigned status, const char *src)
 {
 	char code[8], meta[40];
 	const struct h2_header h[] = {{":status", code},
@@ -87,7 +87,7 @@ fail(struct stream *s, const char *why)
 	log_warn("origin_failed", "to", to, "why", why, NULL);
 	if (!s->open && !s->ended) {
 		s->ended = true;
-		answer(s->l, s->h2, 502, "cloudflared");
+		stream_answer(s->l, s->h2, 502, "cloudflared");
 	} else {
 		end_now(s);
 	}
@@ -262,6 +262,8 @@ choose_target(struct stream *s, const struct h2_header *h, size_t n)
 /* --- from the edge
  * ---------------------------------------------------------------------------------------------------- */
 
+static const struct stream_ops own_ops;
+
 static struct stream *
 stream_new(struct link *l, struct h2stream *h2, enum stream_kind kind, size_t early_max)
 {
@@ -269,6 +271,7 @@ stream_new(struct link *l, struct h2stream *h2, enum stream_kind kind, size_t ea
 
 	if (!s)
 		return NULL;
+	s->base.ops = &own_ops;
 	s->l = l;
 	s->h2 = h2;
 	s->kind = kind;
@@ -287,7 +290,7 @@ begin_websocket(struct link *l, struct h2stream *h2, const struct h2_header *h, 
 	const char *key = header_value(h, n, "sec-websocket-key");
 
 	if (!s) {
-		answer(l, h2, 502, "cloudflared");
+		stream_answer(l, h2, 502, "cloudflared");
 		return;
 	}
 	s->ingress = ingress_ref(l->k->ingress);
@@ -313,18 +316,20 @@ stream_request(struct link *l, struct h2stream *h2, const struct h2_header *h, s
 		return;
 	}
 	if (!l->k->ingress || k >= sizeof bare) {
-		answer(l, h2, l->k->ingress ? 414 : 503, "cloudflared");
+		stream_answer(l, h2, l->k->ingress ? 414 : 503, "cloudflared");
 		return;
 	}
 	memcpy(bare, path, k);
 	bare[k] = 0;
 	const struct ingress_rule *rule = ingress_match(l->k->ingress, header_value(h, n, ":authority"), bare, NULL);
 	if (!rule)
-		answer(l, h2, 503, "cloudflared");
+		stream_answer(l, h2, 503, "cloudflared");
 	else if (rule->kind == SERVICE_STATUS)
-		answer(l, h2, rule->status, "origin");
-	else if (rule->kind == SERVICE_HTTP || strcmp(upgrade, "websocket"))
-		answer(l, h2, 502, "cloudflared");
+		stream_answer(l, h2, rule->status, "origin");
+	else if (rule->kind == SERVICE_HTTP)
+		origin_request(l, h2, h, n, end, rule, !strcmp(upgrade, "websocket"));
+	else if (strcmp(upgrade, "websocket"))
+		stream_answer(l, h2, 502, "cloudflared");
 	else
 		begin_websocket(l, h2, h, n, rule);
 }
@@ -388,15 +393,12 @@ up_bytes(struct stream *s, uint8_t *d, size_t n)
 	}
 }
 
-void
-stream_data(struct h2stream *h2, uint8_t *d, size_t n)
+static void
+own_data(void *arg, uint8_t *d, size_t n)
 {
-	struct stream *s = h2stream_arg(h2);
+	struct stream *s = arg;
+	struct h2stream *h2 = s->h2;
 
-	if (!s) {
-		h2stream_consume(h2, n);
-		return;
-	}
 	if (!s->open) { /* bounded by the stream's window */
 		if (buf_put(&s->early, d, n) < 0)
 			h2stream_reset(h2, 2);
@@ -412,12 +414,12 @@ stream_data(struct h2stream *h2, uint8_t *d, size_t n)
 		pay_back(s);
 }
 
-void
-stream_drained(struct h2stream *h2)
+static void
+own_drained(void *arg)
 {
-	struct stream *s = h2stream_arg(h2);
+	struct stream *s = arg;
 
-	if (s && s->origin)
+	if (s->origin)
 		conn_resume(s->origin);
 }
 
@@ -436,13 +438,11 @@ end_config(struct stream *s)
 }
 
 /* The edge sends no more: there is no half-close in this protocol (a.6). What is queued for the service still goes. */
-void
-stream_end(struct h2stream *h2)
+static void
+own_end(void *arg)
 {
-	struct stream *s = h2stream_arg(h2);
+	struct stream *s = arg;
 
-	if (!s)
-		return;
 	if (s->kind == STREAM_CONFIG) {
 		end_config(s);
 		return;
@@ -455,13 +455,11 @@ stream_end(struct h2stream *h2)
 		end_now(s);
 }
 
-void
-stream_closed(struct h2stream *h2)
+static void
+own_closed(void *arg)
 {
-	struct stream *s = h2stream_arg(h2);
+	struct stream *s = arg;
 
-	if (!s)
-		return;
 	timer_stop(&s->ping);
 	resolve_cancel(s->resolve);
 	if (s->origin) {
@@ -473,4 +471,47 @@ stream_closed(struct h2stream *h2)
 	buf_release(&s->early);
 	s->l->k->streams--;
 	free(s);
+}
+
+static const struct stream_ops own_ops = {own_data, own_end, own_drained, own_closed};
+
+/* --- whose stream it is: ours above, or origin.c's -------------------------------------------------------------------
+ */
+
+void
+stream_data(struct h2stream *h2, uint8_t *d, size_t n)
+{
+	struct stream_base *b = h2stream_arg(h2);
+
+	if (b)
+		b->ops->data(b, d, n);
+	else
+		h2stream_consume(h2, n);
+}
+
+void
+stream_end(struct h2stream *h2)
+{
+	struct stream_base *b = h2stream_arg(h2);
+
+	if (b)
+		b->ops->end(b);
+}
+
+void
+stream_drained(struct h2stream *h2)
+{
+	struct stream_base *b = h2stream_arg(h2);
+
+	if (b)
+		b->ops->drained(b);
+}
+
+void
+stream_closed(struct h2stream *h2)
+{
+	struct stream_base *b = h2stream_arg(h2);
+
+	if (b)
+		b->ops->closed(b);
 }

@@ -347,6 +347,13 @@ tls_client_alpn(struct tls_ctx *c, const char *proto)
 	return SSL_CTX_set_alpn_protos(c->ssl, wire, (unsigned)n + 1) == 0 ? 0 : E_NOMEM;
 }
 
+void
+tls_client_unverified(struct tls_ctx *c)
+{
+	SSL_CTX_set_verify(c->ssl, SSL_VERIFY_NONE, NULL);
+	SSL_CTX_set_cert_verify_callback(c->ssl, NULL, NULL);
+}
+
 struct tls_ctx *
 tls_ctx_ref(struct tls_ctx *c)
 {

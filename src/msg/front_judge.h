@@ -26,15 +26,16 @@ MSG_DECLARE(fj_request, FJ_REQUEST)
 
 /* Judge's answer. RESPOND: front writes the response (adds content-length, date, connection). RELAY: front opens a
    stream on a live link of the tunnel with these headers and moves bytes until either side ends, the ticket is cut, or
-   `until`. */
-enum answer_action { ANSWER_RESPOND = 0, ANSWER_RELAY = 1 };
+   `until`. HTTP: the same for one plain request: its method and body follow the head, the answer goes back to the user,
+   whose connection then serves the next request. */
+enum answer_action { ANSWER_RESPOND = 0, ANSWER_RELAY = 1, ANSWER_HTTP = 2 };
 #define FJ_ANSWER(F, S)                                                                           \
-	F(S, U32, action, 1)                                                                      \
+	F(S, U32, action, 2)                                                                      \
 	F(S, U32, status, 599)                                                                    \
-	F(S, STRS, headers, 16384) /* RESPOND: of the response. RELAY: of the stream's request */ \
+	F(S, STRS, headers, 16384) /* RESPOND: of the response. RELAY, HTTP: of the stream's request */ \
 	F(S, DATA, body, FJ_BODY_MAX)                                                             \
 	F(S, BOOL, close, 1)          /* RESPOND: close the connection after it */                \
-	F(S, STR, tunnel, 36)         /* RELAY: UUID */                                           \
+	F(S, STR, tunnel, 36)         /* RELAY, HTTP: UUID */                                         \
 	F(S, STR, authority, 300)     /* RELAY: :authority */                                     \
 	F(S, STR, path, 8192)         /* RELAY: :path */                                          \
 	F(S, U64, ticket, UINT64_MAX) /* RELAY: never 0 */                                        \
@@ -99,6 +100,8 @@ MSG_DECLARE(fj_link_up, FJ_LINK_UP)
 	F(S, U64, ticket, UINT64_MAX)                           \
 	F(S, STR, tunnel, 36)                                   \
 	F(S, STR, authority, 300)                               \
+	F(S, STR, path, 8192)                                   \
+	F(S, BOOL, http, 1) /* an HTTP request under way */     \
 	F(S, STR, client_ip, 64)                                \
 	F(S, I64, since, INT64_MAX) F(S, I64, until, INT64_MAX) \
 	    F(S, STR, assertion, 16384) /* cf-access-jwt-assertion of its RELAY: whose session it is */

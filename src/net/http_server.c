@@ -7,47 +7,22 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/str.h"
+#include "net/http_server_int.h"
 
 #define LINGER_MS 2000            /* after our last byte: lets the peer read it before a reset could destroy it */
 #define LINGER_BYTES (256u << 10) /* what such a peer may still send */
-#define OWN_HEADERS 8192u         /* head of an answer beyond what the caller brings */
-
-enum http_state {
-	ST_OPENING, /* TLS handshake */
-	ST_IDLE,    /* between requests */
-	ST_HEAD,
-	ST_BODY,
-	ST_ANSWER, /* the owner has the request */
-	ST_FLUSH,  /* answered; the peer reads slowly */
-	ST_LINGER, /* last answer given */
-	ST_DEAD,   /* conn_close called */
-};
-
-struct http_server {
-	struct conn *c;
-	struct loop *l;
-	struct http1 *h; /* none while idle */
-	const struct http_server_ops *ops;
-	void *arg;
-	struct http_limits lim;
-	struct http_request req;
-	struct buf rest, body;
-	struct loop_timer t;
-	size_t lingered;
-	enum http_state st;
-	bool *gone; /* set while run() works: true once the owner took the connection */
-	bool eof, finish, keep;
-};
 
 static void run(struct http_server *s, const uint8_t *d, size_t n);
 
-static void
-set_dead(struct http_server *s)
+void
+http_server_dead(struct http_server *s)
 {
 	if (s->st == ST_DEAD)
 		return;
 	s->st = ST_DEAD;
 	timer_stop(&s->t);
+	timer_stop(&s->send);
 	conn_close(s->c);
 }
 
@@ -58,7 +33,7 @@ linger(struct http_server *s)
 	buf_release(&s->rest);
 	conn_shutdown(s->c);
 	if (s->eof && conn_queued(s->c) == 0)
-		set_dead(s);
+		http_server_dead(s);
 	else
 		conn_resume(s->c);
 }
@@ -75,7 +50,7 @@ on_timer(void *arg)
 		http_server_text(s, 408, "SP-1001 the request took too long", true);
 		return;
 	}
-	set_dead(s);
+	http_server_dead(s);
 }
 
 /* The one setter of the states that have a deadline. */
@@ -92,7 +67,7 @@ set_state(struct http_server *s, enum http_state st)
 	s->st = st;
 	timer_stop(&s->t);
 	if (ms[st] > 0 && timer_start(s->l, &s->t, ms[st], on_timer, s) < 0)
-		set_dead(s);
+		http_server_dead(s);
 }
 
 /* By arithmetic: the library's calendar functions open the time zone's file, which a confined process may not. */
@@ -140,15 +115,15 @@ ours(const char *name)
 	return false;
 }
 
-static int
-put_head(struct buf *out, const struct http_reply *a, bool close)
+int
+http_server_put_head(struct buf *out, const struct http_reply *a, bool close, int64_t length, bool chunks)
 {
 	char date[32], len[24];
 	bool bodyless = a->status == 204 || a->status == 304;
 	int e;
 
 	http_date(clock_wall(), date);
-	snprintf(len, sizeof len, "%zu", a->body.n);
+	snprintf(len, sizeof len, "%lld", (long long)length);
 	if ((e = http1_put_status(out, a->status)) < 0)
 		return e;
 	for (size_t i = 0; i < a->nheaders; i++)
@@ -157,7 +132,9 @@ put_head(struct buf *out, const struct http_reply *a, bool close)
 			return e;
 	if ((e = http1_put_header(out, "date", date)) < 0)
 		return e;
-	if (!bodyless && (e = http1_put_header(out, "content-length", len)) < 0)
+	if (!bodyless && length >= 0 && (e = http1_put_header(out, "content-length", len)) < 0)
+		return e;
+	if (chunks && (e = http1_put_header(out, "transfer-encoding", "chunked")) < 0)
 		return e;
 	if ((e = http1_put_header(out, "connection", close ? "close" : "keep-alive")) < 0)
 		return e;
@@ -165,19 +142,26 @@ put_head(struct buf *out, const struct http_reply *a, bool close)
 }
 
 /* Ready for the next request, or for the end. */
-static void
-answered(struct http_server *s)
+void
+http_server_answered(struct http_server *s)
 {
+	bool unread = s->unread;
+
+	s->unread = s->flow = s->expects = s->head_sent = false;
+	timer_stop(&s->t);
+	timer_stop(&s->send);
 	buf_release(&s->body);
 	http1_free(s->h);
 	s->h = NULL;
 	memset(&s->req, 0, sizeof s->req);
+	if (unread) /* what comes is the rest of a body that nobody reads: no request may be looked for in it */
+		s->keep = false;
 	if (!s->keep || s->finish || (s->eof && buf_len(&s->rest) == 0)) {
 		timer_stop(&s->t);
 		linger(s);
 		if (s->st == ST_LINGER &&
 		    timer_start(s->l, &s->t, conn_queued(s->c) ? s->lim.send_ms : LINGER_MS, on_timer, s) < 0)
-			set_dead(s);
+			http_server_dead(s);
 		return;
 	}
 	if (conn_queued(s->c) > CONN_MARK) {
@@ -197,16 +181,16 @@ http_server_respond(struct http_server *s, const struct http_reply *a)
 	struct buf head;
 	int e;
 
-	if (s->st != ST_ANSWER)
+	if (s->st != ST_ANSWER || s->head_sent)
 		return E_STATE;
-	close = a->close || !s->keep || s->finish || s->req.upgrade;
+	close = a->close || !s->keep || s->finish || s->req.upgrade || s->unread;
 	head_only = s->req.method && strcmp(s->req.method, "HEAD") == 0;
-	buf_init(&head, (256u << 10) + OWN_HEADERS);
-	if ((e = put_head(&head, a, close)) < 0) {
+	buf_init(&head, (256u << 10) + HTTP_OWN_HEADERS);
+	if ((e = http_server_put_head(&head, a, close, (int64_t)a->body.n, false)) < 0) {
 		buf_clear(&head);
 		a = &broken;
 		close = true;
-		if ((e = put_head(&head, a, true)) < 0)
+		if ((e = http_server_put_head(&head, a, true, 0, false)) < 0)
 			goto out;
 	}
 	if ((e = conn_write(s->c, buf_ptr(&head), buf_len(&head))) < 0)
@@ -216,12 +200,12 @@ http_server_respond(struct http_server *s, const struct http_reply *a)
 out:
 	buf_release(&head);
 	if (e < 0) {
-		set_dead(s);
+		http_server_dead(s);
 		return e;
 	}
 	if (close)
 		s->keep = false;
-	answered(s);
+	http_server_answered(s);
 	return 0;
 }
 
@@ -243,8 +227,8 @@ http_server_text(struct http_server *s, unsigned status, const char *text, bool 
 }
 
 /* The peer broke the rules: one answer, then the end. */
-static void
-refuse(struct http_server *s, unsigned status, const char *text)
+void
+http_server_refuse(struct http_server *s, unsigned status, const char *text)
 {
 	char line[300];
 
@@ -268,41 +252,71 @@ check_head(struct http_server *s)
 
 	s->req.method = http1_method(s->h);
 	if (!host || hostport_parse(host, 0, &hp) < 0) {
-		refuse(s, 400, "bad Host header");
+		http_server_refuse(s, 400, "bad Host header");
 		return false;
 	}
 	memcpy(s->req.host, hp.host, sizeof s->req.host);
 	s->req.port = hp.port;
 	if (http1_target(s->h)[0] != '/') {
-		refuse(s, 400, "bad request target");
+		http_server_refuse(s, 400, "bad request target");
 		return false;
 	}
 	if (http1_upgrade(s->h) && http1_header_get(s->h, "upgrade") && http1_expects_body(s->h)) {
-		refuse(s, 400, "upgrade with a body");
+		http_server_refuse(s, 400, "upgrade with a body");
 		return false;
 	}
 	s->keep = http1_keep_alive(s->h);
 	if (!expect)
 		return true;
 	if (strcasecmp(expect, "100-continue") != 0) {
-		refuse(s, 417, "unknown expectation");
+		http_server_refuse(s, 417, "unknown expectation");
 		return false;
 	}
-	if (http1_expects_body(s->h))
-		conn_write(s->c, "HTTP/1.1 100 Continue\r\n\r\n", 25);
+	s->expects = http1_expects_body(s->h);
 	return true;
+}
+
+static void
+fill_request(struct http_server *s)
+{
+	const char *length = http1_header_get(s->h, "content-length");
+	uint64_t n = 0;
+
+	s->req.method = http1_method(s->h);
+	s->req.target = http1_target(s->h);
+	s->req.nheaders = http1_headers(s->h, &s->req.headers);
+	s->req.follows = http1_expects_body(s->h);
+	s->req.length = length && str_u64(length, INT64_MAX, &n) == 0 ? (int64_t)n : s->req.follows ? -1 : 0;
 }
 
 static void
 deliver(struct http_server *s, bool upgrade)
 {
 	set_state(s, ST_ANSWER);
-	s->req.method = http1_method(s->h);
-	s->req.target = http1_target(s->h);
-	s->req.nheaders = http1_headers(s->h, &s->req.headers);
+	fill_request(s);
 	s->req.body = buf_slice(&s->body);
 	s->req.upgrade = upgrade;
 	s->ops->request(s, &s->req, s->arg);
+}
+
+/* The head of a request whose body is collected, unless the owner wants it as a stream. */
+static void
+begin_body(struct http_server *s)
+{
+	fill_request(s);
+	if (s->ops->streams && s->ops->streams(s, &s->req, s->arg)) {
+		s->req.streamed = true;
+		s->unread = s->req.follows;
+		if (!s->unread) /* HTTP1_DONE follows at once, without a byte of its own */
+			set_state(s, ST_BODY);
+		return;
+	}
+	if (s->req.length >= 0 && (uint64_t)s->req.length > s->lim.body_max) {
+		http_server_refuse(s, 413, "body too large");
+		return;
+	}
+	set_state(s, ST_BODY);
+	http_stream_continue(s);
 }
 
 static void
@@ -313,11 +327,11 @@ on_event(struct http_server *s, enum http1_event ev)
 		break;
 	case HTTP1_HEAD:
 		if (check_head(s))
-			set_state(s, ST_BODY);
+			begin_body(s);
 		break;
 	case HTTP1_BODY:
 		if (buf_put_slice(&s->body, http1_piece(s->h)) < 0)
-			refuse(s, 413, "body too large");
+			http_server_refuse(s, 413, "body too large");
 		break;
 	case HTTP1_UPGRADE: /* with or without a HTTP1_HEAD before it */
 		if (s->st == ST_HEAD && check_head(s))
@@ -349,25 +363,25 @@ feed(struct http_server *s, const uint8_t *d, size_t n)
 	}
 	if (n == 0)
 		return;
-	if (!s->h && http1_new(HTTP1_SERVER, s->lim.body_max, &s->h) < 0) {
-		set_dead(s);
+	if (!s->h && http1_new(HTTP1_SERVER, UINT64_MAX, &s->h) < 0) {
+		http_server_dead(s);
 		return;
 	}
 	if (s->st == ST_IDLE)
 		set_state(s, ST_HEAD);
 	do { /* once more without bytes after a head: the end of a message without a body is an event of its own */
 		if (http1_feed(s->h, d, n, &used, &ev, &why) < 0) {
-			refuse(s, http1_error_status(s->h), why.text[0] ? why.text : "malformed request");
+			http_server_refuse(s, http1_error_status(s->h), why.text[0] ? why.text : "malformed request");
 			return;
 		}
 		d += used;
 		n -= used;
 		on_event(s, ev);
-	} while (reading(s) && ev != HTTP1_DONE && ev != HTTP1_UPGRADE && (n || ev != HTTP1_MORE));
-	if (!reading(s) || (ev != HTTP1_DONE && ev != HTTP1_UPGRADE))
+	} while (reading(s) && !s->unread && ev != HTTP1_DONE && ev != HTTP1_UPGRADE && (n || ev != HTTP1_MORE));
+	if (!reading(s) || (!s->unread && ev != HTTP1_DONE && ev != HTTP1_UPGRADE))
 		return;
 	if (n && buf_put(&s->rest, d, n) < 0) {
-		set_dead(s);
+		http_server_dead(s);
 		return;
 	}
 	deliver(s, ev == HTTP1_UPGRADE);
@@ -405,7 +419,7 @@ on_opened(struct conn *c, void *arg)
 	set_state(s, ST_IDLE);
 	/* The first head's deadline begins with the connection. */
 	if (timer_start(s->l, &s->t, s->lim.head_ms, on_timer, s) < 0)
-		set_dead(s);
+		http_server_dead(s);
 	if (s->ops->opened)
 		s->ops->opened(s, s->arg);
 }
@@ -422,16 +436,21 @@ on_data(struct conn *c, uint8_t *d, size_t n, void *arg)
 		run(s, d, n);
 		break;
 	case ST_ANSWER:
+		if (s->unread && s->flow && !s->feeding && buf_len(&s->rest) == 0) {
+			http_stream_feed(s, d, n);
+			break;
+		}
+		/* fall through */
 	case ST_FLUSH:
 		if (buf_put(&s->rest, d, n) < 0)
-			set_dead(s);
+			http_server_dead(s);
 		else if (buf_len(&s->rest) >= HTTP_REST_MAX)
 			conn_pause(c);
 		break;
 	case ST_LINGER:
 		s->lingered += n;
 		if (s->lingered > LINGER_BYTES)
-			set_dead(s);
+			http_server_dead(s);
 		break;
 	case ST_OPENING:
 	case ST_DEAD:
@@ -445,6 +464,8 @@ on_drained(struct conn *c, void *arg)
 	struct http_server *s = arg;
 
 	(void)c;
+	if (s->st == ST_ANSWER && s->head_sent && s->ops->drained)
+		s->ops->drained(s, s->arg);
 	if (s->st != ST_FLUSH)
 		return;
 	set_state(s, ST_IDLE);
@@ -457,8 +478,10 @@ on_eof(struct conn *c, void *arg)
 	struct http_server *s = arg;
 
 	s->eof = true;
-	if (reading(s) || s->st == ST_OPENING || (s->st == ST_LINGER && conn_queued(c) == 0))
-		set_dead(s);
+	/* A streamed answer to nobody would hold the service's connection for as long as it has something to say. */
+	if (reading(s) || (s->st == ST_ANSWER && (s->unread || s->head_sent)) || s->st == ST_OPENING ||
+	    (s->st == ST_LINGER && conn_queued(c) == 0))
+		http_server_dead(s);
 }
 
 static void
@@ -470,6 +493,7 @@ on_closed(struct conn *c, enum conn_why why, void *arg)
 	s->st = ST_DEAD;
 	s->ops->closed(s, why, s->arg);
 	timer_stop(&s->t);
+	timer_stop(&s->send);
 	http1_free(s->h);
 	buf_release(&s->rest);
 	buf_release(&s->body);
@@ -515,6 +539,7 @@ http_server_take(struct http_server *s, struct buf *ret_rest, bool *ret_eof)
 
 	conn_pause(c);
 	timer_stop(&s->t);
+	timer_stop(&s->send);
 	*ret_rest = s->rest;
 	*ret_eof = s->eof;
 	if (s->gone)
@@ -530,13 +555,13 @@ http_server_finish(struct http_server *s)
 {
 	s->finish = true;
 	if (s->st == ST_IDLE || s->st == ST_OPENING)
-		set_dead(s);
+		http_server_dead(s);
 }
 
 void
 http_server_close(struct http_server *s)
 {
-	set_dead(s);
+	http_server_dead(s);
 }
 
 struct conn *

@@ -81,9 +81,10 @@ uint32_t h2stream_id(const struct h2stream *s);
 
 /* cf-cloudflared-response-headers: b64(name):b64(value);... (a.5). */
 int h2_headers_pack(struct buf *out, const struct h2_header *h, size_t n);
+#define H2_PACKED_MAX 128
 struct h2_packed {
 	struct buf store;
-	struct h2_header v[64];
+	struct h2_header v[H2_PACKED_MAX];
 	size_t n;
 };
 int h2_headers_unpack(const char *s, struct h2_packed *ret_p); /* caller releases store */

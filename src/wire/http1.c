@@ -9,6 +9,7 @@
 #include "wire/token.h"
 
 #define OVERHEAD_MAX (256u + 32u) /* chunk extensions and framing around a chunk's size */
+#define TRAILERS_MAX 4096u        /* of a response, with the framing before them */
 #define LEADING_MAX 4u            /* CR and LF that may stand in front of a message (RFC 9112 section 2.2) */
 #define INTERIM_MAX 8u            /* 1xx answers in front of one response */
 
@@ -119,7 +120,7 @@ on_field(llhttp_t *p, const char *at, size_t n)
 	struct http1 *h = p->data;
 	struct reading *g = h->reading;
 	if (!g)
-		return refuse(h, E_FORMAT, 400, "trailers are not accepted");
+		return h->role == HTTP1_CLIENT ? 0 : refuse(h, E_FORMAT, 400, "trailers are not accepted");
 	if (g->n == 0 || g->in_value) { /* a new field: what stood before gets its NUL */
 		if (g->n == HTTP1_HEADERS_MAX)
 			return refuse(h, E_LIMIT, 431, "too many header fields");
@@ -169,7 +170,7 @@ on_value(llhttp_t *p, const char *at, size_t n)
 {
 	struct http1 *h = p->data;
 	if (!h->reading)
-		return refuse(h, E_FORMAT, 400, "trailers are not accepted");
+		return h->role == HTTP1_CLIENT ? 0 : refuse(h, E_FORMAT, 400, "trailers are not accepted");
 	int r = begin_value(h);
 	return r != 0 ? r : add(h, at, n);
 }
@@ -483,7 +484,7 @@ feed_body(struct http1 *h, const uint8_t *d, size_t n, size_t *ret_used, enum ht
 		return r;
 	size_t framing = *ret_used - h->piece.n; /* it stands in front of the piece */
 	h->overhead += framing;
-	if (h->overhead > OVERHEAD_MAX)
+	if (h->overhead > (h->role == HTTP1_CLIENT ? TRAILERS_MAX : OVERHEAD_MAX))
 		return refuse(h, E_LIMIT, 400, "chunk extension too long"), broken(h, why);
 	if (h->chunked && !line_ends_ok(h, d, framing))
 		return refuse(h, E_FORMAT, 400, "CR and LF stand together"), broken(h, why);
@@ -616,6 +617,12 @@ bool
 http1_keep_alive(const struct http1 *h)
 {
 	return h->keep_alive;
+}
+
+unsigned
+http1_minor(const struct http1 *h)
+{
+	return h->p.http_minor;
 }
 
 bool

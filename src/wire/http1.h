@@ -4,8 +4,8 @@
  *
  * Refused: white space before the colon, obs-fold, HTTP/0.9 and 1.0 requests with Upgrade, missing or repeated Host,
  * absolute-form and authority-form targets, Content-Length with Transfer-Encoding, non-token names, control bytes, more
- * than HTTP1_HEADERS_MAX headers, a head over HTTP1_HEAD_MAX, chunk extensions over 256 bytes, trailers. Interim (1xx)
- * answers but 101 are swallowed.
+ * than HTTP1_HEADERS_MAX headers, a head over HTTP1_HEAD_MAX, chunk extensions over 256 bytes, trailers of a request.
+ * Interim (1xx) answers but 101 are swallowed, and so are a response's trailers.
  *
  * Call http1_feed again and again until it gives HTTP1_MORE (also with n = 0: HTTP1_DONE may need no byte of its own).
  * A message without a body is HEAD, DONE. HTTP1_UPGRADE comes instead of HEAD and DONE; whoever declines the upgrade
@@ -59,6 +59,7 @@ unsigned http1_status(const struct http1 *h);
 const char *http1_header_get(const struct http1 *h, const char *name); /* first; NULL if absent */
 size_t http1_headers(const struct http1 *h, const struct http1_header **ret_v);
 bool http1_keep_alive(const struct http1 *h);
+unsigned http1_minor(const struct http1 *h); /* of the version: 0 or 1 */
 bool http1_expects_body(const struct http1 *h);
 bool http1_upgrade(const struct http1 *h);       /* Connection: upgrade present */
 struct slice http1_piece(const struct http1 *h); /* of HTTP1_BODY; borrowed until the next feed */

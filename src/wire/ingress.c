@@ -175,6 +175,40 @@ set_proxy_type(const struct place *p, const json_t *v, struct ingress_rule *r)
 }
 
 static int
+set_host_header(const struct place *p, const json_t *v, struct ingress_rule *r)
+{
+	struct hostport hp;
+	int e = get_text(p, v, &r->host_header);
+	if (e == 0 && *r->host_header && hostport_parse(r->host_header, 0, &hp) < 0)
+		return fail(p, "found httpHostHeader \"%s\", expected a host name; example app.example.com",
+		            r->host_header);
+	return e;
+}
+
+static int
+set_server_name(const struct place *p, const json_t *v, struct ingress_rule *r)
+{
+	char host[HOST_MAX + 1];
+	int e = get_text(p, v, &r->server_name);
+	if (e == 0 && *r->server_name && host_parse(r->server_name, strlen(r->server_name), host) < 0)
+		return fail(p, "found originServerName \"%s\", expected a host name; example app.example.com",
+		            r->server_name);
+	return e;
+}
+
+static int
+set_ca_pool(const struct place *p, const json_t *v, struct ingress_rule *r)
+{
+	return get_text(p, v, &r->ca_pool);
+}
+
+static int
+set_no_tls_verify(const struct place *p, const json_t *v, struct ingress_rule *r)
+{
+	return get_bool(p, v, &r->no_tls_verify);
+}
+
+static int
 set_access(const struct place *p, const json_t *v, struct ingress_rule *r)
 {
 	const json_t *required = json_object_get(v, "required");
@@ -209,11 +243,11 @@ static const struct keyword origin_keys[] = {
     {"noHappyEyeballs", set_nothing},
     {"keepAliveConnections", set_nothing},
     {"keepAliveTimeout", set_nothing},
-    {"httpHostHeader", set_nothing},
-    {"originServerName", set_nothing},
+    {"httpHostHeader", set_host_header},
+    {"originServerName", set_server_name},
     {"matchSNItoHost", set_nothing},
-    {"caPool", set_nothing},
-    {"noTLSVerify", set_nothing},
+    {"caPool", set_ca_pool},
+    {"noTLSVerify", set_no_tls_verify},
     {"disableChunkedEncoding", set_nothing},
     {"proxyAddress", set_nothing},
     {"proxyPort", set_nothing},
@@ -472,6 +506,9 @@ ingress_unref(struct ingress *i)
 		free(v->r.path);
 		free(v->r.service);
 		free(v->r.default_destination);
+		free(v->r.host_header);
+		free(v->r.server_name);
+		free(v->r.ca_pool);
 		free_texts(v->r.destinations);
 		if (v->has_re)
 			regfree(&v->re);
@@ -546,6 +583,11 @@ origin_to_json(const struct ingress_rule *r)
 	if (r->kind == SERVICE_BASTION && strcmp(r->service, "bastion") != 0)
 		bad |= json_object_set_new(o, "bastionMode", json_true());
 	bad |= put_text(o, "defaultDestination", r->default_destination);
+	bad |= put_text(o, "httpHostHeader", r->host_header);
+	bad |= put_text(o, "originServerName", r->server_name);
+	bad |= put_text(o, "caPool", r->ca_pool);
+	if (r->no_tls_verify)
+		bad |= json_object_set_new(o, "noTLSVerify", json_true());
 	if (r->destinations && r->destinations[0]) {
 		list = json_array();
 		for (char **s = r->destinations; *s; s++)

@@ -9,8 +9,9 @@
  * Paths: POSIX extended regular expressions, unanchored, at most 256 bytes, at most one {n,m} up to 99 and three
  * repeated groups. What RE2 has and this has not is refused with a text: (?...) groups, \d and other letter classes but
  * \w \s, non-greedy *?, \pN, back references (RE2 has none either). originRequest: every key of the original is known;
- * connectTimeout, tcpKeepAlive, bastionMode and ours (defaultDestination, destinations) are used; access.required and
- * proxyType socks are refused rather than silently not done.
+ * connectTimeout, tcpKeepAlive, bastionMode, httpHostHeader, originServerName, caPool, noTLSVerify and ours
+ * (defaultDestination, destinations) are used; access.required and proxyType socks are refused rather than silently not
+ * done.
  */
 #ifndef WIRE_INGRESS_H
 #define WIRE_INGRESS_H
@@ -25,7 +26,8 @@ enum service_kind {
 	SERVICE_TCP /* ssh:// rdp:// smb:// tcp:// */,
 	SERVICE_BASTION,
 	SERVICE_STATUS,
-	SERVICE_HTTP /* http(s), ws(s), unix: later issues */
+	SERVICE_HTTP /* http(s):// ws(s):// unix:PATH unix+tls:PATH; without a target and a path (hello_world,
+	                socks-proxy): not offered */
 };
 
 struct ingress_rule {
@@ -33,8 +35,14 @@ struct ingress_rule {
 	char *path;     /* "" = all; prefix-free RE2 is limited to what POSIX ERE can say */
 	char *service;  /* as written */
 	enum service_kind kind;
-	struct hostport target; /* SERVICE_TCP */
-	unsigned status;        /* SERVICE_STATUS */
+	struct hostport target; /* SERVICE_TCP, SERVICE_HTTP; host "" for unix: */
+	const char *unix_path;  /* SERVICE_HTTP: in service, or NULL */
+	bool tls;               /* SERVICE_HTTP: https, wss, unix+tls */
+	char *host_header;      /* SERVICE_HTTP: httpHostHeader; these three NULL when not set */
+	char *server_name;      /* originServerName */
+	char *ca_pool;          /* caPool: a file of roots beside the system's */
+	bool no_tls_verify;
+	unsigned status; /* SERVICE_STATUS */
 	int64_t connect_timeout_ms, keepalive_ms;
 	char *default_destination; /* SERVICE_BASTION: "host:port" or "" (key of ours: defaultDestination) */
 	char **destinations;       /* SERVICE_BASTION: allow-list "host:port", "CIDR:port"; NULL ends (key of ours:

@@ -43,15 +43,17 @@ parse_url(const char *s, const char *sep, struct ingress_rule *r, char *err, siz
 		const char *scheme;
 		uint16_t port;
 		enum service_kind kind;
+		bool tls;
 	} rows[] = {
-	    {"ssh", 22, SERVICE_TCP},  {"tcp", 7864, SERVICE_TCP}, {"rdp", 3389, SERVICE_TCP},
-	    {"smb", 445, SERVICE_TCP}, {"http", 80, SERVICE_HTTP}, {"https", 443, SERVICE_HTTP},
-	    {"ws", 80, SERVICE_HTTP},  {"wss", 443, SERVICE_HTTP},
+	    {"ssh", 22, SERVICE_TCP, false},  {"tcp", 7864, SERVICE_TCP, false}, {"rdp", 3389, SERVICE_TCP, false},
+	    {"smb", 445, SERVICE_TCP, false}, {"http", 80, SERVICE_HTTP, false}, {"https", 443, SERVICE_HTTP, true},
+	    {"ws", 80, SERVICE_HTTP, false},  {"wss", 443, SERVICE_HTTP, true},
 	};
 	size_t n = (size_t)(sep - s);
 	const char *rest = sep + 3;
 	enum service_kind kind = SERVICE_TCP; /* any other scheme is a raw dial with an explicit port */
 	uint16_t port = 0;
+	bool tls = false;
 	struct hostport hp;
 	if (!scheme_ok(s, n))
 		return refuse(err, nerr,
@@ -60,6 +62,7 @@ parse_url(const char *s, const char *sep, struct ingress_rule *r, char *err, siz
 		if (strlen(rows[i].scheme) == n && memcmp(rows[i].scheme, s, n) == 0) {
 			kind = rows[i].kind;
 			port = rows[i].port;
+			tls = rows[i].tls;
 		}
 	if (strpbrk(rest, "/?#"))
 		return refuse(err, nerr, "found service \"%s\", expected no path; example ssh://localhost:22", s);
@@ -71,6 +74,7 @@ parse_url(const char *s, const char *sep, struct ingress_rule *r, char *err, siz
 		              "found service \"%s\", expected a port for this scheme; example tcp://localhost:5432", s);
 	r->kind = kind;
 	r->target = hp;
+	r->tls = tls;
 	return 0;
 }
 
@@ -94,6 +98,8 @@ service_parse(const char *s, struct ingress_rule *ret_r, char *err, size_t nerr)
 		}
 	if ((str_starts(s, "unix:") && s[5]) || (str_starts(s, "unix+tls:") && s[9])) {
 		ret_r->kind = SERVICE_HTTP;
+		ret_r->tls = s[4] == '+';
+		ret_r->unix_path = strchr(s, ':') + 1;
 		return 0;
 	}
 	sep = strstr(s, "://");

@@ -8,6 +8,9 @@
  *
  *   users.c        accepts users, asks judge about each request, writes its answers
  *   session.c      a user whose connection is relayed: from judge's RELAY to the last byte
+ *   exchange.c     one HTTP request relayed to a service; its connection stays a user's
+ *   grant.c        the ticket and the head of either
+ *   http_head.c    which headers pass between users and services
  *   tunnel_link.c  a connector's connection: HTTP/2, registration, configuration, liveness
  *   proxies.c      whose X-Forwarded-For is believed
  *   leaf.c         certificates: configured ones, and the leaf asked from the signer through judge
@@ -49,6 +52,9 @@ enum counter {
 	C_RELAYS_NO_TUNNEL,
 	C_RELAYS_ORIGIN_FAILED,
 	C_RELAYS_CUT,
+	C_HTTP_BEGUN, /* requests relayed to services */
+	C_HTTP_OPEN,
+	C_HTTP_FAILED, /* answered by front instead */
 	C_BYTES_UP,
 	C_BYTES_DOWN,
 	C_LINKS_ACCEPTED,
@@ -79,7 +85,7 @@ struct thread;
 struct front {
 	struct thread *threads[FRONT_THREADS_MAX];
 	unsigned nthreads;
-	char location[33];
+	char location[33], team_host[254];
 	int64_t handshake_ms, head_ms, body_ms, drain_ms;
 	int listen_fd[3][FRONT_LISTENERS_MAX]; /* by enum listener_kind */
 	unsigned nlisten[3];
@@ -102,11 +108,11 @@ struct thread {
 	struct ipc *judge;                                /* NULL while there is none */
 	struct listener listener[2][FRONT_LISTENERS_MAX]; /* users, tunnels */
 	bool accepting;
-	struct list users, sessions, links; /* struct user, struct session, struct link: by their first member `in` */
-	size_t nusers;                      /* users and sessions */
-	size_t shaking;                     /* TLS handshakes under way */
-	size_t asked;                       /* requests that judge has not answered */
-	struct loop_timer held;             /* draining: for requests that judge holds on purpose */
+	struct list users, sessions, exchanges, links; /* struct user, session, exchange, link: by their first member */
+	size_t nusers;                                 /* users and sessions */
+	size_t shaking;                                /* TLS handshakes under way */
+	size_t asked;                                  /* requests that judge has not answered */
+	struct loop_timer held;                        /* draining: for requests that judge holds on purpose */
 };
 
 static inline void
@@ -140,8 +146,7 @@ void address_leave(struct front *f, const char *ip);
 struct session;
 /* Takes the connection out of s, with its bytes. answer is judge's RELAY, borrowed. */
 void session_start(struct thread *t, struct http_server *s, const struct fj_answer *answer);
-void session_cut(struct thread *t, uint64_t ticket, const char *why); /* wherever it is */
-void sessions_announce(struct thread *t);                             /* fj_ticket_live for each */
+void sessions_announce(struct thread *t); /* fj_ticket_live for each */
 void sessions_stop(struct thread *t);
 
 /* leaf.c */

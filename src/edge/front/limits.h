@@ -33,6 +33,8 @@
 #define FRONT_LEAVE_GRACE_MS 300    /* lets the connector's last words arrive */
 #define FRONT_PING_MS 10000         /* and as long for the answer: a dead peer is found within 20 s */
 #define FRONT_OPEN_MS 35000         /* a connector dials its service for at most 30 s */
+#define FRONT_HTTP_HEAD_MS 100000   /* a service thinks about a request (as the original) */
+#define FRONT_HTTP_LEAD 8u          /* streams that a link elsewhere must have fewer, for a request to move there */
 #define FRONT_PUSH_MS 15000
 #define FRONT_END_MS 30000                     /* a user that reads slowly has this long for the last bytes */
 #define FRONT_HALF_MS 10000                    /* a user ended: the connector's last bytes */

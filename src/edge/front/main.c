@@ -46,6 +46,7 @@ on_start(struct role_run *r, const struct pr_start *m, void *arg)
 	f->body_ms = m->body_ms > 0 ? m->body_ms : 30000;
 	f->drain_ms = m->drain_ms;
 	str_copy(f->location, sizeof f->location, m->location);
+	str_copy(f->team_host, sizeof f->team_host, m->team_host);
 	if (proxies_init(&f->proxies, m->trusted_proxies.v, m->trusted_proxies.n, &why) < 0)
 		return role_fatal(r, "%s", why.text);
 	registry_init(&f->links);

@@ -7,7 +7,7 @@
 #include "edge/front/limits.h"
 
 struct ticket {
-	void *session;
+	void *owner;
 	unsigned thread;
 	bool cut;
 };
@@ -96,10 +96,11 @@ registry_leave(struct registry *r, uint64_t id)
 }
 
 int
-registry_pick(struct registry *r, const uint8_t tunnel[static 16], unsigned near, uint64_t *ret_id,
+registry_pick(struct registry *r, const uint8_t tunnel[static 16], unsigned near, unsigned lead, uint64_t *ret_id,
               unsigned *ret_thread)
 {
 	struct registry_link *best = NULL;
+	uint64_t best_weight = 0;
 
 	pthread_mutex_lock(&r->lock);
 	for (size_t i = 0; i < r->n; i++) {
@@ -107,9 +108,12 @@ registry_pick(struct registry *r, const uint8_t tunnel[static 16], unsigned near
 
 		if (l->leaving || l->streams >= FRONT_STREAMS_LINK || memcmp(l->tunnel, tunnel, 16) != 0)
 			continue;
-		if (!best || l->streams < best->streams ||
-		    (l->streams == best->streams && l->thread == near && best->thread != near))
+		uint64_t weight = 2 * (uint64_t)l->streams + (l->thread == near ? 0 : 2 * (uint64_t)lead + 1);
+
+		if (!best || weight < best_weight) {
 			best = l;
+			best_weight = weight;
+		}
 	}
 	if (best) {
 		best->streams++;
@@ -158,14 +162,14 @@ tickets_release(struct tickets *t)
 }
 
 int
-tickets_put(struct tickets *t, uint64_t ticket, unsigned thread, void *session)
+tickets_put(struct tickets *t, uint64_t ticket, unsigned thread, void *owner)
 {
 	struct ticket *k = calloc(1, sizeof *k);
 	int e;
 
 	if (!k)
 		return E_NOMEM;
-	k->session = session;
+	k->owner = owner;
 	k->thread = thread;
 	pthread_mutex_lock(&t->lock);
 	e = map_put_n(&t->map, &ticket, sizeof ticket, k);
@@ -223,7 +227,7 @@ tickets_get(struct tickets *t, uint64_t ticket, unsigned thread)
 	pthread_mutex_lock(&t->lock);
 	k = map_get_n(&t->map, &ticket, sizeof ticket);
 	if (k && k->thread == thread)
-		s = k->session;
+		s = k->owner;
 	pthread_mutex_unlock(&t->lock);
 	return s;
 }

@@ -30,9 +30,9 @@ int registry_add(struct registry *r, uint64_t id, const uint8_t tunnel[static 16
                  unsigned thread); /* E_LIMIT over FRONT_LINKS */
 void registry_remove(struct registry *r, uint64_t id);
 void registry_leave(struct registry *r, uint64_t id); /* no new streams */
-/* The live link of the tunnel with the fewest streams, on thread `near` among equals; counts one stream on it. E_NOENT.
- */
-int registry_pick(struct registry *r, const uint8_t tunnel[static 16], unsigned near, uint64_t *ret_id,
+/* The live link of the tunnel with the fewest streams; one on thread `near` counts `lead` fewer and wins among equals.
+   Counts one stream on it. E_NOENT. */
+int registry_pick(struct registry *r, const uint8_t tunnel[static 16], unsigned near, unsigned lead, uint64_t *ret_id,
                   unsigned *ret_thread);
 void registry_unpick(struct registry *r, uint64_t id);
 size_t registry_count(struct registry *r);
@@ -43,13 +43,13 @@ struct tickets {
 };
 void tickets_init(struct tickets *t, uint64_t seed);
 void tickets_release(struct tickets *t);
-int tickets_put(struct tickets *t, uint64_t ticket, unsigned thread, void *session); /* E_EXIST */
-/* The session arrived on a thread. True when it was cut on the way. */
+int tickets_put(struct tickets *t, uint64_t ticket, unsigned thread, void *owner); /* E_EXIST */
+/* The owner arrived on a thread. True when it was cut on the way. */
 bool tickets_move(struct tickets *t, uint64_t ticket, unsigned thread);
 void tickets_del(struct tickets *t, uint64_t ticket);
 /* Marks the ticket cut and tells its thread. E_NOENT. */
 int tickets_cut(struct tickets *t, uint64_t ticket, unsigned *ret_thread);
-/* The session, if the ticket is owned by this thread; else NULL. */
+/* The owner, if the ticket is on this thread; else NULL. */
 void *tickets_get(struct tickets *t, uint64_t ticket, unsigned thread);
 
 #endif

@@ -17,7 +17,8 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/str.h"
-#include "edge/front/front.h"
+#include "edge/front/grant.h"
+#include "edge/front/http_head.h"
 #include "edge/front/relay.h"
 #include "edge/front/tunnel_link.h"
 #include "wire/websocket.h"
@@ -25,9 +26,7 @@
 enum session_state { S_NEW, S_MOVING, S_OPENING, S_RELAYING, S_ENDING };
 
 struct opening { /* freed once bytes flow */
-	struct arena mem;
-	struct h2_header h[FRONT_ANSWER_HEADERS + 4];
-	size_t nh;
+	struct grant_head head;
 	const char *key; /* sec-websocket-key, or NULL */
 	struct buf rest; /* what the user sent behind its request */
 	unsigned tries;
@@ -43,10 +42,8 @@ struct session {
 	struct relay relay;
 	struct loop_timer timer; /* opening, then `until`, then the end */
 	struct opening *open;
-	uint64_t ticket, link_id; /* link_id 0: none picked */
-	int64_t since, until;
-	char *note; /* what a new judge must know: tunnel, authority, client address, assertion; NUL-separated */
-	uint8_t tunnel[16];
+	struct grant grant;
+	uint64_t link_id; /* 0: none picked */
 	enum session_state state;
 	const char *ended; /* who ended first, in order; NULL while nobody has */
 	bool told;         /* judge heard of the end */
@@ -67,7 +64,7 @@ opening_free(struct session *s)
 	if (!s->open)
 		return;
 	buf_release(&s->open->rest);
-	arena_release(&s->open->mem);
+	arena_release(&s->open->head.mem);
 	free(s->open);
 	s->open = NULL;
 }
@@ -90,15 +87,13 @@ settle(struct session *s, const char *why)
 	if (s->told)
 		return;
 	s->told = true;
-	tickets_del(&f->tickets, s->ticket);
-	ipc_send(s->t->judge, &fj_ticket_ended_def,
-	         &(struct fj_ticket_ended){.ticket = s->ticket, .bytes_up = up, .bytes_down = down, .why = why});
+	log_debug("relay_ended", "ticket", log_num((long long)s->grant.ticket), "why", why, NULL);
+	grant_end(&s->grant, s->t, up, down, why);
 	if (s->state >= S_RELAYING) {
 		uncount(f, C_RELAYS_OPEN);
 		count(f, C_BYTES_UP, up);
 		count(f, C_BYTES_DOWN, down);
 	}
-	log_debug("relay_ended", "ticket", log_num((long long)s->ticket), "why", why, NULL);
 }
 
 /* Ends it all now. closed() of the user's conn follows. */
@@ -301,7 +296,6 @@ on_user_closed(struct conn *c, enum conn_why why, void *arg)
 	t->nusers--;
 	uncount(t->f, C_USERS_OPEN);
 	list_remove(&s->in);
-	free(s->note);
 	free(s);
 }
 
@@ -310,17 +304,9 @@ static const struct conn_ops user_ops = {
 
 /* The connector's side. */
 
-static const char *
-header_of(const struct h2_header *h, size_t n, const char *name)
-{
-	for (size_t i = 0; i < n; i++)
-		if (strcasecmp(h[i].name, name) == 0)
-			return h[i].value;
-	return NULL;
-}
-
+/* What a service adds to its 101 (protocol, extensions, cookies) is for the user too. */
 static int
-put_switching(struct buf *out, const char *accept, const char *protocol)
+put_switching(struct buf *out, const char *accept, const struct http_head *head)
 {
 	int e;
 
@@ -328,8 +314,10 @@ put_switching(struct buf *out, const char *accept, const char *protocol)
 	    (e = http1_put_header(out, "connection", "Upgrade")) < 0 ||
 	    (e = http1_put_header(out, "sec-websocket-accept", accept)) < 0)
 		return e;
-	if (protocol && (e = http1_put_header(out, "sec-websocket-protocol", protocol)) < 0)
-		return e;
+	for (size_t i = 0; i < head->n; i++)
+		if (strcasecmp(head->v[i].name, "sec-websocket-accept") != 0 &&
+		    (e = http1_put_header(out, head->v[i].name, head->v[i].value)) < 0)
+			return e;
 	return http1_put_end(out);
 }
 
@@ -338,28 +326,27 @@ put_switching(struct buf *out, const char *accept, const char *protocol)
 static int
 switch_protocols(struct session *s, const struct h2_header *h, size_t n)
 {
-	const char *packed = header_of(h, n, "cf-cloudflared-response-headers"), *accept;
-	struct h2_packed p = {0};
+	const char *accept;
+	struct http_head head;
 	char expected[29];
 	struct buf out;
 	int e;
 
-	buf_init(&out, 4096);
-	e = packed ? h2_headers_unpack(packed, &p) : E_FORMAT;
-	if (e < 0)
+	buf_init(&out, H2_HEADERS_BYTES + 4096);
+	if ((e = http_head_read(h, n, &head)) < 0)
 		goto out;
-	accept = header_of(p.v, p.n, "sec-websocket-accept");
+	accept = h2_header_find(head.packed.v, head.packed.n, "sec-websocket-accept");
 	if (s->open->key)
 		ws_accept_value(s->open->key, expected);
 	if (!accept || (s->open->key && strcmp(accept, expected) != 0)) {
 		e = E_FORMAT;
 		goto out;
 	}
-	e = put_switching(&out, accept, header_of(p.v, p.n, "sec-websocket-protocol"));
+	e = put_switching(&out, accept, &head);
 	if (e == 0)
 		e = conn_write(s->c, buf_ptr(&out), buf_len(&out));
 out:
-	buf_release(&p.store);
+	http_head_release(&head);
 	buf_release(&out);
 	return e;
 }
@@ -379,9 +366,9 @@ begin_relay(struct session *s)
 	count(f, C_RELAYS_BEGUN, 1);
 	count(f, C_RELAYS_OPEN, 1);
 	relay_init(&s->relay, &user_end, s, CONN_MARK, &stream_end, s, H2_OUT_MARK);
-	ipc_send(s->t->judge, &fj_ticket_began_def, &(struct fj_ticket_began){.ticket = s->ticket});
-	if (s->until) {
-		int64_t left = s->until - clock_wall();
+	ipc_send(s->t->judge, &fj_ticket_began_def, &(struct fj_ticket_began){.ticket = s->grant.ticket});
+	if (s->grant.until) {
+		int64_t left = s->grant.until - clock_wall();
 
 		set_timer(s, left > 0 ? left * 1000 : 1, "timer");
 	}
@@ -401,7 +388,7 @@ static void
 on_stream_headers(struct link_stream *o, const struct h2_header *h, size_t n, bool end)
 {
 	struct session *s = of_stream(o);
-	const char *status = header_of(h, n, ":status");
+	const char *status = h2_header_find(h, n, ":status");
 	char text[80], why[32];
 	uint64_t code = 0;
 
@@ -498,7 +485,7 @@ on_arrived(struct conn *c, void *arg)
 	list_push(&s->t->sessions, &s->in);
 	s->t->nusers++;
 	s->state = S_NEW;
-	if (tickets_move(&f->tickets, s->ticket, s->t->index)) {
+	if (grant_moved(&s->grant, s->t)) {
 		count(f, C_RELAYS_CUT, 1);
 		session_close(s, "cut");
 	} else {
@@ -537,7 +524,7 @@ session_pick(struct session *s)
 	unsigned thread;
 
 	if (s->open->tries++ >= FRONT_PICK_TRIES ||
-	    registry_pick(&f->links, s->tunnel, s->t->index, &s->link_id, &thread) < 0) {
+	    registry_pick(&f->links, s->grant.tunnel, s->t->index, 0, &s->link_id, &thread) < 0) {
 		no_tunnel(s);
 		return;
 	}
@@ -554,7 +541,7 @@ session_open(struct session *s)
 	int e;
 
 	s->state = S_OPENING;
-	e = l ? link_open(l, s->open->h, s->open->nh, &s->stream) : E_NOENT;
+	e = l ? link_open(l, s->open->head.h, s->open->head.nh, false, &s->stream) : E_NOENT;
 	if (e == 0) {
 		s->link = l;
 		set_timer(s, FRONT_OPEN_MS, "timer");
@@ -571,72 +558,29 @@ session_open(struct session *s)
 		session_pick(s); /* it went while we moved */
 }
 
-/* Copies judge's head: the answer is borrowed. */
-static int
-opening_head(struct opening *o, const struct fj_answer *a)
+static void
+on_cut(struct grant *g, const char *why)
 {
-	const char *fixed[][2] = {
-	    {":method", "GET"}, {":scheme", "https"}, {":authority", a->authority}, {":path", a->path}};
+	struct session *s = list_entry(g, struct session, grant);
 
-	if (a->headers.n % 2 || a->headers.n / 2 > FRONT_ANSWER_HEADERS)
-		return E_LIMIT;
-	for (size_t i = 0; i < 4; i++)
-		o->h[o->nh++] = (struct h2_header){fixed[i][0], arena_str(&o->mem, fixed[i][1])};
-	for (size_t i = 0; i + 1 < a->headers.n; i += 2)
-		o->h[o->nh++] =
-		    (struct h2_header){arena_str(&o->mem, a->headers.v[i]), arena_str(&o->mem, a->headers.v[i + 1])};
-	for (size_t i = 0; i < o->nh; i++)
-		if (!o->h[i].name || !o->h[i].value)
-			return E_NOMEM;
-	o->key = header_of(o->h, o->nh, "sec-websocket-key");
-	return 0;
-}
-
-/* tunnel 0 authority 0 client address 0 assertion 0, in one allocation that lives as long as the session. The address
-   is the one judge decided by: behind a trusted proxy that is not our peer's. */
-static char *
-make_note(const struct fj_answer *a, const char *ip)
-{
-	const char *part[4] = {a->tunnel, a->authority, ip, ""}, *p;
-	struct buf b;
-
-	for (size_t i = 0; i + 1 < a->headers.n; i += 2)
-		if (strcasecmp(a->headers.v[i], "cf-access-jwt-assertion") == 0)
-			part[3] = a->headers.v[i + 1];
-		else if (strcasecmp(a->headers.v[i], "cf-connecting-ip") == 0)
-			part[2] = a->headers.v[i + 1];
-	buf_init(&b, 32768);
-	for (size_t i = 0; i < 4; i++)
-		if (buf_put(&b, part[i], strlen(part[i]) + 1) < 0)
-			goto fail;
-	p = buf_cstr(&b);
-	if (p) {
-		char *r = realloc(b.d, buf_len(&b) + 1);
-
-		if (r)
-			return r;
-	}
-fail:
-	buf_release(&b);
-	return NULL;
+	if (s->told || s->state == S_MOVING)
+		return; /* a moving one finds the mark when it arrives */
+	count(s->t->f, C_RELAYS_CUT, 1);
+	log_info("cut", "ticket", log_num((long long)g->ticket), "why", why, NULL);
+	session_close(s, why);
 }
 
 static int
 session_fill(struct session *s, const struct fj_answer *a)
 {
+	struct grant_head *o = &s->open->head;
 	int e;
 
-	s->ticket = a->ticket;
-	s->since = clock_wall();
-	s->until = a->until;
-	if (a->ticket == 0 || uuid_parse(a->tunnel, s->tunnel) < 0)
-		return E_FORMAT;
-	s->note = make_note(a, conn_peer_ip(s->c));
-	if (!s->note)
-		return E_NOMEM;
-	if ((e = opening_head(s->open, a)) < 0)
+	s->grant.cut = on_cut;
+	if ((e = grant_take(&s->grant, s->t, a, conn_peer_ip(s->c))) < 0 || (e = grant_head_take(o, a, "GET")) < 0)
 		return e;
-	return tickets_put(&s->t->f->tickets, s->ticket, s->t->index, s);
+	s->open->key = h2_header_find(o->h, o->nh, "sec-websocket-key");
+	return 0;
 }
 
 void
@@ -653,8 +597,7 @@ session_start(struct thread *t, struct http_server *hs, const struct fj_answer *
 		free(s);
 		free(o);
 		buf_release(&rest);
-		ipc_send(t->judge, &fj_ticket_ended_def,
-		         &(struct fj_ticket_ended){.ticket = a->ticket, .why = "no-memory"});
+		grant_orphan(t, a, "no-memory");
 		address_leave(t->f, conn_peer_ip(c));
 		t->nusers--;
 		uncount(t->f, C_USERS_OPEN);
@@ -664,7 +607,7 @@ session_start(struct thread *t, struct http_server *hs, const struct fj_answer *
 	}
 	o->rest = rest;
 	o->eof = eof;
-	arena_init(&o->mem, 64u << 10);
+	arena_init(&o->head.mem, 64u << 10);
 	s->t = t;
 	s->c = c;
 	s->open = o;
@@ -680,73 +623,11 @@ session_start(struct thread *t, struct http_server *hs, const struct fj_answer *
 	session_refuse(s, 500, "SP-1008 the edge failed", "bad-answer");
 }
 
-/* Orders. */
-
-struct cut_post {
-	struct thread *t;
-	uint64_t ticket;
-	char why[64];
-};
-
-static void
-cut_here(struct thread *t, uint64_t ticket, const char *why)
-{
-	struct session *s = tickets_get(&t->f->tickets, ticket, t->index);
-
-	if (!s || s->told || s->state == S_MOVING)
-		return; /* a moving one finds the mark when it arrives */
-	count(t->f, C_RELAYS_CUT, 1);
-	log_info("cut", "ticket", log_num((long long)ticket), "why", why, NULL);
-	session_close(s, why[0] ? why : "cut");
-}
-
-static void
-on_cut_post(void *arg)
-{
-	struct cut_post *p = arg;
-
-	cut_here(p->t, p->ticket, p->why);
-	free(p);
-}
-
-void
-session_cut(struct thread *t, uint64_t ticket, const char *why)
-{
-	struct cut_post *p;
-	unsigned owner;
-
-	if (tickets_cut(&t->f->tickets, ticket, &owner) < 0)
-		return;
-	if (owner == t->index) {
-		cut_here(t, ticket, why);
-		return;
-	}
-	/* Judge sends the order on every channel, but the owner may have read its copy before the ticket came to it. */
-	p = calloc(1, sizeof *p);
-	if (!p)
-		return;
-	p->t = t->f->threads[owner];
-	p->ticket = ticket;
-	snprintf(p->why, sizeof p->why, "%s", why);
-	if (loop_post(p->t->loop, on_cut_post, p) < 0)
-		free(p);
-}
-
 void
 sessions_announce(struct thread *t)
 {
-	list_foreach (i, &t->sessions) {
-		struct session *s = (struct session *)i;
-		struct fj_ticket_live m = {.ticket = s->ticket, .since = s->since, .until = s->until};
-
-		if (s->told)
-			continue;
-		m.tunnel = s->note;
-		m.authority = m.tunnel + strlen(m.tunnel) + 1;
-		m.client_ip = m.authority + strlen(m.authority) + 1;
-		m.assertion = m.client_ip + strlen(m.client_ip) + 1;
-		ipc_send(t->judge, &fj_ticket_live_def, &m);
-	}
+	list_foreach (i, &t->sessions)
+		grant_announce(&((struct session *)i)->grant, t);
 }
 
 void

@@ -8,7 +8,9 @@
 #include "core/err.h"
 #include "core/log.h"
 #include "core/str.h"
+#include "edge/front/exchange.h"
 #include "edge/front/front.h"
+#include "edge/front/grant.h"
 #include "edge/front/tunnel_link.h"
 
 struct fd_post {
@@ -23,7 +25,7 @@ on_cut(struct ipc *c, uint32_t id, const void *m, int fd, void *arg)
 	struct thread *t = arg;
 
 	(void)c, (void)id, (void)fd;
-	session_cut(t, cut->ticket, cut->why);
+	grant_cut(t, cut->ticket, cut->why);
 }
 
 static void
@@ -93,6 +95,7 @@ take_judge(void *arg)
 	}
 	links_announce(t);
 	sessions_announce(t);
+	exchanges_announce(t);
 	if (t->index == 0)
 		certs_ask(t->f);
 }
@@ -198,6 +201,7 @@ thread_new(struct front *f, unsigned index, struct loop *l, struct thread **ret_
 	t->loop = l;
 	list_init(&t->users);
 	list_init(&t->sessions);
+	list_init(&t->exchanges);
 	list_init(&t->links);
 	if (!l && (e = loop_new(&t->loop)) < 0) {
 		free(t);

@@ -271,9 +271,9 @@ link_find(struct thread *t, uint64_t id)
 }
 
 int
-link_open(struct link *l, const struct h2_header *h, size_t n, struct link_stream *o)
+link_open(struct link *l, const struct h2_header *h, size_t n, bool end, struct link_stream *o)
 {
-	int e = h2stream_open(l->h, h, n, false, o, &o->s);
+	int e = h2stream_open(l->h, h, n, end, o, &o->s);
 
 	if (e < 0)
 		return e;

@@ -30,8 +30,8 @@ struct link_stream {
 struct link;
 void links_accept(int fd, void *thread);
 struct link *link_find(struct thread *t, uint64_t id); /* registered and not leaving; NULL otherwise */
-/* Opens a session's stream. E_AGAIN: the connector permits no more now. */
-int link_open(struct link *l, const struct h2_header *h, size_t n, struct link_stream *o);
+/* Opens a session's or a request's stream; end: no body follows. E_AGAIN: the connector permits no more now. */
+int link_open(struct link *l, const struct h2_header *h, size_t n, bool end, struct link_stream *o);
 void link_kick(struct link *l); /* something was written, consumed, ended or reset */
 void link_let_go(struct link *l, struct link_stream *o,
                  uint32_t code); /* resets o's stream if there is one; o hears no more */

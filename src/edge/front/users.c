@@ -10,7 +10,10 @@
 
 #include "core/log.h"
 #include "core/str.h"
+#include "edge/front/exchange.h"
 #include "edge/front/front.h"
+#include "edge/front/grant.h"
+#include "edge/front/http_head.h"
 #include "wire/websocket.h"
 
 struct user {
@@ -18,6 +21,7 @@ struct user {
 	struct thread *t;
 	struct http_server *s;
 	struct asked *asked; /* the request judge has, if any */
+	struct exchange *x;  /* the request a service has, if any */
 	bool shaking;
 	char ip[64];
 };
@@ -111,24 +115,12 @@ on_closed(struct http_server *s, enum conn_why why, void *arg)
 		count(u->t->f, C_USERS_TLS_FAILED, 1);
 		log_debug("tls_failed", "ip", u->ip, "why", conn_error_text(http_server_conn(s)), NULL);
 	}
+	if (u->x)
+		exchange_gone(u->x, "client-gone");
 	address_leave(u->t->f, u->ip);
 	u->t->nusers--;
 	uncount(u->t->f, C_USERS_OPEN);
 	user_free(u);
-}
-
-/* Headers that belong to this hop, or that judge gets as fields (RFC 9110 section 7.6.1). */
-static bool
-hop_by_hop(const char *name)
-{
-	static const char *const drop[] = {
-	    "connection",          "content-length",   "expect", "host",    "http2-settings",    "keep-alive",
-	    "proxy-authorization", "proxy-connection", "te",     "trailer", "transfer-encoding", "upgrade"};
-
-	for (size_t i = 0; i < sizeof drop / sizeof *drop; i++)
-		if (strcmp(name, drop[i]) == 0)
-			return true;
-	return false;
 }
 
 /* RFC 6455 section 4.2.1. 0 = no WebSocket asked for, 1 = well-formed, E_FORMAT = broken. */
@@ -199,9 +191,8 @@ answer_failed(struct user *u, int err)
 static void
 orphaned(struct thread *t, const struct fj_answer *a)
 {
-	if (a && a->action == ANSWER_RELAY)
-		ipc_send(t->judge, &fj_ticket_ended_def,
-		         &(struct fj_ticket_ended){.ticket = a->ticket, .why = "client-gone"});
+	if (a && a->action != ANSWER_RESPOND)
+		grant_orphan(t, a, "client-gone");
 }
 
 static void
@@ -223,6 +214,8 @@ on_answer(int err, const void *m, void *arg)
 		answer_failed(u, err);
 	} else if (a->action == ANSWER_RESPOND) {
 		answer_respond(u, a);
+	} else if (a->action == ANSWER_HTTP) {
+		exchange_start(t, u->s, a, &u->x);
 	} else {
 		struct http_server *s = u->s;
 
@@ -234,7 +227,7 @@ on_answer(int err, const void *m, void *arg)
 static int
 ask_judge(struct user *u, const struct http_request *r, bool websocket)
 {
-	const char *headers[2 * FRONT_HEADERS];
+	const char *headers[2 * FRONT_HEADERS], *named = http_request_header(r, "connection", NULL);
 	struct fj_request m = {
 	    .method = r->method, .host = r->host, .port = r->port, .target = r->target, .body = r->body};
 	struct asked *k;
@@ -246,7 +239,7 @@ ask_judge(struct user *u, const struct http_request *r, bool websocket)
 		return e;
 
 	for (size_t i = 0; i < r->nheaders && n + 2 <= 2 * FRONT_HEADERS; i++) {
-		if (hop_by_hop(r->headers[i].name))
+		if (http_hop_header(r->headers[i].name) || (named && http_list_names(named, r->headers[i].name)))
 			continue;
 		if (strlen(r->headers[i].value) > FRONT_HEADER_VALUE)
 			return E_RANGE;
@@ -301,8 +294,96 @@ on_request(struct http_server *s, const struct http_request *r, void *arg)
 		answer_failed(u, e);
 }
 
-static const struct http_server_ops user_ops = {
-    .opened = on_opened, .request = on_request, .refused = on_refused, .closed = on_closed};
+/* What is for the edge itself is collected and shown to judge whole; what may be for a service is judged by its head.
+ */
+static bool
+on_streams(struct http_server *s, const struct http_request *r, void *arg)
+{
+	struct user *u = arg;
+
+	(void)s;
+	return !str_starts(r->target, "/cdn-cgi/") && strcmp(r->host, u->t->f->team_host) != 0;
+}
+
+static void
+on_body(struct http_server *s, uint8_t *d, size_t n, void *arg)
+{
+	struct user *u = arg;
+
+	(void)s;
+	if (u->x)
+		exchange_body(u->x, d, n);
+}
+
+static void
+on_body_end(struct http_server *s, void *arg)
+{
+	struct user *u = arg;
+
+	(void)s;
+	if (u->x)
+		exchange_body_end(u->x);
+}
+
+static void
+on_drained(struct http_server *s, void *arg)
+{
+	struct user *u = arg;
+
+	(void)s;
+	if (u->x)
+		exchange_drained(u->x);
+}
+
+static void
+on_broken(struct http_server *s, void *arg)
+{
+	struct user *u = arg;
+
+	(void)s;
+	if (u->x)
+		exchange_gone(u->x, "bad-body");
+}
+
+static const struct http_server_ops user_ops = {.opened = on_opened,
+                                                .request = on_request,
+                                                .refused = on_refused,
+                                                .closed = on_closed,
+                                                .streams = on_streams,
+                                                .body = on_body,
+                                                .body_end = on_body_end,
+                                                .drained = on_drained,
+                                                .broken = on_broken};
+
+static void
+on_moved(struct http_server *s, void *thread)
+{
+	struct user *u = http_server_arg(s);
+	struct thread *t = thread;
+
+	u->t = t;
+	list_push(&t->users, &u->in);
+	t->nusers++;
+	if (u->x)
+		exchange_arrived(u->x, t);
+}
+
+int
+user_move(struct http_server *hs, struct thread *to)
+{
+	struct user *u = http_server_arg(hs);
+	struct thread *from = u->t;
+
+	list_remove(&u->in);
+	from->nusers--;
+	if (http_server_move(hs, to->loop, on_moved, to) == 0) {
+		count(from->f, C_RELAYS_MOVED, 1);
+		return 0;
+	}
+	list_push(&from->users, &u->in);
+	from->nusers++;
+	return E_STATE;
+}
 
 void
 users_accept(int fd, void *thread)

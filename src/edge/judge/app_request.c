@@ -52,12 +52,12 @@ turn_away(struct req *r, int code, const char *why)
 void
 app_admitted(struct req *r, struct session *s, const char *token)
 {
-	if (r->websocket)
+	if (http_is(r->app->app))
+		http_admit(r, s, token);
+	else if (r->websocket)
 		ws_admit(r, s, token);
-	else if (r->app->app->type == APP_SSH || (r->app->app->service && !str_starts(r->app->app->service, "http")))
-		page_ssh(r);
 	else
-		reply_refuse(r, SP_NOT_WEBSOCKET);
+		page_ssh(r);
 }
 
 /* Programs do not follow a redirect to a login page: an application with service-auth policies may say so. */

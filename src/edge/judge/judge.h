@@ -69,6 +69,7 @@ struct judge {
 	struct map persons;    /* id -> struct person */
 	struct map by_email;   /* e-mail -> struct person that bars it (disabled) */
 	struct map tickets;    /* ticket, 16 hex -> struct ticket */
+	struct map http_seen;  /* session or address, and application -> time of the last record */
 	bool cuts_unsent;      /* some ticket's cut is still to be told */
 	struct map links;      /* link, 16 hex -> struct tunnel_link */
 	struct map tunnels;    /* tunnel id -> struct tunnel_live */
@@ -86,7 +87,7 @@ struct judge {
 	uint8_t csrf_key[32];
 	size_t nreqs, nheld; /* requests in flight; transfers that are held */
 	struct judge_counters {
-		uint64_t requests, logins, logins_refused, allowed, denied, certs, certs_refused, relays, cuts,
+		uint64_t requests, logins, logins_refused, allowed, denied, certs, certs_refused, relays, http, cuts,
 		    bytes_up, bytes_down;
 	} n;
 };

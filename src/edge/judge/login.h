@@ -95,11 +95,17 @@ const char *transfer_from(const struct judge *j, const char *key); /* address of
 void login_dest_transfer(const struct login_dest *d, char ret_key[static 65]);
 void login_sweep(struct judge *j); /* every second: what is too old goes, what waited long enough is answered */
 
-/* --- app_request.c, ws_admit.c, cert_issue.c */
+/* --- app_request.c, ws_admit.c, http_admit.c, cert_issue.c */
 void app_request(struct req *r);
 /* The policy lets it in: with a session, or as r->who says; token is what the origin is told ("" = nothing). */
 void app_admitted(struct req *r, struct session *s, const char *token);
 void ws_admit(struct req *r, struct session *s, const char *token);
+/* A tunnel with a live connector, and a ticket; false: the request is answered. */
+struct ticket;
+bool admission(struct req *r, const struct session *s, const char *destination, struct ticket **ret_t);
+bool http_is(const struct app *a); /* is it a plain HTTP application, whose requests are relayed */
+void http_admit(struct req *r, struct session *s, const char *token);
+void http_sweep(struct judge *j); /* forgets what was audited long ago */
 /* May a connection that goes there ("" = the application has one place only) go on? */
 bool ws_destination_stands(const struct app *a, const char *destination);
 void cert_issue(struct req *r);

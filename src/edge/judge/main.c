@@ -201,6 +201,7 @@ tick(void *arg)
 		return;
 	sessions_sweep(j);
 	tickets_sweep(j);
+	http_sweep(j);
 }
 
 static int

@@ -58,6 +58,7 @@ status_metrics(const struct judge *j, struct buf *out)
 	    {"sallyport_certificates_total", "counter", j->n.certs},
 	    {"sallyport_certificates_refused_total", "counter", j->n.certs_refused},
 	    {"sallyport_relays_total", "counter", j->n.relays},
+	    {"sallyport_http_requests_total", "counter", j->n.http},
 	    {"sallyport_cuts_total", "counter", j->n.cuts},
 	    {"sallyport_relay_bytes_up_total", "counter", j->n.bytes_up},
 	    {"sallyport_relay_bytes_down_total", "counter", j->n.bytes_down},

@@ -89,6 +89,10 @@ ticket_began(struct judge *j, uint64_t id)
 		return;
 	t->begun = true;
 	t->began_at = judge_now();
+	if (t->http) {
+		j->n.http++;
+		return;
+	}
 	j->n.relays++;
 	judge_audit(j, NULL,
 	            &(struct audit_note){.kind = EVENT_RELAY_BEGAN,
@@ -108,11 +112,15 @@ ticket_ended(struct judge *j, const struct fj_ticket_ended *m)
 
 	if (!t)
 		return;
+	j->n.bytes_up += m->bytes_up;
+	j->n.bytes_down += m->bytes_down;
+	if (t->http) { /* http_admit.c says what is audited */
+		map_del(&j->tickets, t->key);
+		return;
+	}
 	json_t *d = json_pack("{s:I, s:I, s:I, s:s}", "bytes_up", (json_int_t)(m->bytes_up & INT64_MAX), "bytes_down",
 	                      (json_int_t)(m->bytes_down & INT64_MAX), "seconds",
 	                      (json_int_t)(t->began_at ? judge_now() - t->began_at : 0), "ticket", t->key);
-	j->n.bytes_up += m->bytes_up;
-	j->n.bytes_down += m->bytes_down;
 	judge_audit(j, NULL,
 	            &(struct audit_note){.kind = EVENT_RELAY_ENDED,
 	                                 .actor = t->email,
@@ -185,25 +193,31 @@ ticket_asker(const struct ticket *t, const struct session *s)
 void
 ticket_live(struct judge *j, unsigned front, const struct fj_ticket_live *m)
 {
-	const struct app_view *a;
+	const char *path = *m->path ? m->path : "/";
+	const struct app_view *a = NULL;
+	struct hostport at;
 	struct ticket *t = calloc(1, sizeof *t);
 	struct token token = {0};
 	struct session *s = NULL;
 	struct reason why = {0};
-	char aud[65];
 
 	if (!t)
 		return;
-	token_claimed_aud(m->assertion, aud);
-	a = snapshot_app_of_host(j->snap, m->authority, aud);
+	if (hostport_parse(m->authority, 0, &at) == 0) {
+		char *bare = str_dup_n(path, strcspn(path, "?"));
+
+		a = bare ? snapshot_app_by_host(j->snap, at.host, bare) : NULL;
+		free(bare);
+		str_copy(t->domain, sizeof t->domain, at.host);
+	}
 	t->id = m->ticket;
+	t->http = m->http;
 	t->front = front;
 	t->begun = true;
 	t->made_at = t->began_at = m->since;
 	t->until = m->until;
 	key_of(t->id, t->key);
 	str_copy(t->tunnel, sizeof t->tunnel, m->tunnel);
-	str_copy(t->domain, sizeof t->domain, m->authority);
 	str_copy(t->ip, sizeof t->ip, m->client_ip);
 	bool fine = a != NULL;
 	if (fine)

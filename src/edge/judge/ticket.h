@@ -22,6 +22,7 @@ struct ticket {
 	char service[40], cert_ca[40], common_name[256], country[3];
 	uint32_t service_version;
 	unsigned front;
+	bool http; /* one HTTP request, or a WebSocket of an HTTP application's page: not audited one by one */
 	bool begun, cut, unsent; /* unsent: front's channel was full when it was to be told */
 	int64_t made_at, began_at, until;
 };

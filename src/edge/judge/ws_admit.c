@@ -126,10 +126,31 @@ relay(struct req *r, const struct ticket *t, const char *token)
 	reply_relay(r, &a);
 }
 
+bool
+admission(struct req *r, const struct session *s, const char *destination, struct ticket **ret_t)
+{
+	const char *email = s ? s->email : NULL;
+	int code;
+
+	if (!r->app->tunnel) {
+		judge_deny(r, email, SP_NO_ROUTE, "the application has no tunnel");
+		return false;
+	}
+	if (!tunnel_is_live(r->j, r->app->tunnel->id)) {
+		judge_deny(r, email, SP_TUNNEL_DOWN, "no live connector");
+		return false;
+	}
+	if ((code = ticket_new(r->j, r, s, r->app, destination, ret_t))) {
+		judge_deny(r, email, code, "too many connections");
+		return false;
+	}
+	r->j->n.allowed++;
+	return true;
+}
+
 void
 ws_admit(struct req *r, struct session *s, const char *token)
 {
-	struct judge *j = r->j;
 	struct ticket *t;
 	char destination[300];
 	const char *email = s ? s->email : r->service_label;
@@ -139,20 +160,9 @@ ws_admit(struct req *r, struct session *s, const char *token)
 		judge_deny(r, email, code, "destination is not listed");
 		return;
 	}
-	if (!r->app->tunnel) {
-		judge_deny(r, email, SP_NO_ROUTE, "the application has no tunnel");
+	if (!admission(r, s, destination, &t))
 		return;
-	}
-	if (!tunnel_is_live(j, r->app->tunnel->id)) {
-		judge_deny(r, email, SP_TUNNEL_DOWN, "no live connector");
-		return;
-	}
-	if ((code = ticket_new(j, r, s, r->app, destination, &t))) {
-		judge_deny(r, email, code, "too many connections");
-		return;
-	}
-	j->n.allowed++;
-	judge_audit(j, r,
+	judge_audit(r->j, r,
 	            &(struct audit_note){
 	                .kind = EVENT_ACCESS_ALLOWED, .actor = email, .why = *destination ? destination : "relay"});
 	relay(r, t, token);

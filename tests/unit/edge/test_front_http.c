@@ -23,13 +23,14 @@ request_and_answer(void **state)
 	(void)state;
 	respond(200, "<p>hello");
 	user_dial(&u, LISTEN_USERS);
-	user_say(&u, "POST /path?q=1 HTTP/1.1\r\nHost: App.localhost:8443\r\nCookie: c=d\r\nX-Thing: v\r\nX-Thing: "
-	             "w\r\nConnection: keep-alive, x-thing\r\n"
-	             "TE: trailers\r\nProxy-Authorization: secret\r\nContent-Length: 4\r\n\r\nbody");
+	user_say(&u,
+	         "POST /cdn-cgi/path?q=1 HTTP/1.1\r\nHost: App.localhost:8443\r\nCookie: c=d\r\nX-Thing: v\r\nX-Thing: "
+	         "w\r\nX-Hop: h\r\nConnection: keep-alive, x-hop\r\n"
+	         "TE: trailers\r\nProxy-Authorization: secret\r\nContent-Length: 4\r\n\r\nbody");
 	user_hear(&u, "<p>hello");
 	assert_string_equal(kit.seen.method, "POST");
 	assert_string_equal(kit.seen.host, "app.localhost");
-	assert_string_equal(kit.seen.target, "/path?q=1");
+	assert_string_equal(kit.seen.target, "/cdn-cgi/path?q=1");
 	assert_string_equal(kit.seen.ip, "127.0.0.1");
 	assert_string_equal(kit.seen.body, "body");
 	assert_string_equal(kit.seen.headers, "cookie|c=d|x-thing|v|x-thing|w|");
