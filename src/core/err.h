@@ -80,8 +80,9 @@ enum sp_code {
 	SP_TOKEN_EXPIRED = 1205,
 	SP_TOKEN_AUDIENCE = 1206, /* a token of another application */
 	SP_REVOKED = 1207,        /* session or person revoked */
-	SP_API_TOKEN = 1208,      /* API token missing, wrong or without the scope */
+	SP_API_TOKEN = 1208,      /* API token missing, wrong or revoked */
 	SP_SERVICE_TOKEN = 1209,  /* service token unknown, wrong, half there, disabled or expired */
+	SP_API_SCOPE = 1215,      /* API token without the scope */
 	/* 13xx certificates */
 	SP_NO_CA = 1301,           /* application has no certificate authority */
 	SP_KEY_REFUSED = 1302,     /* public key of a kind or size that is not accepted */

@@ -42,7 +42,7 @@ struct token {
 	const char *country, *policy_id;
 	const char *cnf; /* b64url SHA-256 of the SSH key blob; "" or NULL = none */
 	/* api */
-	struct token_list scopes; /* read write idp:write principals:write */
+	struct token_list scopes; /* identity/scope.h */
 	const char *jti;          /* of service tokens too: what their certificates are known by */
 	/* service */
 	const char *common_name; /* client id */

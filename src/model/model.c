@@ -565,6 +565,8 @@ write_value(const struct model_field *f, const void *rec, enum model_form form, 
 		return *ret_absent ? NULL : json_stringn((const char *)secret->d, secret->n);
 	case MT_JSON:
 		sub = *(json_t *const *)at;
+		if (!sub && form == MODEL_API && (f->flags & MF_EMPTY))
+			return json_array();
 		*ret_absent = sub == NULL;
 		return json_deep_copy(sub);
 	case MT_CUSTOM:

@@ -180,7 +180,7 @@ MSG_DECLARE(js_setup_finish, JS_SETUP_FINISH) /* -> js_setup_done: judge binds t
 	JS_RESULT(F, S) F(S, STR, email, 254) F(S, STR, idp, 36) F(S, STR, iss, 300) F(S, STR, subject, 255)
 MSG_DECLARE(js_setup_done, JS_SETUP_DONE)
 
-/* scopes: read write idp:write principals:write. The new token never has more than admin_token has. */
+/* Scopes: identity/scope.h; admin_token needs tokens:write. The new token never has more, nor lives longer, than it. */
 #define JS_API_MINT(F, S) \
 	F(S, STR, admin_token, JS_TOKEN_MAX) F(S, STR, name, 128) F(S, STRS, scopes, 64) F(S, I64, ttl, 31536000)
 MSG_DECLARE(js_api_mint, JS_API_MINT) /* -> js_text: the token */

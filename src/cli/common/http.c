@@ -204,7 +204,9 @@ say_errors(const json_t *errors, unsigned status)
 
 	json_array_foreach(errors, i, e)
 	{
-		const char *text = json_str_or(e, "message", "no message");
+		const char *text = json_str_or(e, "message", "no message"), *ours = strstr(text, ": SP-");
+		if (str_starts(text, "access.api.error.") && ours)
+			text = ours + 2;
 		cli_fail(str_starts(text, "SP-") ? 0 : (int)json_i64_or(e, "code", 0), "%s", text);
 	}
 	if (!json_array_size(errors))

@@ -6,7 +6,7 @@
 #include "core/log.h"
 #include "core/str.h"
 #include "edge/judge/judge.h"
-#include "identity/token.h"
+#include "identity/scope.h"
 
 static bool
 refuse(struct req *r, int code, const char *why)
@@ -28,6 +28,30 @@ account_fits(const struct req *r)
 	return true;
 }
 
+static void
+keep(struct req *r, const char *text, const struct token *t)
+{
+	const char **v = arena_alloc(&r->arena, (t->scopes.n + 1) * sizeof *v);
+
+	r->api_name = req_fmt(r, "%s", t->sub);
+	r->api_jti = req_fmt(r, "%s", t->jti);
+	r->api_token = text;
+	r->api_scopes = (struct strs){v, v ? t->scopes.n : 0};
+	for (size_t i = 0; i < r->api_scopes.n; i++)
+		v[i] = req_fmt(r, "%s", t->scopes.v[i]);
+}
+
+bool
+admin_may(const struct req *r, const char *scope)
+{
+	struct token_list have = {.n = r->api_scopes.n};
+
+	if (have.n > TOKEN_LIST_MAX)
+		return false;
+	memcpy(have.v, r->api_scopes.v, have.n * sizeof *have.v);
+	return scope_covers(&have, scope);
+}
+
 bool
 admin_auth(struct req *r, const char *scope)
 {
@@ -43,11 +67,9 @@ admin_auth(struct req *r, const char *scope)
 	h += strspn(h, " ");
 	if (token_open(TOKEN_API, h, &r->j->jwks_api, r->j->issuer, NULL, judge_now(), &t, &why) < 0)
 		return refuse(r, why.code ? why.code : SP_API_TOKEN, why.text);
-	bool may = token_has_scope(&t, scope);
-	r->api_name = req_fmt(r, "%s", t.sub);
-	r->api_token = h;
+	keep(r, h, &t);
 	token_release(&t);
-	if (!may)
-		return refuse(r, SP_API_TOKEN, req_fmt(r, "the token lacks the scope %s", scope));
+	if (scope && !admin_may(r, scope))
+		return refuse(r, SP_API_SCOPE, req_fmt(r, "%s is needed.", scope));
 	return account_fits(r) || refuse(r, SP_NOT_FOUND, "no such account");
 }

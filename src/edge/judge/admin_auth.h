@@ -7,7 +7,10 @@
 
 #include "edge/judge/http.h"
 
-/* True: r->api_name and r->api_token are set. False: the refusal has been sent. */
+/* scope NULL: any. True: r->api_name and r->api_token, api_jti, api_scopes are set. False: the refusal has been sent.
+ */
 bool admin_auth(struct req *r, const char *scope);
+/* For a handler that does more than its route says: has the request's token this scope too? Sends nothing. */
+bool admin_may(const struct req *r, const char *scope);
 
 #endif

@@ -20,11 +20,21 @@ void api_invalid(struct req *r, const struct model_error *err);
 /* Writes an application whole: gives policies their ids, checks, stores. Takes doc. Errors in c->err. */
 int app_write(struct change *c, json_t *doc, int64_t expected);
 json_t *app_json(const struct app_view *a); /* API form */
+json_t *person_json(struct req *r, const struct person *p);
 /* The stored form with id, aud and times; new reference. */
 json_t *now_json(void);
-bool list_filter(struct req *r, const char *name, const char *id); /* ?name= and ?uuid= */
+bool list_filter(struct req *r, const char *name, const char *id); /* ?name=, ?uuid=, ?search= (part of the name) */
 
 void api_token_verify(struct req *r);
+void api_user_get(struct req *r); /* who asks: the token */
+void api_accounts_list(struct req *r);
+void api_accounts_get(struct req *r);
+void api_zones_list(struct req *r);
+void api_zones_get(struct req *r);
+void api_permissions(struct req *r); /* the route table with its scopes */
+void api_org_get(struct req *r);
+void api_org_put(struct req *r);
+void api_apps_settings(struct req *r);
 void api_apps_list(struct req *r);
 void api_apps_create(struct req *r);
 void api_apps_get(struct req *r);
@@ -70,6 +80,12 @@ void api_service_tokens_rotate(struct req *r);
 /* Gives a new one what the edge decides: id, client id, first version, times. */
 int service_token_name(struct service_token *t);
 void api_users_list(struct req *r);
+void api_users_get(struct req *r);
+void api_users_sessions(struct req *r);
+void api_users_session(struct req *r);
+void api_users_failed(struct req *r);
+void api_users_identity(struct req *r);
+void api_user_checks(struct req *r);
 void api_users_revoke(struct req *r);
 void api_users_disable(struct req *r);
 void api_users_enable(struct req *r);
@@ -79,6 +95,7 @@ void api_tunnels_create(struct req *r);
 void api_tunnels_get(struct req *r);
 void api_tunnels_update(struct req *r);
 void api_tunnels_delete(struct req *r);
+void api_tunnels_connector(struct req *r);
 void api_tunnels_connections(struct req *r);
 void api_tunnels_cleanup(struct req *r);
 void api_tunnels_token(struct req *r);

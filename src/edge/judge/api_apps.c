@@ -30,6 +30,7 @@ api_apps_get(struct req *r)
 static void
 finish(struct req *r, struct change *c, int e, const char *id, unsigned status)
 {
+	c->own = id;
 	if (e == 0)
 		e = change_commit(c);
 	if (e < 0) {
@@ -99,6 +100,44 @@ api_apps_update(struct req *r)
 		e = app_write(&c, j, a->version);
 	else
 		json_decref(j);
+	finish(r, &c, e, a->app->id, 200);
+}
+
+/* The two members that have a route of their own; PUT and PATCH alike leave the others as they are. */
+void
+api_apps_settings(struct req *r)
+{
+	static const char *const members[] = {"allow_iframe", "skip_interstitial", NULL};
+	const struct app_view *a = api_app(r);
+	json_t *j = a ? api_body(r) : NULL, *doc, *v;
+	struct change c;
+	const char *key;
+
+	if (!j)
+		return;
+	doc = app_to_json(a->app, MODEL_STORE);
+	json_object_foreach(j, key, v)
+	{
+		const char *near = str_nearest(key, members);
+		if (strcmp(key, members[0]) && strcmp(key, members[1])) {
+			reply_refuse_at(r, SP_BAD_REQUEST,
+			                req_fmt(r, "unknown field \"%.60s\"%s%s", key, near ? "; did you mean " : "",
+			                        near ? near : ""),
+			                req_fmt(r, "/%.60s", key));
+			json_decref(doc);
+			json_decref(j);
+			return;
+		}
+		json_object_set(doc, key, v);
+	}
+	json_decref(j);
+	json_object_set_new(doc, "updated_at", now_json());
+	int e = change_begin(&c, r);
+	change_note(&c, "app", a->app->name, "update", NULL);
+	if (e == 0)
+		e = app_write(&c, doc, a->version);
+	else
+		json_decref(doc);
 	finish(r, &c, e, a->app->id, 200);
 }
 
@@ -192,6 +231,8 @@ policies_commit(struct req *r, const struct app_view *a, json_t *doc, const char
 	int e = change_begin(&c, r);
 
 	json_object_set_new(doc, "updated_at", now_json());
+	c.own = a->app->id;
+	c.own_policy = id;
 	change_note(&c, "policy", req_fmt(r, "%s of %s", id, a->app->name), action, NULL);
 	if (e == 0)
 		e = app_write(&c, doc, a->version);
@@ -213,6 +254,25 @@ policies_commit(struct req *r, const struct app_view *a, json_t *doc, const char
 	reply_result_status(r, status, json_pack("{s:s}", "id", id));
 }
 
+/* Read by itself first, so that an error points into the body that was sent. Takes p when it is refused. */
+static bool
+policy_body_ok(struct req *r, json_t *p)
+{
+	struct model_error err = {0};
+	struct policy *one = NULL;
+	int e = policy_from_json(p, false, &one, &err);
+
+	policy_free(one);
+	if (e == 0)
+		return true;
+	json_decref(p);
+	if (e == E_FORMAT)
+		api_invalid(r, &err);
+	else
+		reply_refuse(r, SP_INTERNAL);
+	return false;
+}
+
 void
 api_policies_create(struct req *r)
 {
@@ -220,7 +280,7 @@ api_policies_create(struct req *r)
 	json_t *p = a ? api_body(r) : NULL, *doc, *list;
 	char id[37];
 
-	if (!p)
+	if (!p || !policy_body_ok(r, p))
 		return;
 	uuid_new(id);
 	json_object_set_new(p, "id", json_string(id));
@@ -244,7 +304,7 @@ api_policies_update(struct req *r)
 	size_t i = a ? policy_index(r, a) : SIZE_MAX;
 	json_t *p = i != SIZE_MAX ? api_body(r) : NULL, *doc, *old;
 
-	if (!p)
+	if (!p || !policy_body_ok(r, p))
 		return;
 	doc = app_to_json(a->app, MODEL_STORE);
 	old = json_array_get(json_object_get(doc, "policies"), i);

@@ -12,7 +12,6 @@
 struct page {
 	json_t *v;
 	uint64_t last;
-	bool requests_only;
 };
 
 static int
@@ -21,9 +20,6 @@ take(void *arg, const struct audit_record *rec)
 	struct page *p = arg;
 
 	p->last = rec->seq;
-	if (p->requests_only && rec->e.kind != EVENT_LOGIN && rec->e.kind != EVENT_LOGIN_REFUSED &&
-	    rec->e.kind != EVENT_ACCESS_ALLOWED && rec->e.kind != EVENT_ACCESS_DENIED)
-		return 0;
 	json_array_append_new(p->v, audit_record_json(rec));
 	return 0;
 }
@@ -118,31 +114,4 @@ audit_followers_wake(struct judge *j)
 		if (read_page(r, r->wait_arg, &p) == 0)
 			answer(r, &p);
 	}
-}
-
-/* The original's log of sign-ins and decisions, newest first. */
-void
-api_access_log(struct req *r)
-{
-	struct page p = {.v = json_array(), .requests_only = true};
-	uint64_t head = r->j->audit ? audit_head_get(r->j->audit).seq : 0;
-	json_t *out = json_array();
-	size_t n;
-
-	audit_read(r->j->audit_fd, head > 5000 ? head - 5000 : 0, 0, take, &p, NULL);
-	n = json_array_size(p.v);
-	for (size_t i = n; i-- > 0;) {
-		json_t *e = json_array_get(p.v, i);
-		const char *kind = json_str_or(e, "kind", "");
-		json_array_append_new(out,
-		                      json_pack("{s:s, s:s, s:s, s:s, s:b, s:s, s:s, s:s}", "created_at",
-		                                json_str_or(e, "time", ""), "user_email", json_str_or(e, "actor", ""),
-		                                "app_domain", json_str_or(e, "domain", json_str_or(e, "subject", "")),
-		                                "ip_address", json_str_or(e, "ip", ""), "allowed",
-		                                !strcmp(kind, "login") || !strcmp(kind, "access_allowed"), "action",
-		                                str_starts(kind, "login") ? "login" : "access", "ray_id",
-		                                json_str_or(e, "request", ""), "reason", json_str_or(e, "why", "")));
-	}
-	json_decref(p.v);
-	reply_list(r, out);
 }

@@ -45,8 +45,8 @@ now_json(void)
 bool
 list_filter(struct req *r, const char *name, const char *id)
 {
-	const char *n = req_param(r, "name"), *u = req_param(r, "uuid");
-	return (!*n || !strcmp(n, name)) && (!*u || !strcmp(u, id));
+	const char *n = req_param(r, "name"), *u = req_param(r, "uuid"), *part = req_param(r, "search");
+	return (!*n || !strcmp(n, name)) && (!*u || !strcmp(u, id)) && (!*part || strcasestr(name, part));
 }
 
 json_t *
@@ -93,11 +93,4 @@ app_write(struct change *c, json_t *doc, int64_t expected)
 		e = change_put(c, "app", a->id, expected, app_to_json(a, MODEL_STORE));
 	app_free(a);
 	return e;
-}
-
-void
-api_token_verify(struct req *r)
-{
-	reply_result(r, json_pack("{s:s, s:s, s:s, s:s}", "id", r->api_name, "status", "active", "account_id",
-	                          r->j->account, "zone_id", r->j->zone));
 }

@@ -42,6 +42,7 @@ write(struct req *r, json_t *j, const char *id, const char *created, int64_t ver
 	struct group *g = NULL;
 	int e = change_begin(&c, r);
 
+	c.own = id;
 	json_object_set_new(j, "id", json_string(id));
 	json_object_set_new(j, "created_at", created ? json_string(created) : now_json());
 	json_object_set_new(j, "updated_at", now_json());

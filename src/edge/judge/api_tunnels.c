@@ -61,7 +61,7 @@ tunnel_json(struct judge *j, const struct tunnel *t)
 	json_object_set_new(o, "status", json_string(tunnel_status(j, t->id)));
 	json_object_set_new(o, "tun_type", json_string("cfd_tunnel"));
 	json_object_set_new(o, "remote_config", json_boolean(config != NULL));
-	json_object_set_new(o, "config_src", json_string(config ? "cloudflare" : "local"));
+	json_object_set_new(o, "config_src", json_string(config || t->remote ? "cloudflare" : "local"));
 	json_object_set_new(o, "metadata", json_object());
 	json_object_set_new(o, "created_at", time_or_null(t->created_at));
 	json_object_set_new(o, "deleted_at", time_or_null(t->deleted_at));
@@ -131,6 +131,24 @@ add_credentials(struct req *r, json_t *o, const struct tunnel *t)
 	mem_wipe(secret, sizeof secret);
 }
 
+static json_t *
+config_json(struct req *r, const struct snapshot *snap, const struct tunnel *t)
+{
+	json_t *config = NULL;
+	const struct tunnel_live *live = map_get(&r->j->tunnels, t->id);
+	json_t *pushed = snapshot_tunnel_config(snap, t);
+
+	if (!pushed && live && live->local_config)
+		json_load_strict(live->local_config, strlen(live->local_config), LINK_CONFIG_MAX, &config);
+	const char *source = pushed ? "cloudflare" : "local";
+	return json_pack("{s:s, s:s, s:I, s:s, s:o, s:o}", "account_id", r->j->account, "tunnel_id", t->id, "version",
+	                 (json_int_t)tunnel_version(t), "source", source, "created_at", time_or_null(t->created_at),
+	                 "config",
+	                 pushed   ? pushed
+	                 : config ? config
+	                          : json_null());
+}
+
 /* Writes j as tunnel; on success the answer is made from the new snapshot. */
 static void
 write(struct req *r, json_t *j, const char *id, int64_t version, const char *action)
@@ -157,12 +175,14 @@ write(struct req *r, json_t *j, const char *id, int64_t version, const char *act
 	}
 	change_abort(&c);
 	json_t *o = NULL;
-	for (size_t i = 0; i < r->j->snap->ntunnels; i++)
-		if (!strcmp(r->j->snap->tunnels[i]->id, id)) {
-			o = tunnel_json(r->j, r->j->snap->tunnels[i]);
-			if (version == STORE_NEW)
-				add_credentials(r, o, r->j->snap->tunnels[i]);
-		}
+	for (size_t i = 0; i < r->j->snap->ntunnels; i++) {
+		const struct tunnel *now = r->j->snap->tunnels[i];
+		if (strcmp(now->id, id))
+			continue;
+		o = !strcmp(action, "configure") ? config_json(r, r->j->snap, now) : tunnel_json(r->j, now);
+		if (version == STORE_NEW)
+			add_credentials(r, o, now);
+	}
 	reply_result(r, o);
 }
 
@@ -260,22 +280,18 @@ api_tunnels_delete(struct req *r)
 	change_abort(&c);
 	tunnel_unlink(r->j, t->id, "", "tunnel deleted");
 	tickets_cut(r->j, TICKET_TUNNEL, t->id, "tunnel deleted");
-	reply_result(r, tunnel_json(r->j, t));
+	json_t *o = tunnel_json(r->j, t);
+	json_object_set_new(o, "deleted_at", now_json());
+	reply_result(r, o);
 }
 
 /* One element a connector, its connections inside. */
-void
-api_tunnels_connections(struct req *r)
+static json_t *
+connectors_json(struct req *r, const struct tunnel *t)
 {
-	const struct tunnel *t = find(r, NULL);
-	json_t *all, *by = json_object();
+	json_t *all = json_array(), *by = json_object();
 	struct map_iter it = {0};
 
-	if (!t) {
-		json_decref(by);
-		return;
-	}
-	all = json_array();
 	while (map_next(&r->j->links, &it)) {
 		const struct tunnel_link *l = it.value;
 		if (strcmp(l->tunnel, t->id))
@@ -291,7 +307,38 @@ api_tunnels_connections(struct req *r)
 		json_array_append_new(json_object_get(c, "conns"), conn_json(l, r->j->location));
 	}
 	json_decref(by);
-	reply_list(r, all);
+	return all;
+}
+
+void
+api_tunnels_connections(struct req *r)
+{
+	const struct tunnel *t = find(r, NULL);
+
+	if (t)
+		reply_list(r, connectors_json(r, t));
+}
+
+void
+api_tunnels_connector(struct req *r)
+{
+	const struct tunnel *t = find(r, NULL);
+	json_t *all, *c, *found = NULL;
+	size_t i;
+
+	if (!t)
+		return;
+	all = connectors_json(r, t);
+	json_array_foreach(all, i, c)
+	{
+		if (!strcmp(json_str_or(c, "id", ""), r->seg[2]))
+			found = json_incref(c);
+	}
+	json_decref(all);
+	if (found)
+		reply_result(r, found);
+	else
+		reply_refuse_text(r, SP_NOT_FOUND, "no such connector");
 }
 
 void
@@ -325,20 +372,9 @@ void
 api_tunnels_config_get(struct req *r)
 {
 	const struct tunnel *t = find(r, NULL);
-	json_t *config = NULL;
 
-	if (!t)
-		return;
-	const struct tunnel_live *live = map_get(&r->j->tunnels, t->id);
-	json_t *pushed = snapshot_tunnel_config(r->snap, t);
-	if (!pushed && live && live->local_config)
-		json_load_strict(live->local_config, strlen(live->local_config), LINK_CONFIG_MAX, &config);
-	const char *source = pushed ? "cloudflare" : "local";
-	reply_result(r, json_pack("{s:s, s:s, s:I, s:s, s:o}", "account_id", r->j->account, "tunnel_id", t->id,
-	                          "version", (json_int_t)tunnel_version(t), "source", source, "config",
-	                          pushed   ? pushed
-	                          : config ? config
-	                                   : json_null()));
+	if (t)
+		reply_result(r, config_json(r, r->snap, t));
 }
 
 void

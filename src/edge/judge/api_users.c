@@ -18,7 +18,7 @@ live_sessions(const struct judge *j, const char *person)
 	return n;
 }
 
-static json_t *
+json_t *
 person_json(struct req *r, const struct person *p)
 {
 	const struct identity *i = p->nidentities ? &p->identities[p->nidentities - 1] : NULL;
@@ -48,12 +48,15 @@ api_users_list(struct req *r)
 {
 	struct map_iter it = {0};
 	json_t *all = json_array();
-	const char *email = req_param(r, "email");
+	const char *email = req_param(r, "email"), *name = req_param(r, "name"), *part = req_param(r, "search");
 
 	while (map_next(&r->j->persons, &it)) {
 		const struct person *p = it.value;
-		if (!*email || (p->email && !strcmp(p->email, email)))
-			json_array_append_new(all, person_json(r, p));
+		const char *own = p->nidentities ? p->identities[p->nidentities - 1].name : NULL;
+		if ((*email && (!p->email || strcmp(p->email, email))) || (*name && (!own || strcmp(own, name))) ||
+		    (*part && !(p->email && strcasestr(p->email, part)) && !(own && strcasestr(own, part))))
+			continue;
+		json_array_append_new(all, person_json(r, p));
 	}
 	reply_list(r, all);
 }

@@ -77,6 +77,16 @@ remember_intent(struct change *c, uint64_t seq)
 	return store_put(c->j->store, "meta", "change", STORE_ANY, text, NULL, 0, NULL, &c->why);
 }
 
+static void
+name_app(struct change *c, const struct app *a)
+{
+	unsigned long p;
+
+	c->apps_of_pointer = str_dup(a->id);
+	if (sscanf(c->err.pointer, "/apps/%*u/policies/%lu", &p) == 1 && p < a->npolicies && a->policies[p]->id)
+		str_copy(c->policy_of_pointer, sizeof c->policy_of_pointer, a->policies[p]->id);
+}
+
 /* err's pointer speaks of the candidate's arrays; apply wants to know which of its own objects that was. */
 static void
 name_culprit(struct change *c, struct snapshot *s)
@@ -84,7 +94,7 @@ name_culprit(struct change *c, struct snapshot *s)
 	unsigned long n;
 
 	if (s && sscanf(c->err.pointer, "/apps/%lu", &n) == 1 && n < s->napps)
-		c->apps_of_pointer = str_dup(s->apps[n]->id);
+		name_app(c, s->apps[n]);
 	else if (s && sscanf(c->err.pointer, "/groups/%lu", &n) == 1 && n < s->ngroups)
 		c->apps_of_pointer = str_dup(s->groups[n]->id);
 }
@@ -184,12 +194,33 @@ change_abort(struct change *c)
 	c->apps_of_pointer = NULL;
 }
 
+/* "/apps/3/name" -> "/name" */
+static const char *
+past_index(const char *pointer)
+{
+	const char *second = *pointer ? strchr(pointer + 1, '/') : NULL;
+
+	return second ? second + 1 + strcspn(second + 1, "/") : pointer;
+}
+
+/* Where in the request's own body it stands. */
+static const char *
+pointer_in_body(const struct change *c)
+{
+	const char *at = c->err.pointer;
+
+	if (!c->own || !c->apps_of_pointer || strcmp(c->own, c->apps_of_pointer))
+		return at;
+	at = past_index(at);
+	return c->own_policy && !strcmp(c->own_policy, c->policy_of_pointer) ? past_index(at) : at;
+}
+
 void
 change_refuse(struct change *c, int e)
 {
 	struct req *r = c->r;
 	const char *why = req_fmt(r, "%s", e == E_FORMAT ? c->err.text : c->why.text),
-	           *at = req_fmt(r, "%s", c->err.pointer);
+	           *at = req_fmt(r, "%s", pointer_in_body(c));
 	int code = c->code                           ? c->code
 	           : e == E_CONFLICT || e == E_EXIST ? SP_CONFLICT
 	           : e == E_NOENT                    ? SP_NOT_FOUND

@@ -23,6 +23,8 @@ struct change {
 	struct reason why;
 	struct model_error err; /* pointer /apps/N: index into snap->apps of the candidate */
 	char *apps_of_pointer;  /* id of the application, group or provider that err is about; NULL = none */
+	char policy_of_pointer[37];
+	const char *own, *own_policy; /* ids of what the request's body is: err's pointer is made relative to it */
 };
 
 int change_begin(struct change *c, struct req *r);

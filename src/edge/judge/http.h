@@ -34,9 +34,13 @@ enum route_flags {
 	ROUTE_WRITE = 8, /* API: needs scope write */
 	ROUTE_JSON = 16, /* refusals are {"status","message"} */
 	ROUTE_FORM = 32, /* body is a form; Origin must be ours when given */
-	ROUTE_IDP = 64,  /* API: needs scope idp:write too */
+	ROUTE_ZONE = 64, /* API: accounts/{account}/... may be zones/{zone}/... as well */
+	ROUTE_ANY = 128, /* API: any token that stands, whatever its scopes */
+	ROUTE_ALL = 256, /* API: the scope read or write itself, not a part's */
 	ROUTE_API = ROUTE_READ | ROUTE_WRITE,
 };
+#define ROUTE_PART_SHIFT 16
+#define ROUTE_PART(part) ((unsigned)(part) << ROUTE_PART_SHIFT) /* enum scope_part; else SCOPE_ACCESS */
 
 struct reply_header {
 	const char *name, *value;
@@ -68,7 +72,8 @@ struct req {
 	uint32_t service_version;                /* of the secret that was shown, with who.service_token */
 	const char *service_label, *service_jwt; /* client id; an app token minted for it */
 	int64_t service_jwt_exp;
-	const char *api_name, *api_token; /* API: subject of the token, and the token */
+	const char *api_name, *api_token, *api_jti; /* API: subject of the token, the token, its id */
+	struct strs api_scopes;
 	/* a request that waits in a list of its own (transfer, audit follow) */
 	bool waits; /* held: may be dropped at any time */
 	struct list wait;
@@ -117,6 +122,10 @@ const char *req_origin_of(struct req *r, const char *host);
 int cookie_find(const char *header, const char *name, struct slice *ret_v);
 /* --- http_route.c */
 void route_dispatch(struct req *r);
+/* Scope that a row of the API needs; NULL = any token will do. */
+const char *route_scope(unsigned flags);
+/* The API's rows, one after the other: false at the end. */
+bool route_at(size_t i, const struct http_route **ret_t);
 /* Matches the path of a pattern such as "/a/:x/b"; captures are slices of path. Engine, for tests. */
 bool route_match(const char *pattern, const char *path, struct slice seg[ROUTE_SEGS], size_t *ret_n);
 

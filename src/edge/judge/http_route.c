@@ -10,15 +10,21 @@
 #include "edge/judge/page.h"
 #include "edge/judge/service.h"
 #include "edge/judge/snapshot.h"
+#include "identity/scope.h"
 
 #define A "/cdn-cgi/access/"
 #define ACCOUNT "/client/v4/accounts/:account/"
 #define APPS ACCOUNT "access/apps"
 #define TUNNELS ACCOUNT "cfd_tunnel"
 #define OURS ACCOUNT "sallyport/"
+#define ZONES "/client/v4/zones/"
 #define BOTH (ROUTE_TEAM | ROUTE_APP)
-#define R (ROUTE_TEAM | ROUTE_READ)
-#define W (ROUTE_TEAM | ROUTE_WRITE)
+/* API rows. R and W: access/..., under accounts and zones alike; other parts say which they are. */
+#define R (ROUTE_TEAM | ROUTE_READ | ROUTE_ZONE)
+#define W (ROUTE_TEAM | ROUTE_WRITE | ROUTE_ZONE)
+#define PR(part) (R | ROUTE_PART(SCOPE_##part))
+#define PW(part) (W | ROUTE_PART(SCOPE_##part))
+#define ANY (R | ROUTE_ANY)
 
 static const struct http_route routes[] = {
     /* signing in */
@@ -41,7 +47,12 @@ static const struct http_route routes[] = {
     {"POST", A "setup/:code", ROUTE_TEAM | ROUTE_FORM, setup_post},
     {"GET", "/", ROUTE_TEAM, launcher_get},
     /* API: objects */
-    {"GET", "/client/v4/user/tokens/verify", R, api_token_verify},
+    {"GET", "/client/v4/user/tokens/verify", ANY, api_token_verify},
+    {"GET", "/client/v4/user", ANY, api_user_get},
+    {"GET", "/client/v4/accounts", ANY, api_accounts_list},
+    {"GET", "/client/v4/accounts/:account", ANY, api_accounts_get},
+    {"GET", "/client/v4/zones", ANY, api_zones_list},
+    {"GET", "/client/v4/zones/:zone", ANY, api_zones_get},
     {"GET", APPS, R, api_apps_list},
     {"POST", APPS, W, api_apps_create},
     {"GET", APPS "/ca", R, api_ca_list},
@@ -49,6 +60,9 @@ static const struct http_route routes[] = {
     {"PUT", APPS "/:id", W, api_apps_update},
     {"DELETE", APPS "/:id", W, api_apps_delete},
     {"POST", APPS "/:id/revoke_tokens", W, api_apps_revoke},
+    {"PUT", APPS "/:id/settings", W, api_apps_settings},
+    {"PATCH", APPS "/:id/settings", W, api_apps_settings},
+    {"GET", APPS "/:id/user_policy_checks", R, api_user_checks},
     {"GET", APPS "/:id/policies", R, api_policies_list},
     {"POST", APPS "/:id/policies", W, api_policies_create},
     {"GET", APPS "/:id/policies/:policy", R, api_policies_get},
@@ -69,11 +83,11 @@ static const struct http_route routes[] = {
     {"PATCH", ACCOUNT "gateway/lists/:id", W, api_lists_patch},
     {"DELETE", ACCOUNT "gateway/lists/:id", W, api_lists_delete},
     {"GET", ACCOUNT "gateway/lists/:id/items", R, api_lists_items},
-    {"GET", ACCOUNT "access/identity_providers", R, api_idps_list},
-    {"POST", ACCOUNT "access/identity_providers", W | ROUTE_IDP, api_idps_create},
-    {"GET", ACCOUNT "access/identity_providers/:id", R, api_idps_get},
-    {"PUT", ACCOUNT "access/identity_providers/:id", W | ROUTE_IDP, api_idps_update},
-    {"DELETE", ACCOUNT "access/identity_providers/:id", W | ROUTE_IDP, api_idps_delete},
+    {"GET", ACCOUNT "access/identity_providers", PR(IDP), api_idps_list},
+    {"POST", ACCOUNT "access/identity_providers", PW(IDP), api_idps_create},
+    {"GET", ACCOUNT "access/identity_providers/:id", PR(IDP), api_idps_get},
+    {"PUT", ACCOUNT "access/identity_providers/:id", PW(IDP), api_idps_update},
+    {"DELETE", ACCOUNT "access/identity_providers/:id", PW(IDP), api_idps_delete},
     {"GET", ACCOUNT "access/service_tokens", R, api_service_tokens_list},
     {"GET", ACCOUNT "access/keys", R, api_keys_get},
     {"PUT", ACCOUNT "access/keys", W, api_keys_put},
@@ -84,34 +98,45 @@ static const struct http_route routes[] = {
     {"DELETE", ACCOUNT "access/service_tokens/:id", W, api_service_tokens_delete},
     {"POST", ACCOUNT "access/service_tokens/:id/refresh", W, api_service_tokens_refresh},
     {"POST", ACCOUNT "access/service_tokens/:id/rotate", W, api_service_tokens_rotate},
-    {"GET", ACCOUNT "access/users", R, api_users_list},
-    {"POST", ACCOUNT "access/organizations/revoke_user", W, api_users_revoke},
-    {"GET", ACCOUNT "access/logs/access_requests", R, api_access_log},
+    {"GET", ACCOUNT "access/users", PR(USERS), api_users_list},
+    {"GET", ACCOUNT "access/users/:id", PR(USERS), api_users_get},
+    {"GET", ACCOUNT "access/users/:id/active_sessions", PR(USERS), api_users_sessions},
+    {"GET", ACCOUNT "access/users/:id/active_sessions/:nonce", PR(USERS), api_users_session},
+    {"GET", ACCOUNT "access/users/:id/failed_logins", PR(USERS), api_users_failed},
+    {"GET", ACCOUNT "access/users/:id/last_seen_identity", PR(USERS), api_users_identity},
+    {"GET", ACCOUNT "access/organizations", R, api_org_get},
+    {"POST", ACCOUNT "access/organizations", W, api_org_put},
+    {"PUT", ACCOUNT "access/organizations", W, api_org_put},
+    {"PATCH", ACCOUNT "access/organizations", W, api_org_put},
+    {"POST", ACCOUNT "access/organizations/revoke_user", PW(USERS), api_users_revoke},
+    {"GET", ACCOUNT "access/logs/access_requests", PR(AUDIT), api_access_log},
     /* API: tunnels */
-    {"GET", TUNNELS, R, api_tunnels_list},
-    {"POST", TUNNELS, W, api_tunnels_create},
-    {"GET", TUNNELS "/:id", R, api_tunnels_get},
-    {"PATCH", TUNNELS "/:id", W, api_tunnels_update},
-    {"DELETE", TUNNELS "/:id", W, api_tunnels_delete},
-    {"GET", TUNNELS "/:id/connections", R, api_tunnels_connections},
-    {"DELETE", TUNNELS "/:id/connections", W, api_tunnels_cleanup},
-    {"GET", TUNNELS "/:id/token", W, api_tunnels_token},
-    {"GET", TUNNELS "/:id/configurations", R, api_tunnels_config_get},
-    {"PUT", TUNNELS "/:id/configurations", W, api_tunnels_config_put},
-    {"PUT", "/client/v4/zones/:zone/tunnels/:id/routes", W, api_routes_put},
-    {"GET", OURS "routes", R, api_routes_list},
+    {"GET", TUNNELS, PR(TUNNELS), api_tunnels_list},
+    {"POST", TUNNELS, PW(TUNNELS), api_tunnels_create},
+    {"GET", TUNNELS "/:id", PR(TUNNELS), api_tunnels_get},
+    {"PATCH", TUNNELS "/:id", PW(TUNNELS), api_tunnels_update},
+    {"DELETE", TUNNELS "/:id", PW(TUNNELS), api_tunnels_delete},
+    {"GET", TUNNELS "/:id/connections", PR(TUNNELS), api_tunnels_connections},
+    {"DELETE", TUNNELS "/:id/connections", PW(TUNNELS), api_tunnels_cleanup},
+    {"GET", TUNNELS "/:id/connectors/:connector", PR(TUNNELS), api_tunnels_connector},
+    {"GET", TUNNELS "/:id/token", PW(TUNNELS), api_tunnels_token},
+    {"GET", TUNNELS "/:id/configurations", PR(TUNNELS), api_tunnels_config_get},
+    {"PUT", TUNNELS "/:id/configurations", PW(TUNNELS), api_tunnels_config_put},
+    {"PUT", "/client/v4/zones/:zone/tunnels/:id/routes", PW(TUNNELS), api_routes_put},
+    {"GET", OURS "routes", PR(TUNNELS), api_routes_list},
     /* API: ours */
-    {"POST", OURS "apply", W, api_apply},
+    {"POST", OURS "apply", W | ROUTE_ALL, api_apply},
     {"GET", OURS "explain", R, api_explain},
-    {"GET", OURS "principals", R, api_principals_list},
-    {"POST", OURS "principals", W, api_principals_bind},
-    {"DELETE", OURS "principals/:name", W, api_principals_release},
-    {"GET", OURS "sessions", R, api_sessions_list},
-    {"DELETE", OURS "sessions/:id", W, api_sessions_revoke},
-    {"GET", OURS "audit", R, api_audit},
-    {"POST", OURS "users/:email/disable", W, api_users_disable},
-    {"POST", OURS "users/:email/enable", W, api_users_enable},
-    {"GET", OURS "status", R, api_status},
+    {"GET", OURS "principals", PR(PRINCIPALS), api_principals_list},
+    {"POST", OURS "principals", PW(PRINCIPALS), api_principals_bind},
+    {"DELETE", OURS "principals/:name", PW(PRINCIPALS), api_principals_release},
+    {"GET", OURS "sessions", PR(USERS), api_sessions_list},
+    {"DELETE", OURS "sessions/:id", PW(USERS), api_sessions_revoke},
+    {"GET", OURS "audit", PR(AUDIT), api_audit},
+    {"POST", OURS "users/:email/disable", PW(USERS), api_users_disable},
+    {"POST", OURS "users/:email/enable", PW(USERS), api_users_enable},
+    {"GET", OURS "permissions", ANY, api_permissions},
+    {"GET", OURS "status", ANY, api_status},
 };
 
 /* Captures are percent-decoded once, here; "%2f" becomes a character of the name and never a separator. */
@@ -131,17 +156,36 @@ take_segments(struct req *r, const struct slice seg[ROUTE_SEGS], size_t n)
 	return 0;
 }
 
+/* zones/{zone}/access/... as accounts/{zone}/access/...; which of the two it was, account_fits sees in r->path. */
+static const char *
+account_form(struct req *r)
+{
+	static const char access[] = "/access/";
+	const char *rest = str_starts(r->path, ZONES) ? r->path + strlen(ZONES) : NULL,
+	           *slash = rest ? strchr(rest, '/') : NULL;
+
+	return slash && str_starts(slash, access) ? req_fmt(r, "/client/v4/accounts/%s", rest) : NULL;
+}
+
+static bool
+matches(const struct http_route *t, const char *path, const char *as_account, struct slice seg[ROUTE_SEGS],
+        size_t *ret_n)
+{
+	return route_match(t->path, path, seg, ret_n) ||
+	       (as_account && (t->flags & ROUTE_ZONE) && route_match(t->path, as_account, seg, ret_n));
+}
+
 static const struct http_route *
 find(struct req *r, unsigned host_kind, bool *ret_other_method)
 {
-	const char *method = r->head ? "GET" : r->method;
+	const char *method = r->head ? "GET" : r->method, *as_account = account_form(r);
 	struct slice seg[ROUTE_SEGS];
 	size_t n;
 
 	*ret_other_method = false;
 	for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
 		const struct http_route *t = &routes[i];
-		if (!(t->flags & host_kind) || !route_match(t->path, r->path, seg, &n))
+		if (!(t->flags & host_kind) || !matches(t, r->path, as_account, seg, &n))
 			continue;
 		if (strcmp(t->method, method)) {
 			*ret_other_method = true;
@@ -150,6 +194,29 @@ find(struct req *r, unsigned host_kind, bool *ret_other_method)
 		return take_segments(r, seg, n) == 0 ? t : NULL;
 	}
 	return NULL;
+}
+
+const char *
+route_scope(unsigned flags)
+{
+	bool write = (flags & ROUTE_WRITE) != 0;
+
+	if (flags & ROUTE_ANY)
+		return NULL;
+	if (flags & ROUTE_ALL)
+		return write ? "write" : "read";
+	return scope_of((enum scope_part)(flags >> ROUTE_PART_SHIFT), write);
+}
+
+bool
+route_at(size_t i, const struct http_route **ret_t)
+{
+	for (size_t k = 0; k < sizeof routes / sizeof *routes; k++)
+		if ((routes[k].flags & ROUTE_API) && i-- == 0) {
+			*ret_t = &routes[k];
+			return true;
+		}
+	return false;
 }
 
 static bool
@@ -175,9 +242,7 @@ run(struct req *r, const struct http_route *t)
 			return;
 		}
 	}
-	if (r->envelope && !admin_auth(r, (t->flags & ROUTE_WRITE) ? "write" : "read"))
-		return;
-	if ((t->flags & ROUTE_IDP) && !admin_auth(r, "idp:write"))
+	if (r->envelope && !admin_auth(r, route_scope(t->flags)))
 		return;
 	t->handler(r);
 }

@@ -88,7 +88,7 @@ login_post(struct req *r)
 	                           .password = slice_str(password),
 	                           .code = slice_str(otp),
 	                           .session = c->session,
-	                           .ttl = ORG_TTL,
+	                           .ttl = session_ttl(r->j),
 	                           .client_ip = r->client_ip};
 	signer_ask(r->j, &js_login_local_def, &m, &js_login_done_def, answered, r);
 }

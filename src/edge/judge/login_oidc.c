@@ -330,7 +330,7 @@ verify(struct req *r)
 	                          .cnf = c->d.cnf,
 	                          .userinfo = userinfo ? userinfo : "",
 	                          .session = c->row->session,
-	                          .ttl = ORG_TTL};
+	                          .ttl = session_ttl(r->j)};
 	signer_ask(r->j, &js_login_oidc_def, &m, &js_login_done_def, verified, r);
 }
 
@@ -397,8 +397,11 @@ facts_brought(int err, const void *msg, void *arg)
 	struct req *r = arg;
 	struct oidc_ctx *c = r->ctx;
 	const struct jh_fetched *m = msg;
-	struct js_login_facts ask = {
-	    .idp = c->idp->id, .salt = c->row->salt, .cnf = c->d.cnf, .session = c->row->session, .ttl = ORG_TTL};
+	struct js_login_facts ask = {.idp = c->idp->id,
+	                             .salt = c->row->salt,
+	                             .cnf = c->d.cnf,
+	                             .session = c->row->session,
+	                             .ttl = session_ttl(r->j)};
 
 	if (err || m->code)
 		login_refused(r, NULL, c->idp, &c->d, m && m->code ? (int)m->code : SP_LOGIN_PROVIDER,

@@ -348,7 +348,7 @@ login_vouched(struct req *r, const struct js_login_done *m, const char *session,
 	    r->j, r,
 	    &(struct audit_note){
 	        .kind = EVENT_LOGIN, .actor = s->email, .subject = d->host, .session = s->id, .why = idp->name});
-	reply_cookie(r, "CF_Authorization", req_fmt(r, "%s", m->org_token), judge_now() + ORG_TTL);
+	reply_cookie(r, "CF_Authorization", req_fmt(r, "%s", m->org_token), judge_now() + session_ttl(r->j));
 	reply_cookie(r, "CF_Session", "", 0);
 	login_continue(r, s, req_fmt(r, "%s", m->org_token), d);
 }
@@ -385,7 +385,7 @@ login_redirect(struct req *r)
 	if (req_cookie(r, "CF_AppSession", &mark) < 0 || strlen(mark) != 32) {
 		judge_random_hex(fresh, 16);
 		mark = req_fmt(r, "%s", fresh);
-		reply_cookie(r, "CF_AppSession", mark, judge_now() + ORG_TTL);
+		reply_cookie(r, "CF_AppSession", mark, judge_now() + session_ttl(r->j));
 	}
 	sha256_hex(mark, strlen(mark), hash);
 	reply_header(r, "cf-access-aud", r->app->app->aud);

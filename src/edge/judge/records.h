@@ -7,6 +7,7 @@
 #include "model/event.h"
 #include "model/group.h"
 #include "model/idp.h"
+#include "model/organization.h"
 #include "model/person.h"
 #include "model/route.h"
 #include "model/service_token.h"

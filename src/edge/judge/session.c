@@ -8,6 +8,15 @@
 #include "crypto/random.h"
 #include "edge/judge/ticket.h"
 
+int64_t
+session_ttl(const struct judge *j)
+{
+	const struct snapshot *s = j->snap;
+	int64_t ms = s && s->norganizations ? s->organizations[0]->session_duration_ms : ORG_SESSION_DEFAULT_MS;
+
+	return ms / 1000;
+}
+
 void
 session_new_id(char out[static 33])
 {
@@ -206,7 +215,6 @@ session_fill(struct session *s, const char *id, const struct js_login_done *who,
 	s->claims = json_incref(claims);
 	s->groups_unknown = who->groups_unknown;
 	s->created_at = s->last_seen = now;
-	s->expires_at = now + ORG_TTL;
 	if (!s->id || !s->sub || !s->person || !s->email || !s->idp)
 		return E_NOMEM;
 	e = texts_set(&s->amr, &who->amr);
@@ -240,6 +248,7 @@ session_create(struct judge *j, const char *id, const struct js_login_done *who,
 	if (person_seen(j, who, idp, claims, &p) < 0 || !(s = calloc(1, sizeof *s)) ||
 	    session_fill(s, id, who, idp, claims, ip, user_agent) < 0)
 		goto out;
+	s->expires_at = s->created_at + session_ttl(j);
 	if (store_begin(j->store, &why) < 0)
 		goto out;
 	if (person_save(j, p) < 0 || session_save(j, s) < 0) {

@@ -15,8 +15,9 @@
 
 #define SESSIONS_MAX 200000u /* live sign-ins; beyond it sign-in says busy */
 #define PERSONS_MAX 1000000u
-#define ORG_TTL 86400 /* global session: 24 h */
 
+/* Seconds that a sign-in lasts: the organisation's session_duration. */
+int64_t session_ttl(const struct judge *j);
 void session_new_id(char out[static 33]);
 int sessions_load(struct judge *j, struct reason *why);             /* persons too */
 struct session *session_get(const struct judge *j, const char *id); /* live or not; NULL when unknown */

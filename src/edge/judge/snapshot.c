@@ -43,6 +43,7 @@ READER(tunnel)
 READER(route)
 READER(admin)
 READER(service_token)
+READER(organization)
 
 static int
 load_one(void *arg, const struct store_doc *d)
@@ -187,6 +188,7 @@ snapshot_build(struct judge *j, bool keep_broken, struct snapshot **ret_s, struc
 	LOAD(route, routes, "route");
 	LOAD(admin, admins, "admin");
 	LOAD(service_token, service_tokens, "service_token");
+	LOAD(organization, organizations, "organization");
 #undef LOAD
 	if ((e = compile(s, keep_broken, err)) < 0)
 		goto out;
@@ -226,6 +228,7 @@ snapshot_drop(struct snapshot *s)
 	FREE(route, routes);
 	FREE(admin, admins);
 	FREE(service_token, service_tokens);
+	FREE(organization, organizations);
 #undef FREE
 	free(s->service_refs);
 	free(s->views);

@@ -44,9 +44,10 @@ struct snapshot {
 	struct admin **admins;
 	struct service_token **service_tokens;
 	struct policy_ref *service_refs; /* what policies know of them */
-	size_t napps, ngroups, nlists, nidps, ntunnels, nroutes, nadmins, nservice_tokens;
+	size_t napps, ngroups, nlists, nidps, ntunnels, nroutes, nadmins, nservice_tokens, norganizations;
 	int64_t *app_versions, *group_versions, *access_list_versions, *idp_versions, *tunnel_versions, *route_versions,
-	    *admin_versions, *service_token_versions;
+	    *admin_versions, *service_token_versions, *organization_versions;
+	struct organization **organizations; /* one, or none */
 	struct policy_set *set;
 	struct app_view *views; /* one an app */
 };

@@ -210,7 +210,7 @@ on_js_ca_delete(struct ipc *c, uint32_t id, const void *mv, int fd, void *arg)
 {
 	const struct js_ca_delete *m = mv;
 	struct admin_delete d = {.token = m->admin_token,
-	                         .scope = "write",
+	                         .scope = "access:write",
 	                         .event = "ca_delete",
 	                         .name = m->aud,
 	                         .kind = KS_CA,

@@ -2,6 +2,7 @@
 
 #include "core/str.h"
 #include "edge/signer/signer.h"
+#include "identity/scope.h"
 
 bool
 aud_ok(const char *aud)
@@ -33,8 +34,8 @@ evidence_admin(struct signer *s, const char *text, const char *scope, struct tok
 		return e;
 	if (!keystore_get(&s->ks, KS_API, ret_t->jti, &rec))
 		e = reason_set(r, E_DENIED, SP_API_TOKEN, "API token %s is not known here", ret_t->jti);
-	else if (scope && !token_has_scope(ret_t, scope))
-		e = reason_set(r, E_DENIED, SP_API_TOKEN, "API token %s has no scope %s", ret_t->sub, scope);
+	else if (scope && !scope_covers(&ret_t->scopes, scope))
+		e = reason_set(r, E_DENIED, SP_API_SCOPE, "API token %s has no scope %s", ret_t->sub, scope);
 	if (e < 0)
 		token_release(ret_t);
 	return e;

@@ -193,7 +193,7 @@ on_js_service_put(struct ipc *c, uint32_t id, const void *mv, int fd, void *arg)
 	struct signer *s = arg;
 	struct reason r = {0};
 	char secret[65] = "";
-	int e = evidence_admin(s, m->admin_token, "write", &admin, &r);
+	int e = evidence_admin(s, m->admin_token, "access:write", &admin, &r);
 
 	if (e == 0 && (!service_id_ok(m->client_id) || !m->version))
 		e = reason_set(&r, E_FORMAT, SP_BAD_REQUEST, "not a client id and a version from 1 on");
@@ -215,7 +215,7 @@ on_js_service_delete(struct ipc *c, uint32_t id, const void *mv, int fd, void *a
 {
 	const struct js_service_delete *m = mv;
 	struct admin_delete d = {.token = m->admin_token,
-	                         .scope = "write",
+	                         .scope = "access:write",
 	                         .event = "service_deleted",
 	                         .name = m->client_id,
 	                         .kind = KS_SERVICE,

@@ -7,10 +7,10 @@
 #include "crypto/random.h"
 #include "edge/signer/signer.h"
 #include "identity/pkce.h"
+#include "identity/scope.h"
 
 #define TURN_CHECK_SEC 3600 /* at the latest: the clock may be set */
-
-static const char *const scopes_known[] = {"read", "write", "idp:write", "principals:write", NULL};
+#define API_SCOPES_MAX 32
 
 int
 tokens_load(struct signer *s, struct reason *r)
@@ -63,15 +63,6 @@ tokens_ttl_check(int64_t ttl, struct reason *r)
 	return 0;
 }
 
-static bool
-scope_known(const char *scope)
-{
-	for (size_t i = 0; scopes_known[i]; i++)
-		if (strcmp(scope, scopes_known[i]) == 0)
-			return true;
-	return false;
-}
-
 /* The name becomes part of sub and of journal and audit lines. */
 static bool
 api_name_ok(const char *name)
@@ -101,13 +92,13 @@ tokens_mint_api(struct signer *s, const char *name, const char *const *scopes, s
 	                  .exp = now + ttl};
 	int e;
 
-	if (!api_name_ok(name) || n == 0 || n > 8 || ttl < SIGNER_TTL_MIN || ttl > TOKEN_TTL_MAX)
+	if (!api_name_ok(name) || n == 0 || n > API_SCOPES_MAX || ttl < SIGNER_TTL_MIN || ttl > TOKEN_TTL_MAX)
 		return reason_set(r, E_RANGE, SP_BAD_REQUEST,
 		                  "an API token needs a printable name, scopes and a life of at most a year");
 	for (size_t i = 0; i < n; i++) {
 		if (!scope_known(scopes[i]))
 			return reason_set(r, E_FORMAT, SP_BAD_REQUEST,
-			                  "unknown scope \"%.40s\"; known: read write idp:write principals:write",
+			                  "unknown scope \"%.40s\"; one such as read, write or access:read is",
 			                  scopes[i]);
 		t.scopes.v[t.scopes.n++] = scopes[i];
 	}
@@ -225,7 +216,7 @@ on_js_keys_put(struct ipc *c, uint32_t id, const void *mv, int fd, void *arg)
 	struct signer *s = arg;
 	struct token admin = {0};
 	struct reason r = {0};
-	int e = evidence_admin(s, m->admin_token, "write", &admin, &r);
+	int e = evidence_admin(s, m->admin_token, "access:write", &admin, &r);
 
 	if (e == 0 && (e = keyring_interval_put(&s->ring, m->interval_days, &r)) == 0)
 		e = signer_note(s, &r, "token_interval", "days", log_num(m->interval_days), "by", admin.sub, NULL);
@@ -245,7 +236,7 @@ on_js_keys_rotate(struct ipc *c, uint32_t id, const void *mv, int fd, void *arg)
 	struct reason r = {0};
 	int64_t now = signer_now();
 	uint32_t before = newest(s);
-	int e = evidence_admin(s, m->admin_token, "write", &admin, &r);
+	int e = evidence_admin(s, m->admin_token, "access:write", &admin, &r);
 
 	if (e == 0 && (e = signer_clock_check(s, now, &r)) == 0 && (e = keyring_rotate(&s->ring, now, &r)) == 0)
 		e = turned(s, before, true, &r);
@@ -311,13 +302,13 @@ static int
 api_mint(struct signer *s, const struct js_api_mint *m, struct buf *out, struct reason *r)
 {
 	struct token admin = {0};
-	int e = evidence_admin(s, m->admin_token, "write", &admin, r);
+	int e = evidence_admin(s, m->admin_token, "tokens:write", &admin, r);
 
 	if (e < 0)
 		return e;
 	for (size_t i = 0; e == 0 && i < m->scopes.n; i++)
-		if (!token_has_scope(&admin, m->scopes.v[i]))
-			e = reason_set(r, E_DENIED, SP_API_TOKEN, "%s has no scope %.40s to give", admin.sub,
+		if (!scope_covers(&admin.scopes, m->scopes.v[i]))
+			e = reason_set(r, E_DENIED, SP_API_SCOPE, "%s has no scope %.40s to give", admin.sub,
 			               m->scopes.v[i]);
 	int64_t left = admin.exp - signer_now();
 	if (e == 0)

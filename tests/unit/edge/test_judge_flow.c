@@ -129,7 +129,7 @@ test_unauthenticated(void **state)
 	assert_non_null(strstr(r.body, "SP-1201"));
 	jk_reply_free(&r);
 	jk_ask(k, "GET", JK_TEAM, "/client/v4/user/tokens/verify", NULL, NULL, &r);
-	assert_int_equal(r.status, 403);
+	assert_int_equal(r.status, 401);
 	jk_reply_free(&r);
 }
 

@@ -216,50 +216,50 @@ expiry(const char *token)
 static void
 test_scopes(void **state)
 {
-	static const char *const scopes[] = {"read", "write", "idp:write", "principals:write"};
+	static const char *const scopes[] = {"read", "write", "idp:write", "principals:write", "tokens:write"};
 	struct kit *k = *state;
 	struct js_done done;
 
-	for (size_t i = 0; i < 4; i++) {
+	for (size_t i = 0; i < 5; i++) {
 		char *t = mint(k, k->admin_token, scopes[i], 3600);
 		assert_non_null(t);
-		bool writes = i == 1, idp = i == 2, names = i == 3;
+		bool writes = i == 1, idp = i == 2, names = i == 3, tokens = i == 4;
 		struct js_principal_bind bind = {
 		    .admin_token = t, .name = "deploy", .email = "j@a.test", .idp = KIT_IDP};
 		assert_int_equal(kit_ask(k, &js_principal_bind_def, &bind, &js_done_def, &done), 0);
-		assert_int_equal(done.code, names ? 0 : SP_API_TOKEN);
+		assert_int_equal(done.code, names ? 0 : SP_API_SCOPE);
 		struct js_principal_release rel = {.admin_token = t, .name = "nobody"};
 		assert_int_equal(kit_ask(k, &js_principal_release_def, &rel, &js_done_def, &done), 0);
-		assert_int_equal(done.code, names ? SP_NOT_FOUND : SP_API_TOKEN);
+		assert_int_equal(done.code, names ? SP_NOT_FOUND : SP_API_SCOPE);
 		struct js_account_put put = {
 		    .admin_token = t, .idp = KIT_IDP, .email = "x@a.test", .password = slice_str(PASSWORD)};
 		assert_int_equal(kit_ask(k, &js_account_put_def, &put, &js_done_def, &done), 0);
-		assert_int_equal(done.code, idp ? 0 : SP_API_TOKEN);
+		assert_int_equal(done.code, idp ? 0 : SP_API_SCOPE);
 		struct js_account_delete del = {.admin_token = t, .idp = KIT_IDP, .email = "nobody@a.test"};
 		assert_int_equal(kit_ask(k, &js_account_delete_def, &del, &js_done_def, &done), 0);
-		assert_int_equal(done.code, idp ? SP_NOT_FOUND : SP_API_TOKEN);
+		assert_int_equal(done.code, idp ? SP_NOT_FOUND : SP_API_SCOPE);
 		struct js_provider_delete gone = {.admin_token = t, .id = IDP};
 		assert_int_equal(kit_ask(k, &js_provider_delete_def, &gone, &js_done_def, &done), 0);
-		assert_int_equal(done.code, idp ? SP_NOT_FOUND : SP_API_TOKEN);
+		assert_int_equal(done.code, idp ? SP_NOT_FOUND : SP_API_SCOPE);
 		struct js_ca_delete ca = {.admin_token = t, .aud = KIT_AUD2};
 		assert_int_equal(kit_ask(k, &js_ca_delete_def, &ca, &js_done_def, &done), 0);
-		assert_int_equal(done.code, writes ? SP_NO_CA : SP_API_TOKEN);
+		assert_int_equal(done.code, writes ? SP_NO_CA : SP_API_SCOPE);
 		struct js_keys_put days = {.admin_token = t, .interval_days = 40};
 		struct js_keys_rotate turn = {.admin_token = t};
 		struct js_keys_are are;
 		assert_int_equal(kit_ask(k, &js_keys_put_def, &days, &js_keys_are_def, &are), 0);
-		assert_int_equal(are.code, writes ? 0 : SP_API_TOKEN);
+		assert_int_equal(are.code, writes ? 0 : SP_API_SCOPE);
 		assert_int_equal(kit_ask(k, &js_keys_rotate_def, &turn, &js_keys_are_def, &are), 0);
-		assert_int_equal(are.code, writes ? 0 : SP_API_TOKEN);
+		assert_int_equal(are.code, writes ? 0 : SP_API_SCOPE);
 		char *more = mint(k, t, "read", 3600), *same = mint(k, t, scopes[i], 3600);
 		assert_null(more);
-		assert_int_equal(same != NULL, writes);
+		assert_int_equal(same != NULL, tokens);
 		free(more);
 		free(same);
 		free(t);
 	}
 	/* a token's child does not outlive it */
-	char *brief = mint(k, k->admin_token, "write", 100), *child = mint(k, brief, "write", 3600);
+	char *brief = mint(k, k->admin_token, "tokens:write", 100), *child = mint(k, brief, "tokens:write", 3600);
 	assert_non_null(child);
 	assert_true(expiry(child) <= expiry(brief));
 	assert_null(mint(k, k->admin_token, "everything", 100));

@@ -258,7 +258,7 @@ test_names(void **state)
 	struct js_principal_bind bind = {
 	    .admin_token = k->cert_token, .name = "jdoe", .email = "jdoe@a.test", .idp = KIT_IDP};
 	assert_int_equal(kit_ask(k, &js_principal_bind_def, &bind, &js_done_def, &done), 0);
-	assert_int_equal(done.code, SP_API_TOKEN);
+	assert_int_equal(done.code, SP_API_SCOPE);
 	bind.admin_token = k->admin_token;
 	assert_int_equal(kit_ask(k, &js_principal_bind_def, &bind, &js_done_def, &done), 0);
 	assert_int_equal(done.code, 0);
@@ -350,13 +350,13 @@ test_admin(void **state)
 	        "\"https://idp.example.test\",\"client_id\":\"c\",\"client_secret\":\"s3cret\"}")};
 
 	assert_int_equal(kit_ask(k, &js_api_mint_def, &mint, &js_text_def, &text), 0);
-	assert_int_equal(text.code, SP_API_TOKEN); /* cert.pem has no idp:write to give */
+	assert_int_equal(text.code, SP_API_SCOPE); /* cert.pem has no idp:write to give */
 	mint.admin_token = k->admin_token;
 	assert_int_equal(kit_ask(k, &js_api_mint_def, &mint, &js_text_def, &text), 0);
 	assert_int_equal(text.code, 0);
 	char *ci = str_dup(text.text);
 	assert_int_equal(kit_ask(k, &js_provider_put_def, &put, &js_done_def, &done), 0);
-	assert_int_equal(done.code, SP_API_TOKEN);
+	assert_int_equal(done.code, SP_API_SCOPE);
 	put.admin_token = ci;
 	assert_int_equal(kit_ask(k, &js_provider_put_def, &put, &js_done_def, &done), 0);
 	assert_int_equal(done.code, 0);
