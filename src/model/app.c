@@ -343,6 +343,10 @@ app_check(const struct app *a, struct model_error *err)
 		return model_fail(err, "/auto_redirect_to_identity",
 		                  "found true with %zu allowed_idps, expected exactly one provider there",
 		                  a->allowed_idps.n);
+	if (a->enable_binding_cookie && (a->type == APP_SSH || (a->service && str_starts(a->service, "ssh://"))))
+		return model_fail(
+		    err, "/enable_binding_cookie",
+		    "found true for ssh, expected false: clients other than browsers keep no such cookie");
 	if (a->tunnel && !a->tunnel[0])
 		return model_fail(err, "/tunnel", "found an empty text, expected the name of a tunnel");
 	return app_web_check(a, err);

@@ -336,10 +336,10 @@ token_header_check(const char *name, struct model_error *err)
 int
 app_web_check(const struct app *a, struct model_error *err)
 {
-	int ret = url_check("/custom_deny_url", a->custom_deny_url, false, err);
+	int ret = url_check("/custom_deny_url", a->custom_deny_url, true, err);
 
 	if (ret == E_OK)
-		ret = url_check("/custom_non_identity_deny_url", a->custom_non_identity_deny_url, false, err);
+		ret = url_check("/custom_non_identity_deny_url", a->custom_non_identity_deny_url, true, err);
 	if (ret == E_OK)
 		ret = url_check("/logo_url", a->logo_url, true, err);
 	if (ret == E_OK)

@@ -104,6 +104,13 @@ app_request(struct req *r)
 	const char *text = NULL;
 	bool by_cookie;
 
+	enum preflight pre = app_preflight(r);
+	if (pre == PREFLIGHT_ANSWERED)
+		return;
+	if (pre == PREFLIGHT_BYPASS) { /* it carries nothing that could be judged; the origin answers */
+		app_admitted(r, NULL, "");
+		return;
+	}
 	if (service_shown(r)) { /* then by that alone: no cookie, no other token */
 		service_request(r);
 		return;
@@ -124,6 +131,10 @@ app_request(struct req *r)
 		return;
 	}
 	token_release(&t);
+	if (!app_binding_ok(r, text)) {
+		turn_away(r, SP_TOKEN, "the binding cookie is missing or belongs to another token");
+		return;
+	}
 	str_copy(r->session, sizeof r->session, s->id);
 	struct asker who = req_asker(r, s);
 	snapshot_verdict(r->snap, r->app, &who, &v);

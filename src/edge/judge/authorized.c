@@ -5,6 +5,7 @@
 #include "core/str.h"
 #include "crypto/hash.h"
 #include "edge/judge/login.h"
+#include "edge/judge/snapshot.h"
 
 struct code_entry {
 	struct list age;
@@ -113,8 +114,19 @@ authorized_get(struct req *r)
 			judge_deny(r, NULL, SP_LOGIN_STATE, "sign-in began in another browser");
 		return;
 	}
-	reply_cookie(r, "CF_Authorization", req_fmt(r, "%s", c->token), c->exp);
+	/* A host may have several applications, by path: this is the one that the token is for. */
+	char aud[65];
+	token_claimed_aud(c->token, aud);
+	const struct app_view *a = snapshot_app_of_host(r->snap, r->host, aud);
+	if (a)
+		r->app = a;
+	app_cookies_set(r, req_fmt(r, "%s", c->token), c->exp);
 	reply_cookie(r, "CF_AppSession", "", 0);
 	entry_free(r->j, c);
+	const char *ahead = is_browser(r) ? app_chain_begin(r, path) : NULL;
+	if (ahead) {
+		reply_redirect(r, ahead);
+		return;
+	}
 	reply_redirect(r, req_fmt(r, "%s%s", req_origin_of(r, r->host), path));
 }

@@ -133,6 +133,13 @@ bool route_match(const char *pattern, const char *path, struct slice seg[ROUTE_S
 void reply_header(struct req *r, const char *name, const char *value); /* value must live as long as the request */
 void reply_cookie(struct req *r, const char *name, const char *value,
                   int64_t expires); /* expires 0 = delete, -1 = with the browser */
+/* The same for an application's cookie, as its administrator wants it. */
+struct cookie_form {
+	const char *path, *same_site;
+	bool http_only;
+};
+void reply_cookie_form(struct req *r, const char *name, const char *value, int64_t expires,
+                       const struct cookie_form *f);
 void reply_bytes(struct req *r, unsigned status, const char *type, const void *p, size_t n);
 void reply_text(struct req *r, unsigned status, const char *text);
 void reply_html(struct req *r, unsigned status, struct buf *html); /* takes html's content */

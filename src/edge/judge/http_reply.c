@@ -9,6 +9,7 @@
 #include "core/str.h"
 #include "edge/judge/http.h"
 #include "edge/judge/judge.h"
+#include "edge/judge/login.h"
 #include "edge/judge/page.h"
 
 #define PER_PAGE 1000
@@ -114,13 +115,21 @@ http_date(struct req *r, int64_t wall)
 /* SameSite=None for the authorization cookies, as clients of this protocol expect; CF_Session never needs to travel
  * cross-site by POST. */
 void
-reply_cookie(struct req *r, const char *name, const char *value, int64_t expires)
+reply_cookie_form(struct req *r, const char *name, const char *value, int64_t expires, const struct cookie_form *f)
 {
-	const char *site = !strcmp(name, "CF_Authorization") ? "None" : "Lax";
 	const char *age = expires < 0 ? "" : req_fmt(r, "; Expires=%s", http_date(r, expires ? expires : 1));
 
 	reply_header(r, "set-cookie",
-	             req_fmt(r, "%s=%s; Path=/; Secure; HttpOnly; SameSite=%s%s", name, value, site, age));
+	             req_fmt(r, "%s=%s; Path=%s; Secure%s; SameSite=%s%s", name, value, f->path,
+	                     f->http_only ? "; HttpOnly" : "", f->same_site, age));
+}
+
+void
+reply_cookie(struct req *r, const char *name, const char *value, int64_t expires)
+{
+	struct cookie_form f = {
+	    .path = "/", .same_site = !strcmp(name, "CF_Authorization") ? "None" : "Lax", .http_only = true};
+	reply_cookie_form(r, name, value, expires, &f);
 }
 
 static const char *const security[] = {
@@ -289,6 +298,8 @@ reply_refuse_at(struct req *r, int code, const char *more, const char *pointer)
 		reply_json(r, row->status,
 		           json_pack("{s:i, s:s}", "status", (int)row->status, "message",
 		                     req_fmt(r, "SP-%d %s%s%s", code, row->text, *more ? " " : "", more)));
+	} else if (app_deny_elsewhere(r, code)) {
+		return;
 	} else if (req_wants_html(r)) {
 		page_refuse(r, row->status, code, more);
 	} else {

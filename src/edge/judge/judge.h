@@ -85,6 +85,8 @@ struct judge {
 	struct map service_seen; /* service token's id -> struct service_seen */
 	uint8_t proof_key[32];
 	uint8_t csrf_key[32];
+	uint8_t binding_key[32]; /* of CF_Binding; in the store */
+	bool binding_there;
 	size_t nreqs, nheld; /* requests in flight; transfers that are held */
 	struct judge_counters {
 		uint64_t requests, logins, logins_refused, allowed, denied, certs, certs_refused, relays, http, cuts,

@@ -58,6 +58,7 @@ void login_refused(struct req *r, const char *email, const struct idp *idp, cons
                    const char *why);
 /* Application's 302 to the login page. */
 void login_redirect(struct req *r);
+void login_redirect_to(struct req *r, const char *target); /* coming back to this path and query */
 
 /* --- csrf.c */
 const char *csrf_cookie(struct req *r); /* CF_Session, made and set when absent */
@@ -94,6 +95,23 @@ const char *transfer_from(const struct judge *j, const char *key); /* address of
 /* The waiting client of a sign-in that was meant for one; "" when there is none. */
 void login_dest_transfer(const struct login_dest *d, char ret_key[static 65]);
 void login_sweep(struct judge *j); /* every second: what is too old goes, what waited long enough is answered */
+
+/* --- app_cookie.c */
+int binding_key_load(struct judge *j, struct reason *why); /* at start, from the store or made there */
+/* Does the browser's CF_Binding belong to this token, where the application wants one? */
+bool app_binding_ok(struct req *r, const char *token);
+void app_cookies_set(struct req *r, const char *token, int64_t exp);
+void app_cookies_clear(struct req *r);
+/* Where to go first so that the application's other hosts get their cookies too, and then to path here; NULL: nowhere.
+ */
+const char *app_chain_begin(struct req *r, const char *path);
+void chain_get(struct req *r);
+
+/* --- app_cors.c */
+enum preflight { PREFLIGHT_NONE, PREFLIGHT_ANSWERED, PREFLIGHT_BYPASS /* the origin answers it */ };
+enum preflight app_preflight(struct req *r);
+/* A person who is refused is sent to the application's own address for that; false: it has none. */
+bool app_deny_elsewhere(struct req *r, int code);
 
 /* --- app_request.c, ws_admit.c, http_admit.c, cert_issue.c */
 void app_request(struct req *r);

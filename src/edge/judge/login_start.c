@@ -379,6 +379,12 @@ login_refused(struct req *r, const char *email, const struct idp *idp, const str
 void
 login_redirect(struct req *r)
 {
+	login_redirect_to(r, r->target);
+}
+
+void
+login_redirect_to(struct req *r, const char *target)
+{
 	char fresh[33], hash[65];
 	const char *mark;
 
@@ -391,5 +397,5 @@ login_redirect(struct req *r)
 	reply_header(r, "cf-access-aud", r->app->app->aud);
 	reply_header(r, "cf-access-domain", r->app->app->domain);
 	reply_redirect(r, req_fmt(r, "%s/cdn-cgi/access/login/%s?kid=%s&redirect_url=%s&state=%s", req_team_origin(r),
-	                          r->host, r->app->app->aud, req_escape(r, r->target), hash));
+	                          r->host, r->app->app->aud, req_escape(r, target), hash));
 }

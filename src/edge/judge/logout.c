@@ -4,6 +4,7 @@
 #include "core/str.h"
 #include "edge/judge/login.h"
 #include "edge/judge/page.h"
+#include "edge/judge/snapshot.h"
 
 /* Whose cookie this is, on the team host or an application. */
 static struct session *
@@ -25,7 +26,23 @@ whoever(struct req *r, int *ret_code)
 	if (*ret_code)
 		return NULL;
 	token_release(&t);
+	if (r->app && !app_binding_ok(r, text)) {
+		*ret_code = SP_TOKEN;
+		return NULL;
+	}
 	return s;
+}
+
+/* The claims that the provider's record names, as they were verified at sign-in. */
+static json_t *
+custom_claims(const struct req *r, const struct session *s)
+{
+	const struct idp *p = snapshot_idp(r->snap, s->idp);
+	json_t *o = json_object();
+
+	for (size_t i = 0; p && s->claims && i < p->config.claims.n; i++)
+		json_object_set(o, p->config.claims.v[i], json_object_get(s->claims, p->config.claims.v[i]));
+	return o;
 }
 
 void
@@ -35,7 +52,7 @@ logout_get(struct req *r)
 	struct session *s = whoever(r, &code);
 
 	if (!s) {
-		reply_cookie(r, "CF_Authorization", "", 0);
+		app_cookies_clear(r);
 		page_note(r, 200, "Signed out", "You are not signed in.");
 		return;
 	}
@@ -52,7 +69,7 @@ logout_get(struct req *r)
 	str_copy(r->session, sizeof r->session, s->id);
 	int e = revoke_session(r->j, s, "signed out");
 	judge_audit(r->j, r, &(struct audit_note){.kind = EVENT_LOGOUT, .actor = s->email, .session = s->id});
-	reply_cookie(r, "CF_Authorization", "", 0);
+	app_cookies_clear(r);
 	if (e < 0)
 		reply_refuse(r, SP_INTERNAL);
 	else
@@ -99,7 +116,14 @@ identity_get(struct req *r)
 	                      "name", name, "idp", "id", s->idp, "type", s->idp_type ? s->idp_type : "", "user_uuid",
 	                      s->sub, "account_id", r->j->account, "iat", (json_int_t)s->created_at, "ip",
 	                      s->ip ? s->ip : "", "auth_status", "NONE", "groups", texts_to_json(&s->groups), "amr",
-	                      texts_to_json(&s->amr), "geo", "country", "");
+	                      texts_to_json(&s->amr), "geo", "country", r->who.country ? r->who.country : "");
+	/* What devices would say: there are none here, and scripts of the original look for the names. */
+	json_t *more =
+	    json_pack("{s:{}, s:{}, s:s, s:s, s:s, s:s, s:b, s:b, s:b, s:i, s:o}", "devicePosture", "device_sessions",
+	              "common_name", "", "service_token_id", "", "gateway_account_id", "", "device_id", "", "is_warp",
+	              0, "is_gateway", 0, "service_token_status", 0, "version", 2, "custom", custom_claims(r, s));
+	json_object_update_missing(o, more);
+	json_decref(more);
 	reply_json(r, 200, o);
 }
 

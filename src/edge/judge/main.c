@@ -292,7 +292,7 @@ go(struct role_run *run, void *arg)
 	if (snapshot_build(j, true, &s, &bad) < 0)
 		return role_fatal(run, "store: %s %s", bad.pointer, bad.text);
 	snapshot_swap(j, s);
-	if (sessions_load(j, &why) < 0 || service_seen_load(j, &why) < 0)
+	if (binding_key_load(j, &why) < 0 || sessions_load(j, &why) < 0 || service_seen_load(j, &why) < 0)
 		return role_fatal(run, "sessions: %s", why.text);
 	if (sandbox_enter(SANDBOX_JUDGE, &lim) < 0)
 		return role_fatal(run, "the sandbox could not be entered");

@@ -485,7 +485,7 @@ jar_find(struct jk *k, const char *host, const char *name)
 	char key[512];
 
 	snprintf(key, sizeof key, "%s %s", host, name);
-	for (size_t i = 0; i < 8; i++)
+	for (size_t i = 0; i < JK_JAR; i++)
 		if (!strcmp(k->jar[i][0], key))
 			return k->jar[i][1];
 	return NULL;
@@ -499,7 +499,7 @@ jar_put(struct jk *k, const char *host, const char *set)
 
 	assert_int_equal(str_copy_n(name, sizeof name, set, n), 0);
 	if (!(slot = jar_find(k, host, name))) {
-		for (size_t i = 0; i < 8 && !slot; i++)
+		for (size_t i = 0; i < JK_JAR && !slot; i++)
 			if (!k->jar[i][0][0]) {
 				snprintf(k->jar[i][0], sizeof k->jar[i][0], "%s %s", host, name);
 				slot = k->jar[i][1];
@@ -528,7 +528,7 @@ jk_browse(struct jk *k, const char *method, const char *host, const char *target
 	size_t n = 0;
 
 	snprintf(prefix, sizeof prefix, "%s ", host);
-	for (size_t i = 0; i < 8; i++)
+	for (size_t i = 0; i < JK_JAR; i++)
 		if (str_starts(k->jar[i][0], prefix) && k->jar[i][1][0])
 			n += (size_t)snprintf(cookies + n, sizeof cookies - n, "%s%s=%s", n ? "; " : "",
 			                      k->jar[i][0] + strlen(prefix), k->jar[i][1]);

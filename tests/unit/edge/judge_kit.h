@@ -12,6 +12,7 @@
 
 #define JK_TEAM "team.localhost"
 #define JK_ACCOUNT "0123456789abcdef0123456789abcdef"
+#define JK_JAR 24
 #define JK_ZONE "fedcba9876543210fedcba9876543210"
 #define JK_API "/client/v4/accounts/" JK_ACCOUNT "/"
 
@@ -41,7 +42,7 @@ struct jk {
 	char last_code[256], last_verifier[128];
 	bool ready, gone;
 	char fatal[512];
-	char jar[8][2][4096]; /* cookies: "host name" -> value */
+	char jar[JK_JAR][2][4096]; /* cookies: "host name" -> value */
 	char last_cut_why[128];
 	uint64_t cuts[64];
 	size_t ncuts;

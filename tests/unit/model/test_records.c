@@ -140,7 +140,7 @@ web_members(void **state)
 	static const char text[] =
 	    "{\"name\":\"w\",\"domain\":\"w.test\",\"self_hosted_domains\":[\"v.test\"],"
 	    "\"destinations\":[\"10.0.0.0/8:22\",{\"type\":\"public\",\"uri\":\"u.test/x\"}],"
-	    "\"custom_non_identity_deny_url\":\"http://a.test/no\",\"enable_binding_cookie\":\"yes\","
+	    "\"custom_non_identity_deny_url\":\"https://a.test/no\",\"enable_binding_cookie\":\"yes\","
 	    "\"http_only_cookie_attribute\":\"off\",\"path_cookie_attribute\":\"true\","
 	    "\"same_site_cookie_attribute\":\"lax\",\"service_auth_401_redirect\":\"true\","
 	    "\"read_service_tokens_from_header\":\"Authorization\",\"skip_interstitial\":\"true\","
