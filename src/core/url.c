@@ -423,3 +423,21 @@ host_is_localhost(const char *host)
 {
 	return strcmp(host, "localhost") == 0 || str_ends(host, ".localhost");
 }
+
+int
+mail_url_parse(const char *url, bool *ret_tls_first, bool *ret_loopback)
+{
+	struct url u = {0};
+	int e = url_parse(url, &u);
+
+	if (e < 0)
+		return E_FORMAT;
+	bool smtp = !strcmp(u.scheme, "smtp"), smtps = !strcmp(u.scheme, "smtps");
+	if ((!smtp && !smtps) || (*u.path && strcmp(u.path, "/") != 0) || *u.query)
+		e = E_FORMAT;
+	*ret_tls_first = smtps;
+	*ret_loopback = u.at.is_ip ? (u.at.is_v6 ? !strcmp(u.at.host, "::1") : str_starts(u.at.host, "127."))
+	                           : host_is_localhost(u.at.host);
+	url_release(&u);
+	return e;
+}

@@ -55,6 +55,8 @@ int html_escape(struct buf *out, const char *s);
 /* A path on our own origin that is safe to redirect to: begins with exactly one '/', no '\', no control bytes, <= 2048.
    security.md 3.2 cases 31 and 32. */
 bool url_is_local_path(const char *s);
+/* A mail server: smtp://host[:port] (STARTTLS) or smtps://host[:port]; loopback: it may do without TLS. E_FORMAT. */
+int mail_url_parse(const char *url, bool *ret_tls_first, bool *ret_loopback);
 bool host_is_localhost(const char *host); /* "localhost" or ends in ".localhost" */
 
 #endif

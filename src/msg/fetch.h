@@ -43,6 +43,9 @@ MSG_DECLARE(sf_jwks_taken, SF_TAKEN)
    GitHub the PKCE verifier, which is computed like one). Asked with the access token that fetch alone holds. */
 #define SF_FACTS(F, S) F(S, STR, provider, 36) F(S, STR, nonce, 64) F(S, STR, facts, 131072)
 MSG_DECLARE(sf_facts, SF_FACTS)
+/* signer -> fetch: send this one-time code; text and sender are fetch's. Nobody waits for it. */
+#define SF_MAIL(F, S) F(S, STR, to, 254) F(S, SECRET, pin, 16)
+MSG_DECLARE(sf_mail, SF_MAIL)
 #define SF_TAKEN_FACTS(F, S) F(S, BOOL, taken, 1)
 MSG_DECLARE(sf_taken_facts, SF_TAKEN_FACTS)
 

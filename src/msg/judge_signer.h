@@ -61,6 +61,19 @@ MSG_DECLARE(js_login_local, JS_LOGIN_LOCAL)
 	F(S, STR, userinfo, JS_CLAIMS_MAX) /* "" or claims fetched with the access token; sub must match */ \
 	F(S, STR, session, 64) F(S, I64, ttl, 2678400)
 MSG_DECLARE(js_login_oidc, JS_LOGIN_OIDC)
+/* One-time code by mail. begin: the signer makes a code for this address and browser and has fetch mail it when `mail`
+   says so (a policy could let it in); the answer is the same either way. check: once, in that browser. browser: SHA-256
+   of its CF_Session cookie, hex. */
+#define JS_PIN_BEGIN(F, S) \
+	F(S, STR, idp, 36) F(S, STR, email, 254) F(S, STR, browser, 64) F(S, STR, client_ip, 64) F(S, BOOL, mail, 1)
+MSG_DECLARE(js_pin_begin, JS_PIN_BEGIN) /* -> js_done */
+#define JS_PIN_CHECK(F, S)                            \
+	F(S, STR, idp, 36)                            \
+	F(S, STR, email, 254)                         \
+	F(S, STR, browser, 64)                        \
+	F(S, SECRET, pin, 64)                         \
+	F(S, STR, client_ip, 64) F(S, STR, session, 64) F(S, I64, ttl, 2678400)
+MSG_DECLARE(js_pin_check, JS_PIN_CHECK) /* -> js_login_done */
 /* What fetch brought to the signer about this login (GitHub has no ID token); same salt and cnf. */
 #define JS_LOGIN_FACTS(F, S) \
 	F(S, STR, idp, 36) F(S, STR, salt, 64) F(S, STR, cnf, 64) F(S, STR, session, 64) F(S, I64, ttl, 2678400)

@@ -34,6 +34,8 @@ const char *role_name(enum role r); /* "parent", "front", ... */
 	F(S, STR, ca_file, 4096)       /* fetch: extra roots; "" = system's */                            \
 	F(S, I64, token_rotate_s, INT32_MAX) /* signer: of the token keys; 0 = what access/keys says */   \
 	F(S, I64, token_overlap_s, INT32_MAX) /* signer: how long the one before goes on; 0 = 7 days */   \
+	F(S, STR, mail_url, 512)       /* fetch: smtp(s)://host[:port], "" = no mail */                   \
+	F(S, STR, mail_from, 254) F(S, STR, mail_user, 254)                                               \
 	F(S, I64, handshake_ms, 600000)                                                                   \
 	F(S, I64, head_ms, 600000) F(S, I64, body_ms, 600000) F(S, I64, drain_ms, 600000)
 MSG_DECLARE(pr_start, PR_START)
@@ -44,7 +46,7 @@ enum listener_kind { LISTEN_USERS, LISTEN_TUNNELS, LISTEN_METRICS };
 MSG_DECLARE(pr_listener, PR_LISTENER)
 
 /* Carries an opened file or folder. Names: signer "store" "journal", "node-key" or
-   "node-passphrase"; judge "state" "audit" (folders); fetch "store" "node-key";
+   "node-passphrase"; judge "state" "audit" (folders); fetch "store" "node-key" "mail-password";
    front "tls-chain:N" "tls-key:N". */
 #define PR_FILE(F, S) F(S, STR, name, 64)
 MSG_DECLARE(pr_file, PR_FILE)

@@ -11,6 +11,7 @@
 
 #include "core/json.h"
 #include "core/map.h"
+#include "core/secret.h"
 #include "edge/fetch/guard.h"
 #include "identity/oidc.h"
 #include "io/ipc.h"
@@ -23,6 +24,8 @@
 #define FETCH_PROVIDERS_MAX 1000u
 #define GATHER_PAGES_MAX 5u /* a list that does not end */
 #define FETCH_DISCOVERY_TTL_MS 3600000
+#define FETCH_MAILS_MAX 256u /* under way at once; a mail server that hangs must not eat the memory */
+#define FETCH_MAIL_MS 30000L
 
 struct provider {
 	char id[37];
@@ -38,7 +41,13 @@ struct fetch {
 	struct ipc *parent, *judge, *signer;
 	struct map providers; /* id -> struct provider */
 	struct guard guard;
-	char ca_file[4096];
+	char ca_file[4096], team_host[254];
+	struct {
+		char url[512], from[255], user[255]; /* url "" = none configured */
+		struct secret password;
+		bool tls; /* else it may go without: the server is on loopback */
+	} mail;
+	unsigned mails; /* under way */
 	unsigned jobs;
 	bool draining;
 };
@@ -51,6 +60,10 @@ void provider_drop(void *p);
 char *provider_doc_own(const struct provider *p);
 /* A document as received -> as used: addresses of the record stand before its own. Heap, or NULL. */
 char *provider_doc_merge(const struct provider *p, struct slice body);
+
+/* mail.c: one-time codes by mail; what fails is logged, nobody waits */
+int mail_start(struct fetch *f, const struct pr_start *m, struct reason *why);
+void mail_send(struct fetch *f, const struct sf_mail *m);
 
 /* job.c: one request of judge, from its first byte to its answer */
 struct job {

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "core/log.h"
+#include "core/secret.h"
 #include "core/str.h"
 #include "edge/fetch/fetch.h"
 #include "edge/fetch/http.h"
@@ -63,8 +64,17 @@ on_signer_closed(struct ipc *c, const char *why, void *arg)
 		f->signer = NULL;
 }
 
-static const struct ipc_row signer_rows[] = {{&sf_provider_def, 1, 0, on_provider}};
-static const struct ipc_ops signer_ops = {signer_rows, 1, on_signer_closed};
+static void
+on_mail(struct ipc *c, uint32_t id, const void *m, int fd, void *arg)
+{
+	mail_send(arg, m);
+}
+
+static const struct ipc_row signer_rows[] = {
+    {&sf_provider_def, 1, 0, on_provider},
+    {&sf_mail_def, 1, 0, on_mail},
+};
+static const struct ipc_ops signer_ops = {signer_rows, sizeof signer_rows / sizeof *signer_rows, on_signer_closed};
 
 /* --- life ---------------------------------------------------------------------------------------------------- */
 
@@ -78,7 +88,27 @@ start(struct role_run *r, const struct pr_start *m, void *arg)
 	map_init(&f->providers, FETCH_PROVIDERS_MAX, 0, provider_drop);
 	if (guard_init(&f->guard, &m->allow_private, &why) < 0)
 		return role_fatal(r, "%s", why.text);
+	if (mail_start(f, m, &why) < 0)
+		return role_fatal(r, "%s", why.text);
 	return str_copy(f->ca_file, sizeof f->ca_file, m->ca_file);
+}
+
+/* The password of the mail server: one line. */
+static int
+file(struct role_run *r, const char *name, int fd, void *arg)
+{
+	struct fetch *f = arg;
+	char text[1024];
+	ssize_t n = strcmp(name, "mail-password") == 0 ? read(fd, text, sizeof text - 1) : -1;
+
+	close(fd);
+	if (n < 0)
+		return role_fatal(r, "%s could not be read", name);
+	text[n] = 0;
+	text[strcspn(text, "\r\n")] = 0;
+	int e = secret_set_str(&f->mail.password, text);
+	mem_wipe(text, sizeof text);
+	return e;
 }
 
 static int
@@ -113,11 +143,12 @@ go(struct role_run *r, void *arg)
 int
 main(void)
 {
-	static const struct role_ops ops = {.start = start, .peer = peer, .go = go};
+	static const struct role_ops ops = {.start = start, .file = file, .peer = peer, .go = go};
 	static struct fetch f;
 
 	int status = role_main("fetch", &ops, &f);
 	map_release(&f.providers);
+	secret_release(&f.mail.password);
 	http_stop();
 	return status;
 }

@@ -69,6 +69,11 @@ bool csrf_ok(struct req *r, const char *purpose, const char *given);            
 void login_post(struct req *r);
 void login_local_page(struct req *r, const struct login_dest *d, const struct idp *idp, unsigned status,
                       const char *failed);
+const char *login_purpose(struct req *r, const struct login_dest *d); /* of the forms' csrf field */
+/* --- login_pin.c */
+void login_pin_page(struct req *r, const struct login_dest *d, const struct idp *idp, unsigned status,
+                    const char *failed); /* asks for the address, or, when the form had one, for the code */
+void login_pin_post(struct req *r, const struct login_dest *d, const struct app_view *a, const struct idp *idp);
 void login_oidc_start(struct req *r, const struct login_dest *d, const struct idp *idp);
 void login_callback(struct req *r);
 void login_rows_release(struct judge *j);

@@ -12,8 +12,8 @@ struct local_ctx {
 	const struct idp *idp; /* of the request's snapshot */
 };
 
-static const char *
-purpose(struct req *r, const struct login_dest *d)
+const char *
+login_purpose(struct req *r, const struct login_dest *d)
 {
 	return req_fmt(r, "login %s", d->host);
 }
@@ -22,7 +22,8 @@ void
 login_local_page(struct req *r, const struct login_dest *d, const struct idp *idp, unsigned status, const char *failed)
 {
 	const char *cookie = csrf_cookie(r);
-	page_login_form(r, status, d->host, login_link(r, d, idp->id), csrf_token(r, cookie, purpose(r, d)), failed);
+	page_login_form(r, status, d->host, login_link(r, d, idp->id), csrf_token(r, cookie, login_purpose(r, d)),
+	                failed);
 }
 
 static void
@@ -56,7 +57,7 @@ chosen(struct req *r, const struct app_view *a)
 	size_t n = login_choices(r, a, v);
 
 	for (size_t i = 0; i < n; i++)
-		if (v[i]->type == IDP_LOCAL && !strcmp(v[i]->id, req_param(r, "idp")))
+		if ((v[i]->type == IDP_LOCAL || v[i]->type == IDP_ONETIMEPIN) && !strcmp(v[i]->id, req_param(r, "idp")))
 			return v[i];
 	return NULL;
 }
@@ -70,10 +71,14 @@ login_post(struct req *r)
 
 	if (!code && !(c->idp = chosen(r, a)))
 		code = SP_BAD_REQUEST;
-	if (!code && !csrf_ok(r, purpose(r, &c->d), req_field(r, "csrf")))
+	if (!code && !csrf_ok(r, login_purpose(r, &c->d), req_field(r, "csrf")))
 		code = SP_LOGIN_STATE;
 	if (code) {
 		judge_deny(r, NULL, code, "sign-in form");
+		return;
+	}
+	if (c->idp->type == IDP_ONETIMEPIN) {
+		login_pin_post(r, &c->d, a, c->idp);
 		return;
 	}
 	r->ctx = c;

@@ -92,7 +92,7 @@ login_choices(struct req *r, const struct app_view *a, const struct idp *v[CHOIC
 	named = nidps > 0;
 	for (size_t i = 0; i < r->snap->nidps; i++) {
 		const struct idp *p = r->snap->idps[i];
-		if (p->type == IDP_ONETIMEPIN || (a && !policy_app_idp_allowed(a->policy, p->id)))
+		if (a && !policy_app_idp_allowed(a->policy, p->id))
 			continue;
 		if (!strcmp(p->id, r->j->local_idp))
 			built_in = p;
@@ -126,6 +126,8 @@ begin(struct req *r, const struct login_dest *d, const struct idp *idp)
 {
 	if (idp->type == IDP_LOCAL)
 		login_local_page(r, d, idp, 200, NULL);
+	else if (idp->type == IDP_ONETIMEPIN)
+		login_pin_page(r, d, idp, 200, NULL);
 	else
 		login_oidc_start(r, d, idp);
 }
@@ -370,6 +372,9 @@ login_refused(struct req *r, const char *email, const struct idp *idp, const str
 		transfer_refuse(r->j, key, code, sp_text(code));
 	if (idp && idp->type == IDP_LOCAL && (code == SP_LOGIN_FAILED || code == SP_LOGIN_RATE))
 		login_local_page(r, d, idp, sp_status(code), req_fmt(r, "%s (SP-%d)", sp_text(code), code));
+	else if (idp && idp->type == IDP_ONETIMEPIN && code == SP_LOGIN_FAILED)
+		login_pin_page(r, d, idp, sp_status(code),
+		               req_fmt(r, "The code is wrong, was used or has expired. (SP-%d)", code));
 	else
 		reply_refuse(r, code);
 }

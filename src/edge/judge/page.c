@@ -103,6 +103,39 @@ page_login_form(struct req *r, unsigned status, const char *to, const char *acti
 }
 
 void
+page_pin_form(struct req *r, unsigned status, const char *to, const char *action, const char *csrf, const char *email,
+              const char *again, const char *failed)
+{
+	struct buf b;
+
+	page_begin(&b, "Sign in");
+	page_text(&b, "<p class=\"dim\">to reach <strong>", to, "</strong></p>\n");
+	if (failed)
+		page_text(&b, "<p class=\"bad\" role=\"alert\">", failed, "</p>\n");
+	if (email)
+		page_text(&b, "<p>A code was sent to <strong>", email,
+		          "</strong> if that address may sign in here. It works for ten minutes.</p>\n");
+	page_text(&b, "<form method=\"post\" action=\"", action, "\">\n");
+	page_text(&b, "<input type=\"hidden\" name=\"csrf\" value=\"", csrf, "\">\n");
+	if (email) {
+		page_text(&b, "<input type=\"hidden\" name=\"email\" value=\"", email, "\">\n");
+		buf_put_str(&b, "<label for=\"code\">Code</label>"
+		                "<input id=\"code\" name=\"code\" inputmode=\"numeric\" autocomplete=\"one-time-code\" "
+		                "pattern=\"[0-9 ]*\" required autofocus>\n"
+		                "<button type=\"submit\">Sign in</button>\n</form>\n");
+		page_text(&b, "<p class=\"dim\"><a href=\"", again, "\">Another code or address</a></p>\n");
+	} else {
+		buf_put_str(
+		    &b,
+		    "<label for=\"email\">E-mail</label>"
+		    "<input id=\"email\" name=\"email\" type=\"email\" autocomplete=\"username\" required autofocus>\n"
+		    "<button type=\"submit\">Send me a code</button>\n</form>\n");
+	}
+	page_end(&b);
+	reply_html(r, status, &b);
+}
+
+void
 page_login_choose(struct req *r, const char *to, const struct page_choice *v, size_t n)
 {
 	struct buf b;

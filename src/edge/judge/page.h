@@ -21,6 +21,10 @@ void page_note(struct req *r, unsigned status, const char *title, const char *te
 /* Local sign-in form. failed: what went wrong before, or NULL. */
 void page_login_form(struct req *r, unsigned status, const char *to, const char *action, const char *csrf,
                      const char *failed);
+/* One-time code: asks for the address; with email not NULL for the code that was mailed to it. again: link that starts
+   over. */
+void page_pin_form(struct req *r, unsigned status, const char *to, const char *action, const char *csrf,
+                   const char *email, const char *again, const char *failed);
 struct page_choice {
 	const char *name, *link;
 };

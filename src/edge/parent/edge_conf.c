@@ -373,6 +373,62 @@ key_token_keys(void *t, const char *file, const struct conf_node *v, struct conf
 	return conf_apply(file, v, keys, 2, t, err);
 }
 
+static int
+key_mail_url(void *t, const char *file, const struct conf_node *v, struct conf_error *err)
+{
+	struct edge_conf *c = t;
+	bool tls, loopback;
+	int r = set_text(file, v, err, c->mail.url, sizeof c->mail.url, "smtp://mail.example.com:587");
+
+	if (r == 0 && mail_url_parse(c->mail.url, &tls, &loopback) < 0)
+		return conf_fail(file, v, err,
+		                 "found \"%s\", expected smtp://HOST[:PORT] or smtps://HOST[:PORT], without a user",
+		                 c->mail.url);
+	return r;
+}
+
+static int
+key_mail_from(void *t, const char *file, const struct conf_node *v, struct conf_error *err)
+{
+	struct edge_conf *c = t;
+	int r = set_text(file, v, err, c->mail.from, sizeof c->mail.from, "an e-mail address");
+	const char *at = r == 0 ? strchr(c->mail.from, '@') : NULL;
+
+	if (r == 0 && (!at || at == c->mail.from || !at[1] || strpbrk(at + 1, "@") || strpbrk(c->mail.from, " <>,;\"")))
+		return conf_fail(file, v, err,
+		                 "found \"%s\", expected a bare e-mail address such as sallyport@example.com",
+		                 c->mail.from);
+	return r;
+}
+
+static int
+key_mail_user(void *t, const char *file, const struct conf_node *v, struct conf_error *err)
+{
+	struct edge_conf *c = t;
+	return set_text(file, v, err, c->mail.user, sizeof c->mail.user, "a user name");
+}
+
+static int
+key_mail_password(void *t, const char *file, const struct conf_node *v, struct conf_error *err)
+{
+	return cert_path(&((struct edge_conf *)t)->mail.password_file, file, v, err);
+}
+
+static int
+key_mail(void *t, const char *file, const struct conf_node *v, struct conf_error *err)
+{
+	static const struct conf_key keys[] = {{"url", CONF_REQUIRED, key_mail_url},
+	                                       {"from", CONF_REQUIRED, key_mail_from},
+	                                       {"user", 0, key_mail_user},
+	                                       {"password_file", 0, key_mail_password}};
+	struct edge_conf *c = t;
+	int r = conf_apply(file, v, keys, sizeof keys / sizeof *keys, t, err);
+
+	if (r == 0 && !c->mail.user[0] != !c->mail.password_file)
+		return conf_fail(file, v, err, "found one of user and password_file, expected both or neither");
+	return r;
+}
+
 static const struct conf_key conf_keys[] = {
     {"team", CONF_REQUIRED, key_team},
     {"listen", CONF_REQUIRED, key_listen},
@@ -390,6 +446,7 @@ static const struct conf_key conf_keys[] = {
     {"trusted_proxies", 0, key_trusted_proxies},
     {"allow_private", 0, key_allow_private},
     {"ca_file", 0, key_ca_file},
+    {"mail", 0, key_mail},
     {"role_uids", 0, key_role_uids},
     {"deadlines", 0, key_deadlines},
     {"token_keys", 0, key_token_keys},
@@ -484,6 +541,7 @@ edge_conf_free(struct edge_conf *c)
 {
 	if (!c)
 		return;
+	free(c->mail.password_file);
 	for (size_t i = 0; i < c->ncerts; i++) {
 		free(c->certs[i].cert);
 		free(c->certs[i].key);

@@ -174,6 +174,20 @@ give_certs(const struct edge_conf *c, int (*give)(const char *, int, void *), vo
 }
 
 static int
+give_mail(const struct edge_conf *c, int (*give)(const char *, int, void *), void *arg, struct reason *why)
+{
+	if (!c->mail.password_file)
+		return 0;
+	int fd = open(c->mail.password_file, O_RDONLY | O_CLOEXEC), e;
+	if (fd < 0)
+		return reason_set(why, E_IO, SP_CONFIG, "mail: password_file %s: %s", c->mail.password_file,
+		                  strerror(errno));
+	e = give("mail-password", fd, arg);
+	close(fd);
+	return e < 0 ? reason_set(why, e, SP_INTERNAL, "mail-password: %s", err_str(e)) : 0;
+}
+
+static int
 give_row(const struct edge_conf *c, const struct role_file *f, int (*give)(const char *, int, void *), void *arg,
          struct reason *why)
 {
@@ -198,6 +212,8 @@ role_files(const struct edge_conf *c, enum role r, int (*give)(const char *, int
 	for (size_t i = 0; e == 0 && i < sizeof role_file_table / sizeof *role_file_table; i++)
 		if (role_file_table[i].role == r)
 			e = give_row(c, &role_file_table[i], give, arg, why);
+	if (e == 0 && r == ROLE_FETCH)
+		e = give_mail(c, give, arg, why);
 	return e == 0 && r == ROLE_FRONT ? give_certs(c, give, arg, why) : e;
 }
 
@@ -319,6 +335,9 @@ role_start_msg(const struct edge_conf *c, unsigned threads, struct pr_start *m)
 	    .ca_file = c->ca_file,
 	    .token_rotate_s = c->token_rotate_ms / 1000,
 	    .token_overlap_s = c->token_overlap_ms / 1000,
+	    .mail_url = c->mail.url,
+	    .mail_from = c->mail.from,
+	    .mail_user = c->mail.user,
 	    .handshake_ms = c->handshake_ms,
 	    .head_ms = c->head_ms,
 	    .body_ms = c->body_ms,

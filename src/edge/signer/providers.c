@@ -30,6 +30,12 @@ provider_free(void *v)
 	free(p);
 }
 
+bool
+provider_is_ours(const struct provider *p)
+{
+	return p->kind == PROVIDER_LOCAL || p->kind == PROVIDER_PIN;
+}
+
 static int
 read_algs(const json_t *rec, struct provider *p, struct reason *r)
 {
@@ -75,7 +81,7 @@ read_issuer(const char *our_issuer, const json_t *rec, struct provider *p, struc
 {
 	const char *given = json_str_or(rec, "issuer", "");
 
-	if (p->kind == PROVIDER_LOCAL) { /* fixed when it is made: subjects are bound to it */
+	if (provider_is_ours(p)) { /* fixed when it is made: subjects are bound to it */
 		char *own = given[0] ? str_dup(given) : str_fmt("%s/idp/%s", our_issuer, p->id);
 		int e = own ? str_copy(p->issuer, sizeof p->issuer, own) : E_NOMEM;
 		free(own);
@@ -104,7 +110,10 @@ provider_read(const struct signer *s, const char *id, const json_t *rec, struct 
 		e = reason_set(r, E_FORMAT, SP_BAD_REQUEST, "provider: type is missing");
 	if (e < 0)
 		goto out;
-	p->kind = !strcmp(type, "local") ? PROVIDER_LOCAL : !strcmp(type, "github") ? PROVIDER_GITHUB : PROVIDER_OIDC;
+	p->kind = !strcmp(type, "local")        ? PROVIDER_LOCAL
+	          : !strcmp(type, "onetimepin") ? PROVIDER_PIN
+	          : !strcmp(type, "github")     ? PROVIDER_GITHUB
+	                                        : PROVIDER_OIDC;
 	/* of okta the claim will do unless there is a token to ask with */
 	p->asks_groups = p->kind == PROVIDER_OIDC && json_str_or(rec, "groups_url", "")[0] &&
 	                 (strcmp(type, "okta") != 0 || json_str_or(rec, "api_token", "")[0]);
@@ -171,7 +180,7 @@ providers_send_all(struct signer *s)
 
 	while (keystore_next(&s->ks, KS_PROVIDER, &it, &rec)) {
 		const struct provider *p = provider_get(s, it.key);
-		if (p && p->kind != PROVIDER_LOCAL)
+		if (p && !provider_is_ours(p))
 			provider_send(s, it.key, rec);
 	}
 }
@@ -224,7 +233,7 @@ carry_over(struct signer *s, const char *id, json_t *rec)
 
 	if (!old || !keystore_get(&s->ks, KS_PROVIDER, id, &was))
 		return 0;
-	if (old->kind == PROVIDER_LOCAL)
+	if (provider_is_ours(old))
 		return json_object_set_new(rec, "issuer", json_string(old->issuer)) == 0 ? 0 : E_NOMEM;
 	if (strcmp(json_str_or(rec, "issuer", ""), old->issuer) != 0 ||
 	    json_load_strict(was.p, was.n, PROVIDER_RECORD_MAX * 2, &j) < 0)
@@ -246,7 +255,7 @@ provider_check_new(struct signer *s, const struct provider *p, json_t *rec, stru
 		return reason_set(r, E_CONFLICT, SP_CONFLICT, "provider %s has this issuer already", same->id);
 	if (old && old->kind != p->kind)
 		return reason_set(r, E_CONFLICT, SP_CONFLICT, "provider %s cannot change its type", p->id);
-	if (p->kind != PROVIDER_LOCAL) {
+	if (!provider_is_ours(p)) {
 		size_t n = strlen(s->issuer);
 		if (strncmp(p->issuer, s->issuer, n) == 0 && (p->issuer[n] == '/' || !p->issuer[n]))
 			return reason_set(r, E_DENIED, SP_BAD_REQUEST,
@@ -300,7 +309,7 @@ provider_store(struct signer *s, const char *id, struct slice record, const char
 	if ((e = signer_note(s, r, "provider_put", "name", id, "issuer", p->issuer, "by", actor, NULL)) < 0 ||
 	    (e = map_set(&s->providers, id, p)) < 0)
 		goto out;
-	if (p->kind != PROVIDER_LOCAL)
+	if (!provider_is_ours(p))
 		provider_send(s, id, buf_slice(&out));
 	p = NULL;
 out:

@@ -55,6 +55,7 @@ tables_init(struct signer *s, uint64_t seed)
 	map_init(&s->cas, 1000000, seed, NULL);
 	map_init(&s->providers, 1000, seed, NULL);
 	facts_init(s);
+	pins_init(s, seed);
 	recent_init(&s->serials, SIGNER_SERIALS_MAX, seed);
 	recent_init(&s->user_keys, SIGNER_KEYS_MAX, seed);
 	rate_init(&s->login_account, 20, 15000, seed); /* guesses at one account: 20 at once, then one each 15 s */
@@ -118,6 +119,7 @@ signer_release(struct signer *s)
 	map_release(&s->cas);
 	map_release(&s->providers);
 	map_release(&s->facts);
+	pins_release(s);
 	recent_release(&s->serials);
 	recent_release(&s->user_keys);
 	key_free(s->tls_key);

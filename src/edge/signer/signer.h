@@ -58,12 +58,15 @@ struct signer {
 	struct loop_timer turn;
 	struct map cas; /* aud -> struct ca */
 	struct map providers;
+	struct map pins;  /* browser -> the one-time code that was mailed for it */
 	struct map facts; /* provider and nonce -> what fetch brought */
 	struct key *tls_key;
 	char *tls_pem;
 
 	struct recent serials, user_keys;
-	struct rate service_wrong, service_mint, login_account, login_ip, setup_tries, cert_person, cert_ca, cert_all, leafs;
+	struct rate pin_mails, pin_mails_ip, pin_tries, pin_tries_ip;
+	struct rate service_wrong, service_mint, login_account, login_ip, setup_tries, cert_person, cert_ca, cert_all,
+	    leafs;
 	uint64_t ncerts;
 };
 
@@ -114,7 +117,7 @@ struct admin_delete {
 int evidence_delete(struct signer *s, const struct admin_delete *d, struct reason *r);
 
 /* --- providers.c */
-enum provider_type { PROVIDER_LOCAL, PROVIDER_OIDC, PROVIDER_GITHUB };
+enum provider_type { PROVIDER_LOCAL, PROVIDER_OIDC, PROVIDER_GITHUB, PROVIDER_PIN };
 struct provider {
 	char id[37], type[32], issuer[301], client_id[256], email_claim[64];
 	char hosted_domain[254]; /* claim hd must be it; "" = any */
@@ -132,12 +135,17 @@ const struct provider *provider_get(const struct signer *s, const char *id);
 const struct provider *provider_by_issuer(const struct signer *s, const char *issuer);
 bool provider_rules(const struct provider *p, const char *email); /* authoritative for its domain */
 void providers_send_all(struct signer *s);
+bool provider_is_ours(const struct provider *p); /* the signer itself is who vouches */
 
 /* --- facts.c */
 struct facts;
 void facts_init(struct signer *s);
 /* Those of this login, once; ret_f is released by the caller. */
 bool facts_take(struct signer *s, const char *idp, const char *nonce, struct facts *ret_f);
+
+/* --- pins.c */
+void pins_init(struct signer *s, uint64_t seed);
+void pins_release(struct signer *s);
 
 /* --- accounts.c */
 struct account {
@@ -217,5 +225,7 @@ SIGNER_HANDLER(on_js_service_token);
 SIGNER_HANDLER(on_sf_jwks);
 SIGNER_HANDLER(on_sf_facts);
 SIGNER_HANDLER(on_js_login_facts);
+SIGNER_HANDLER(on_js_pin_begin);
+SIGNER_HANDLER(on_js_pin_check);
 
 #endif

@@ -111,6 +111,16 @@ on_provider(struct ipc *c, uint32_t id, const void *mv, int fd, void *arg)
 	str_copy_n(k->provider_record, sizeof k->provider_record, m->record.p, m->record.n);
 }
 
+static void
+on_mail(struct ipc *c, uint32_t id, const void *mv, int fd, void *arg)
+{
+	const struct sf_mail *m = mv;
+	struct kit *k = arg;
+
+	str_copy(k->mail_to, sizeof k->mail_to, m->to);
+	str_copy_n(k->mail_pin, sizeof k->mail_pin, m->pin.p, m->pin.n);
+}
+
 static const struct ipc_row parent_rows[] = {{&pr_ready_def, 1, 0, on_ready}, {&pr_fatal_def, 1, 0, on_fatal}};
 static const struct ipc_ops parent_ops = {parent_rows, 2, on_parent_gone};
 static void
@@ -120,8 +130,8 @@ on_keys_changed(struct ipc *c, uint32_t id, const void *m, int fd, void *arg)
 
 static const struct ipc_row judge_rows[] = {{&sj_keys_changed_def, 1, 0, on_keys_changed}};
 static const struct ipc_ops judge_ops = {judge_rows, 1, on_judge_gone};
-static const struct ipc_row fetch_rows[] = {{&sf_provider_def, 1, 0, on_provider}};
-static const struct ipc_ops fetch_ops = {fetch_rows, 1, on_fetch_gone};
+static const struct ipc_row fetch_rows[] = {{&sf_provider_def, 1, 0, on_provider}, {&sf_mail_def, 1, 0, on_mail}};
+static const struct ipc_ops fetch_ops = {fetch_rows, 2, on_fetch_gone};
 
 static void
 spawn(struct kit *k, const char *arg)

@@ -34,6 +34,8 @@ struct kit {
 	/* the last sf_provider */
 	char provider_id[40];
 	char provider_record[4096];
+	/* the last sf_mail */
+	char mail_to[255], mail_pin[17];
 	/* a request under way */
 	const struct msg_def *reply_def;
 	void *reply;

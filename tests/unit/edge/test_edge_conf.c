@@ -84,6 +84,13 @@ mistakes_teach(void **state)
 	bad(BASE "allow_private: [\"a b\"]\n", "a network such as 10.0.0.0/8");
 	bad(BASE "trusted_proxies: [proxy.example.com]\n", "found \"proxy.example.com\"");
 	bad(BASE "trusted_proxies: [192.0.2.1/24]\n", "no bits set below the prefix");
+	bad(BASE "mail: {url: smtp://h, from: Sally <a@b.test>}\n", "expected a bare e-mail address");
+	bad(BASE "mail: {url: https://h, from: a@b.test}\n", "expected smtp://HOST");
+	bad(BASE "mail: {url: \"smtp://u:p@h\", from: a@b.test}\n", "without a user");
+	bad(BASE "mail: {url: smtp://h, from: a@b.test, user: x}\n", "expected both or neither");
+	bad(BASE "mail: {url: smtp://h, from: a@b.test, user: x, password_file: x}\n", "absolute path");
+	bad(BASE "mail: {url: smtp://h, from: a@b.test, pasword_file: x}\n", "password_file");
+	bad(BASE "mail: {from: a@b.test}\n", "url");
 	bad(BASE "admin: a@b@c\n", "expected an e-mail address");
 	bad(REST "team: a.b\nlisten: 0.0.0.0:7844\n", "f.yml:1: found \"0.0.0.0:7844\", expected another address");
 	bad(REST "team: [a]\nlisten: 1.2.3.4:5\n", "f.yml:6:");
