@@ -245,7 +245,7 @@ policies_read(void *rec, const json_t *v, bool text_scalars, struct model_error 
 	if (!a->policies)
 		return E_NOMEM;
 	for (size_t i = 0; i < n; i++) {
-		ret = policy_from_json(json_array_get(v, i), text_scalars, &a->policies[i], err);
+		ret = policy_entry_from_json(json_array_get(v, i), text_scalars, &a->policies[i], err);
 		if (ret != E_OK) {
 			model_error_prefix(err, "/%zu", i);
 			return ret;

@@ -272,10 +272,114 @@ policy_from_json(const json_t *j, bool text_scalars, struct policy **ret_p, stru
 	return E_OK;
 }
 
+/* --- references -----------------------------------------------------------------------------------------------------
+ */
+
+bool
+policy_json_is_ref(const json_t *j)
+{
+	if (json_is_string(j))
+		return true;
+	if (!json_is_object(j) || (!named(j, "id") && !named(j, "name")))
+		return false;
+	if (!named(j, "include") && !named(j, "decision"))
+		return true;
+	return named(j, "id") && json_is_true(json_object_get(j, "reusable"));
+}
+
+#define AT(m) offsetof(struct policy, m)
+static const struct model_field ref_fields[] = {
+    {"id", MT_NAME, AT(id)},
+    {"name", MT_NAME, AT(name)},
+    {"precedence", MT_INT, AT(precedence), .min = 0, .max = 1000000},
+    {0},
+};
+#undef AT
+static const struct model_table ref_table = {"policy reference", ref_fields};
+
+/* What the API showed of it, shortened to the reference that it is. */
+static json_t *
+ref_short(const json_t *j)
+{
+	static const char *const keep[] = {"id", "precedence"};
+	json_t *o = json_object();
+
+	for (size_t i = 0; o && i < 2; i++) {
+		if (named(j, keep[i]) && json_object_set(o, keep[i], json_object_get(j, keep[i])) != 0) {
+			json_decref(o);
+			return NULL;
+		}
+	}
+	return o;
+}
+
+static int
+ref_from_json(const json_t *j, bool text_scalars, struct policy **ret_p, struct model_error *err)
+{
+	struct policy *p = calloc(1, sizeof *p);
+	json_t *o;
+	int ret;
+
+	if (!p)
+		return E_NOMEM;
+	if (json_is_string(j))
+		o = json_pack("{sO}", "id", (json_t *)(uintptr_t)j);
+	else
+		o = named(j, "include") || named(j, "decision") ? ref_short(j) : json_incref((json_t *)(uintptr_t)j);
+	ret = o ? model_read(&ref_table, o, text_scalars, p, err) : E_NOMEM;
+	json_decref(o);
+	if (ret == E_OK) {
+		p->ref = str_dup(p->id ? p->id : p->name); /* an id says more than a name beside it */
+		free(p->id);
+		free(p->name);
+		p->id = str_dup(p->ref);
+		p->name = str_dup(p->ref);
+		if (!p->ref || !p->id || !p->name)
+			ret = E_NOMEM;
+	}
+	p->session_duration_ms = -1;
+	if (ret != E_OK) {
+		policy_free(p);
+		return ret;
+	}
+	*ret_p = p;
+	return E_OK;
+}
+
+int
+policy_entry_from_json(const json_t *j, bool text_scalars, struct policy **ret_p, struct model_error *err)
+{
+	int ret;
+
+	if (policy_json_is_ref(j))
+		return ref_from_json(j, text_scalars, ret_p, err);
+	ret = policy_from_json(j, text_scalars, ret_p, err);
+	if (ret == E_OK && (*ret_p)->reusable) {
+		policy_free(*ret_p);
+		*ret_p = NULL;
+		return model_fail(err, "/reusable",
+		                  "found true; a reusable policy stands under policies: (API: access/policies) and is "
+		                  "named here");
+	}
+	return ret;
+}
+
 json_t *
 policy_to_json(const struct policy *p, enum model_form form)
 {
-	return model_write(&policy_table, p, form);
+	json_t *o;
+
+	if (!p->ref)
+		return model_write(&policy_table, p, form);
+	if (form == MODEL_STORE || !p->target)
+		return json_pack("{ss sI}", model_is_id(p->ref) ? "id" : "name", p->ref, "precedence",
+		                 (json_int_t)p->precedence);
+	o = model_write(&policy_table, p->target, form);
+	if (o && json_object_set_new(o, "precedence", json_integer((json_int_t)p->precedence)) != 0) {
+		json_decref(o);
+		return NULL;
+	}
+	return o;
 }
 
 void
@@ -284,5 +388,6 @@ policy_free(struct policy *p)
 	if (!p)
 		return;
 	model_release(&policy_table, p);
+	free(p->ref);
 	free(p);
 }

@@ -1,5 +1,10 @@
 /*
- * policy: one policy of an application, as stored and shown. Rules stay JSON here; policy/rule gives them meaning.
+ * policy: one policy of an application, or a reusable one that applications name, as stored and shown. Rules stay JSON
+ * here; policy/rule gives them meaning.
+ *
+ * In an application's list a policy is written out, or is a reference to a reusable one: its id or name as a text, {id,
+ * precedence} or {name, precedence}; what the API shows of a reference (reusable: true, with an id) reads as one too. A
+ * reference has ref, and id and name say the same; the snapshot fills target.
  * Contract of the three functions: model/model.h.
  */
 #ifndef MODEL_POLICY_H
@@ -21,7 +26,9 @@ struct approval_group {
 #define POLICY_APPROVALS_MAX 100
 
 struct policy {
-	char *id; /* UUID; NULL until one is given */
+	char *ref;                   /* of a reference: id or name as written; NULL = this is the policy itself */
+	const struct policy *target; /* of a reference in a snapshot: what it names; borrowed. NULL = not resolved */
+	char *id;                    /* UUID; NULL until one is given */
 	char *name;
 	int decision;                /* enum decision */
 	int64_t precedence;          /* ascending; 0 = as listed */
@@ -39,6 +46,16 @@ struct policy {
 	int64_t created_at, updated_at;
 };
 int policy_from_json(const json_t *j, bool text_scalars, struct policy **ret_p, struct model_error *err);
+/* One entry of an application's list: a policy or a reference. */
+int policy_entry_from_json(const json_t *j, bool text_scalars, struct policy **ret_p, struct model_error *err);
+bool policy_json_is_ref(const json_t *j);
+/* What counts: the policy itself or, of a resolved reference, what it names. */
+static inline const struct policy *
+policy_real(const struct policy *p)
+{
+	return p->target ? p->target : p;
+}
+/* A reference is written as one in MODEL_STORE form, as what it names (with its own precedence) in MODEL_API form. */
 json_t *policy_to_json(const struct policy *p, enum model_form form);
 void policy_free(struct policy *p);
 

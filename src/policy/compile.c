@@ -10,6 +10,12 @@
 #define NAMES_MAX 100000 /* of anything in one snapshot */
 #define SITES_MAX 1000000
 
+struct shared_policy {
+	struct set_policy p;
+	uint64_t steps;
+	const char *broken; /* why it cannot be used */
+};
+
 /* What only compile needs. */
 struct compiler {
 	const struct policy_source *src;
@@ -17,7 +23,8 @@ struct compiler {
 	/* -> struct set_group *, const struct idp *, struct set_list *, const struct policy_ref *, const struct app *
 	 */
 	struct map group_ids, group_names, idp_ids, idp_names, list_ids, list_names, token_ids, token_names, app_ids,
-	    app_names;
+	    app_names, policy_ids, policy_names;
+	struct shared_policy *shared;            /* the reusable policies, compiled once; in the set's arena */
 	size_t path[POLICY_GROUP_DEPTH_MAX + 1]; /* groups being walked */
 	size_t npath;
 };
@@ -533,6 +540,72 @@ policy_compile(struct compiler *c, const struct policy *p, int64_t app_ms, struc
 }
 
 static int
+shared_compile(struct compiler *c, struct model_error *err)
+{
+	const struct policy_source *s = c->src;
+	int ret = E_OK;
+
+	c->shared = arena_alloc(&c->set->mem, (s->npolicies ? s->npolicies : 1) * sizeof *c->shared);
+	if (!c->shared)
+		return E_NOMEM;
+	for (size_t i = 0; ret == E_OK && i < s->npolicies; i++) {
+		struct shared_policy *at = &c->shared[i];
+		struct model_error local = {{0}};
+
+		if (s->policies[i]->id)
+			ret = names_put(&c->policy_ids, s->policies[i]->id, at);
+		if (ret == E_OK)
+			ret = names_put(&c->policy_names, s->policies[i]->name, at);
+		if (ret == E_OK)
+			ret = policy_compile(c, s->policies[i], -1, &at->p, &at->steps, &local);
+		if (ret == E_OK)
+			continue;
+		model_error_prefix(&local, "/policies/%zu", i);
+		if (err)
+			*err = local;
+		if (ret == E_FORMAT && s->keep_broken)
+			ret = broken_text(c, &local, &at->broken);
+	}
+	return ret;
+}
+
+/* A reusable policy as this application uses it. */
+static int
+policy_shared(struct compiler *c, const struct policy *p, int64_t app_ms, struct set_policy *ret, uint64_t *steps,
+              struct model_error *err)
+{
+	const struct shared_policy *s;
+	size_t index = ret->index;
+	void *at;
+	int e = reference(&c->policy_ids, &c->policy_names, "reusable policy", p->ref, &at, err);
+
+	if (e != E_OK)
+		return e;
+	s = at;
+	if (s->broken)
+		return model_fail(err, "", "uses a reusable policy that cannot be used: %.200s", s->broken);
+	*ret = s->p;
+	ret->index = index;
+	if (ret->session_ms < 0)
+		ret->session_ms = app_ms;
+	*steps += s->steps;
+	return E_OK;
+}
+
+static int
+decision_of(const struct compiler *c, const struct policy *p)
+{
+	const struct shared_policy *s;
+
+	if (!p->ref)
+		return p->decision;
+	s = map_get(&c->policy_ids, p->ref);
+	if (!s)
+		s = map_get(&c->policy_names, p->ref);
+	return s && (const void *)s != ambiguous ? s->p.decision : DECISION_DENY;
+}
+
+static int
 app_policies(struct compiler *c, const struct app *src, struct policy_app *a, struct model_error *err)
 {
 	uint64_t steps = 0;
@@ -546,10 +619,11 @@ app_policies(struct compiler *c, const struct app *src, struct policy_app *a, st
 		for (size_t i = 0; i < src->npolicies; i++) {
 			const struct policy *p = src->policies[i];
 
-			if (is_first_phase(p->decision) != (phase == 0))
+			if (is_first_phase(decision_of(c, p)) != (phase == 0))
 				continue;
 			a->policies[w].index = i;
-			ret = policy_compile(c, p, a->session_ms, &a->policies[w], &steps, err);
+			ret = p->ref ? policy_shared(c, p, a->session_ms, &a->policies[w], &steps, err)
+			             : policy_compile(c, p, a->session_ms, &a->policies[w], &steps, err);
 			if (ret != E_OK) {
 				model_error_prefix(err, "/policies/%zu", p->listed);
 				return ret;
@@ -806,8 +880,9 @@ int
 policy_set_compile(const struct policy_source *src, struct policy_set **ret_set, struct model_error *err)
 {
 	struct compiler c = {.src = src};
-	struct map *const names[] = {&c.group_ids,  &c.group_names, &c.idp_ids,     &c.idp_names, &c.list_ids,
-	                             &c.list_names, &c.token_ids,   &c.token_names, &c.app_ids,   &c.app_names};
+	struct map *const names[] = {&c.group_ids, &c.group_names, &c.idp_ids,    &c.idp_names,
+	                             &c.list_ids,  &c.list_names,  &c.token_ids,  &c.token_names,
+	                             &c.app_ids,   &c.app_names,   &c.policy_ids, &c.policy_names};
 	const size_t nnames = sizeof names / sizeof *names;
 	int ret = E_NOMEM;
 
@@ -829,6 +904,8 @@ policy_set_compile(const struct policy_source *src, struct policy_set **ret_set,
 		ret = lists_compile(&c);
 	if (ret == E_OK)
 		ret = groups_compile(&c, err);
+	if (ret == E_OK)
+		ret = shared_compile(&c, err);
 	if (ret == E_OK)
 		ret = apps_compile(&c, err);
 	if (ret == E_OK)

@@ -6,7 +6,7 @@
  * store changes and swaps it whole. Nothing in it changes after compile, so threads may share it. Refused: unknown or
  * ambiguous group, list or provider (nearest name given), a list of the wrong type, groups that include themselves (the
  * cycle is named), empty include, identity rules in bypass and service-auth policies, two applications of one site.
- * Pointers of errors begin with /apps/N, /groups/N (index into the source's arrays). May block: no.
+ * Pointers of errors begin with /apps/N, /groups/N, /policies/N (index into the source's arrays). May block: no.
  */
 #ifndef POLICY_COMPILE_H
 #define POLICY_COMPILE_H
@@ -37,6 +37,8 @@ struct policy_source {
 	size_t nidps;
 	const struct access_list *const *lists;
 	size_t nlists;
+	const struct policy *const *policies; /* the reusable ones */
+	size_t npolicies;
 	/* Service tokens. NULL: not known here, a reference is kept as it is written. */
 	const struct policy_ref *service_tokens;
 	size_t nservice_tokens;

@@ -19,6 +19,8 @@ json_t *api_body(struct req *r);
 void api_invalid(struct req *r, const struct model_error *err);
 /* Writes an application whole: gives policies their ids, checks, stores. Takes doc. Errors in c->err. */
 int app_write(struct change *c, json_t *doc, int64_t expected);
+/* A new application that says nothing about policies gets one that allows the default groups, if there are any. */
+void app_default_policy(const struct snapshot *s, json_t *doc);
 json_t *app_json(const struct app_view *a); /* API form */
 json_t *person_json(struct req *r, const struct person *p);
 /* The stored form with id, aud and times; new reference. */
@@ -46,6 +48,12 @@ void api_policies_create(struct req *r);
 void api_policies_get(struct req *r);
 void api_policies_update(struct req *r);
 void api_policies_delete(struct req *r);
+void api_policies_make_reusable(struct req *r);
+void api_reusable_list(struct req *r);
+void api_reusable_create(struct req *r);
+void api_reusable_get(struct req *r);
+void api_reusable_update(struct req *r);
+void api_reusable_delete(struct req *r);
 void api_ca_list(struct req *r);
 void api_ca_get(struct req *r);
 void api_ca_create(struct req *r);

@@ -67,6 +67,7 @@ api_apps_create(struct req *r)
 	json_object_set_new(j, "aud", json_string(aud));
 	json_object_set_new(j, "created_at", now_json());
 	json_object_set_new(j, "updated_at", now_json());
+	app_default_policy(r->snap, j);
 	int e = change_begin(&c, r);
 	change_note(&c, "app", json_str_or(j, "name", ""), "create", NULL);
 	if (e == 0)
@@ -191,7 +192,7 @@ static size_t
 policy_index(struct req *r, const struct app_view *a)
 {
 	for (size_t i = 0; i < a->app->npolicies; i++)
-		if (!strcmp(a->app->policies[i]->id, r->seg[2]))
+		if (!strcmp(policy_real(a->app->policies[i])->id, r->seg[2]))
 			return i;
 	reply_refuse_text(r, SP_NOT_FOUND, "no such policy");
 	return SIZE_MAX;
@@ -247,7 +248,7 @@ policies_commit(struct req *r, const struct app_view *a, json_t *doc, const char
 	change_abort(&c);
 	a = snapshot_app_by_id(r->j->snap, a->app->id);
 	for (size_t i = 0; a && i < a->app->npolicies; i++)
-		if (!strcmp(a->app->policies[i]->id, id)) {
+		if (!strcmp(policy_real(a->app->policies[i])->id, id)) {
 			reply_result_status(r, status, policy_to_json(a->app->policies[i], MODEL_API));
 			return;
 		}
@@ -260,7 +261,7 @@ policy_body_ok(struct req *r, json_t *p)
 {
 	struct model_error err = {0};
 	struct policy *one = NULL;
-	int e = policy_from_json(p, false, &one, &err);
+	int e = policy_entry_from_json(p, false, &one, &err);
 
 	policy_free(one);
 	if (e == 0)
@@ -282,9 +283,13 @@ api_policies_create(struct req *r)
 
 	if (!p || !policy_body_ok(r, p))
 		return;
-	uuid_new(id);
-	json_object_set_new(p, "id", json_string(id));
-	json_object_set_new(p, "created_at", now_json());
+	if (policy_json_is_ref(p)) { /* {id}: a reusable one is put to use here */
+		str_copy(id, sizeof id, json_str_or(p, "id", ""));
+	} else {
+		uuid_new(id);
+		json_object_set_new(p, "id", json_string(id));
+		json_object_set_new(p, "created_at", now_json());
+	}
 	if (!json_object_get(p, "precedence"))
 		json_object_set_new(p, "precedence", json_integer((json_int_t)a->app->npolicies + 1));
 	doc = app_to_json(a->app, MODEL_STORE);
@@ -302,9 +307,16 @@ api_policies_update(struct req *r)
 {
 	const struct app_view *a = api_app(r);
 	size_t i = a ? policy_index(r, a) : SIZE_MAX;
-	json_t *p = i != SIZE_MAX ? api_body(r) : NULL, *doc, *old;
+	json_t *p, *doc, *old;
 
-	if (!p || !policy_body_ok(r, p))
+	if (i == SIZE_MAX)
+		return;
+	if (a->app->policies[i]->ref) {
+		reply_refuse_text(r, SP_CONFLICT,
+		                  "This policy is reusable and others may use it: change it under access/policies.");
+		return;
+	}
+	if (!(p = api_body(r)) || !policy_body_ok(r, p))
 		return;
 	doc = app_to_json(a->app, MODEL_STORE);
 	old = json_array_get(json_object_get(doc, "policies"), i);
@@ -328,5 +340,5 @@ api_policies_delete(struct req *r)
 		return;
 	doc = app_to_json(a->app, MODEL_STORE);
 	json_array_remove(json_object_get(doc, "policies"), i);
-	policies_commit(r, a, doc, "delete", a->app->policies[i]->id, 202);
+	policies_commit(r, a, doc, "delete", policy_real(a->app->policies[i])->id, 202);
 }

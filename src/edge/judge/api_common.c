@@ -71,12 +71,27 @@ policies_named(json_t *doc)
 	json_array_foreach(list, i, p)
 	{
 		char id[37];
-		if (!json_is_object(p) || json_is_string(json_object_get(p, "id")))
+		if (!json_is_object(p) || policy_json_is_ref(p) || json_is_string(json_object_get(p, "id")))
 			continue;
 		uuid_new(id);
 		json_object_set_new(p, "id", json_string(id));
 		json_object_set_new(p, "created_at", now_json());
 	}
+}
+
+void
+app_default_policy(const struct snapshot *s, json_t *doc)
+{
+	json_t *include = json_array();
+
+	for (size_t i = 0; !json_object_get(doc, "policies") && i < s->ngroups; i++)
+		if (s->groups[i]->is_default)
+			json_array_append_new(include, json_pack("{s:{s:s}}", "group", "id", s->groups[i]->id));
+	if (json_array_size(include))
+		json_object_set_new(
+		    doc, "policies",
+		    json_pack("[{s:s, s:s, s:O}]", "name", "default groups", "decision", "allow", "include", include));
+	json_decref(include);
 }
 
 int

@@ -67,7 +67,7 @@ wants_401(const struct app *a)
 	bool service = false;
 
 	for (size_t i = 0; i < a->npolicies; i++)
-		service |= a->policies[i]->decision == DECISION_NON_IDENTITY;
+		service |= policy_real(a->policies[i])->decision == DECISION_NON_IDENTITY;
 	return service && a->service_auth_401_redirect;
 }
 

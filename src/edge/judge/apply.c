@@ -374,6 +374,37 @@ list_one(struct apply *x, const json_t *given)
 	return e;
 }
 
+/* --- reusable policies
+ * ---------------------------------------------------------------------------------------------------------------
+ */
+
+static int
+policy_one(struct apply *x, const json_t *given)
+{
+	struct snapshot *s = x->r->j->snap;
+	struct policy *fresh = NULL;
+	json_t *old = NULL, *now, *merged;
+	int64_t version = STORE_NEW;
+	bool changed;
+	int e = policy_from_json(given, true, &fresh, &x->c.err);
+
+	if (e < 0)
+		return e;
+	fresh->reusable = true;
+	for (size_t i = 0; !old && i < s->npolicies; i++)
+		if (!strcmp(s->policies[i]->name, fresh->name)) {
+			old = policy_to_json(s->policies[i], MODEL_STORE);
+			version = s->policy_versions[i];
+		}
+	now = policy_to_json(fresh, MODEL_STORE);
+	merged = old ? apply_merge(old, now, given) : with_identity(json_incref(now));
+	e = settle(x, "policy", "policy", fresh->name, old, version, merged, &changed);
+	json_decref(now);
+	json_decref(old);
+	policy_free(fresh);
+	return e;
+}
+
 /* --- tunnels
  * ---------------------------------------------------------------------------------------------------------------------------
  */
@@ -477,7 +508,8 @@ policies_keep_ids(json_t *now, const json_t *old)
 	json_array_foreach(json_object_get(now, "policies"), i, p)
 	    json_array_foreach(json_object_get(old, "policies"), k, o)
 	{
-		if (strcmp(json_str_or(p, "name", ""), json_str_or(o, "name", "")) || json_object_get(p, "id"))
+		if (strcmp(json_str_or(p, "name", ""), json_str_or(o, "name", "")) || json_object_get(p, "id") ||
+		    policy_json_is_ref(p) || policy_json_is_ref(o))
 			continue;
 		for (size_t n = 0; n < 3; n++)
 			if (json_object_get(o, keep[n]))
@@ -521,6 +553,10 @@ app_one(struct apply *x, const json_t *given)
 		merged = with_identity(json_incref(now));
 		judge_random_hex(aud, 32);
 		json_object_set_new(merged, "aud", json_string(aud));
+		if (!json_object_get(given, "policies")) {
+			json_object_del(merged, "policies");
+			app_default_policy(x->r->j->snap, merged);
+		}
 	}
 	json_decref(now);
 	if (!json_array_size(json_object_get(merged, "policies")))
@@ -541,6 +577,7 @@ static const struct section sections[] = {
     {"lists", list_one},
     {"service_tokens", service_token_one},
     {"groups", group_one},
+    {"policies", policy_one},
     {"tunnels", tunnel_one},
     {"apps", app_one},
 };

@@ -42,6 +42,7 @@ twice(const json_t *doc, struct model_error *err)
 	            {"lists", "name", NULL},
 	            {"service_tokens", "name", NULL},
 	            {"groups", "name", NULL},
+	            {"policies", "name", NULL},
 	            {"tunnels", "name", NULL},
 	            {"apps", "domain", NULL}};
 	char at[64];
@@ -66,7 +67,7 @@ int
 apply_shape(const json_t *doc, struct model_error *err)
 {
 	static const char *const sections[] = {
-	    "identity_providers", "admins", "lists", "service_tokens", "groups", "tunnels", "apps", NULL};
+	    "identity_providers", "admins", "lists", "service_tokens", "groups", "policies", "tunnels", "apps", NULL};
 	const char *key;
 	json_t *v, *one;
 	size_t i;
@@ -82,12 +83,11 @@ apply_shape(const json_t *doc, struct model_error *err)
 		snprintf(at, sizeof at, "/%.40s", key);
 		if (!sections[k]) {
 			const char *near = str_nearest(key, sections);
-			return model_fail(
-			    err, at, "unknown key \"%.80s\"; %s%s%s", key,
-			    near
-			        ? "did you mean \""
-			        : "expected identity_providers, admins, lists, service_tokens, groups, tunnels or apps",
-			    near ? near : "", near ? "\"?" : "");
+			return model_fail(err, at, "unknown key \"%.80s\"; %s%s%s", key,
+			                  near ? "did you mean \""
+			                       : "expected identity_providers, admins, lists, service_tokens, groups, "
+			                         "policies, tunnels or apps",
+			                  near ? near : "", near ? "\"?" : "");
 		}
 		if (!json_is_array(v) || json_array_size(v) > SECTION_MAX)
 			return model_fail(err, at, "expected a list");

@@ -97,6 +97,8 @@ name_culprit(struct change *c, struct snapshot *s)
 		name_app(c, s->apps[n]);
 	else if (s && sscanf(c->err.pointer, "/groups/%lu", &n) == 1 && n < s->ngroups)
 		c->apps_of_pointer = str_dup(s->groups[n]->id);
+	else if (s && sscanf(c->err.pointer, "/policies/%lu", &n) == 1 && n < s->npolicies)
+		c->apps_of_pointer = str_dup(s->policies[n]->id);
 }
 
 /* A connector takes a configuration only under a higher version than its last (facts/cloudflared-wire.md a.9). */

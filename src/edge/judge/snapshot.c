@@ -38,6 +38,7 @@ struct loader {
 READER(app)
 READER(group)
 READER(access_list)
+READER(policy)
 READER(idp)
 READER(tunnel)
 READER(route)
@@ -121,6 +122,26 @@ no_tunnel(const struct snapshot *s, const char *at, const char *ref, struct mode
 	return E_FORMAT;
 }
 
+/* References to what they name; compile has refused what names nothing. */
+static int
+policies_resolve(struct snapshot *s)
+{
+	struct map by;
+	int e = 0;
+
+	map_init(&by, 2 * (size_t)OBJECTS_MAX, 0, NULL);
+	for (size_t i = 0; (e == 0 || e == E_EXIST) && i < s->npolicies; i++)
+		e = map_put(&by, s->policies[i]->id, s->policies[i]);
+	for (size_t i = 0; (e == 0 || e == E_EXIST) && i < s->npolicies; i++)
+		e = map_put(&by, s->policies[i]->name, s->policies[i]);
+	for (size_t i = 0; i < s->napps; i++)
+		for (size_t k = 0; k < s->apps[i]->npolicies; k++)
+			if (s->apps[i]->policies[k]->ref)
+				s->apps[i]->policies[k]->target = map_get(&by, s->apps[i]->policies[k]->ref);
+	map_release(&by);
+	return e == E_EXIST ? 0 : e;
+}
+
 static int
 compile(struct snapshot *s, bool keep_broken, struct model_error *err)
 {
@@ -138,12 +159,16 @@ compile(struct snapshot *s, bool keep_broken, struct model_error *err)
 	    .nidps = s->nidps,
 	    .lists = (const struct access_list *const *)s->lists,
 	    .nlists = s->nlists,
+	    .policies = (const struct policy *const *)s->policies,
+	    .npolicies = s->npolicies,
 	    .service_tokens = s->service_refs,
 	    .nservice_tokens = s->nservice_tokens,
 	    .keep_broken = keep_broken,
 	};
 	int e = policy_set_compile(&src, &s->set, err);
 
+	if (e == 0)
+		e = policies_resolve(s);
 	if (e < 0)
 		return e;
 	if (!(s->views = calloc(s->napps + 1, sizeof *s->views)))
@@ -183,6 +208,7 @@ snapshot_build(struct judge *j, bool keep_broken, struct snapshot **ret_s, struc
 	LOAD(app, apps, "app");
 	LOAD(group, groups, "group");
 	LOAD(access_list, lists, "list");
+	LOAD(policy, policies, "policy");
 	LOAD(idp, idps, "idp");
 	LOAD(tunnel, tunnels, "tunnel");
 	LOAD(route, routes, "route");
@@ -223,6 +249,7 @@ snapshot_drop(struct snapshot *s)
 	FREE(app, apps);
 	FREE(group, groups);
 	FREE(access_list, lists);
+	FREE(policy, policies);
 	FREE(idp, idps);
 	FREE(tunnel, tunnels);
 	FREE(route, routes);
@@ -437,5 +464,7 @@ const struct policy *
 snapshot_policy(const struct snapshot *s, const struct app_view *a, const struct policy_verdict *v)
 {
 	(void)s;
-	return v->policy >= 0 && (size_t)v->policy < a->app->npolicies ? a->app->policies[v->policy] : NULL;
+	if (v->policy < 0 || (size_t)v->policy >= a->app->npolicies)
+		return NULL;
+	return policy_real(a->app->policies[v->policy]);
 }

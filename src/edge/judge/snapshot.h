@@ -38,14 +38,15 @@ struct snapshot {
 	struct app **apps;
 	struct group **groups;
 	struct access_list **lists;
+	struct policy **policies; /* the reusable ones */
 	struct idp **idps;
 	struct tunnel **tunnels;
 	struct route **routes;
 	struct admin **admins;
 	struct service_token **service_tokens;
 	struct policy_ref *service_refs; /* what policies know of them */
-	size_t napps, ngroups, nlists, nidps, ntunnels, nroutes, nadmins, nservice_tokens, norganizations;
-	int64_t *app_versions, *group_versions, *access_list_versions, *idp_versions, *tunnel_versions, *route_versions,
+	size_t napps, ngroups, nlists, npolicies, nidps, ntunnels, nroutes, nadmins, nservice_tokens, norganizations;
+	int64_t *app_versions, *group_versions, *access_list_versions, *policy_versions, *idp_versions, *tunnel_versions, *route_versions,
 	    *admin_versions, *service_token_versions, *organization_versions;
 	struct organization **organizations; /* one, or none */
 	struct policy_set *set;

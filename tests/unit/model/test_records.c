@@ -269,7 +269,7 @@ static void
 policy_members(void **state)
 {
 	struct app *a =
-	    app_of(POLICY("allow", "\"reusable\":\"true\",\"purpose_justification_required\":\"true\","
+	    app_of(POLICY("allow", "\"purpose_justification_required\":\"true\","
 	                           "\"purpose_justification_prompt\":\"why?\",\"approval_required\":\"true\","
 	                           "\"approval_groups\":[{\"approvals_needed\":\"1\",\"email_addresses\":"
 	                           "[\"Boss@A.test\"]},{\"approvals_needed\":\"2\",\"email_list_uuid\":"
@@ -280,7 +280,7 @@ policy_members(void **state)
 	const struct policy *p = a->policies[0];
 	json_t *one = app_to_json(a, MODEL_STORE), *two;
 
-	assert_true(p->reusable && p->purpose_justification_required && p->approval_required);
+	assert_true(p->purpose_justification_required && p->approval_required);
 	assert_string_equal(p->purpose_justification_prompt, "why?");
 	assert_int_equal(p->napproval_groups, 2);
 	assert_string_equal(p->approval_groups[0].email_addresses.v[0], "boss@a.test");
@@ -294,6 +294,48 @@ policy_members(void **state)
 	json_decref(two);
 	app_free(a);
 	app_free(b);
+}
+
+/* In an application's list: by id, by name, as the API showed it. */
+static void
+policy_references(void **state)
+{
+	struct app *a = app_of(WEB("\"policies\":[\"everywhere\",{\"id\":\"" UUID "\",\"precedence\":\"1\"},{\"name\":"
+	                           "\"more\",\"precedence\":\"2\"}]"),
+	                       true);
+	struct app *b = app_of(WEB("\"policies\":[{\"id\":\"" UUID "\",\"name\":\"x\",\"reusable\":true,\"decision\":"
+	                           "\"allow\",\"include\":[{\"everyone\":{}}],\"app_count\":3}]"),
+	                       false);
+	struct app *again = NULL;
+	struct policy target = {.name = (char *)(uintptr_t) "x", .id = (char *)(uintptr_t)UUID, .precedence = 9};
+	json_t *one = app_to_json(a, MODEL_STORE), *two;
+
+	assert_string_equal(a->policies[0]->ref, "everywhere"); /* as listed: equal precedence */
+	assert_string_equal(a->policies[1]->ref, UUID);
+	assert_string_equal(a->policies[2]->ref, "more");
+	assert_int_equal(app_from_json(one, false, &again, NULL), 0);
+	two = app_to_json(again, MODEL_STORE);
+	assert_true(json_equal(one, two));
+	json_decref(one);
+	json_decref(two);
+	assert_string_equal(b->policies[0]->ref, UUID);
+	assert_ptr_equal(policy_real(b->policies[0]), b->policies[0]);
+	b->policies[0]->target = &target;
+	assert_ptr_equal(policy_real(b->policies[0]), &target);
+	one = policy_to_json(b->policies[0], MODEL_API);
+	assert_int_equal(json_integer_value(json_object_get(one, "precedence")), 1);
+	assert_string_equal(json_str_or(one, "decision", ""), "allow");
+	json_decref(one);
+	app_free(a);
+	app_free(b);
+	app_free(again);
+	app_refused(WEB("\"policies\":[{\"name\":\"p\",\"includ\":[]}]"), false, "/policies/0/includ",
+	            "unknown field \"includ\"");
+	app_refused(WEB("\"policies\":[{\"name\":\"p\",\"decision\":\"allow\",\"include\":[{\"everyone\":{}}],"
+	                "\"reusable\":true}]"),
+	            false, "/policies/0/reusable", "under policies:");
+	app_refused(WEB("\"policies\":[\"\"]"), false, "/policies/0/id", "a name");
+	app_refused(WEB("\"policies\":[{}]"), false, "/policies/0", "lacks the field");
 }
 
 static void
@@ -711,6 +753,7 @@ main(void)
 	    cmocka_unit_test(web_members_that_are_refused),
 	    cmocka_unit_test(lists),
 	    cmocka_unit_test(policy_members),
+	    cmocka_unit_test(policy_references),
 	    cmocka_unit_test(policy_members_that_are_refused),
 	    cmocka_unit_test(applications_that_are_refused),
 	    cmocka_unit_test(policies_stand_in_order),

@@ -22,6 +22,7 @@ struct fixture {
 	struct group *groups[64];
 	struct idp *idps[8];
 	struct access_list *lists[8];
+	struct policy *policies[8];
 	struct app *apps[16];
 	struct policy_source src;
 };
@@ -43,6 +44,7 @@ fx_init(struct fixture *f)
 	f->src.groups = (const struct group *const *)f->groups;
 	f->src.idps = (const struct idp *const *)f->idps;
 	f->src.lists = (const struct access_list *const *)f->lists;
+	f->src.policies = (const struct policy *const *)f->policies;
 	f->src.apps = (const struct app *const *)f->apps;
 }
 
@@ -55,6 +57,8 @@ fx_free(struct fixture *f)
 		idp_free(f->idps[i]);
 	for (size_t i = 0; i < f->src.nlists; i++)
 		access_list_free(f->lists[i]);
+	for (size_t i = 0; i < f->src.npolicies; i++)
+		policy_free(f->policies[i]);
 	for (size_t i = 0; i < f->src.napps; i++)
 		app_free(f->apps[i]);
 }
@@ -89,6 +93,17 @@ fx_list(struct fixture *f, const char *text)
 	if (access_list_from_json(j, false, &f->lists[f->src.nlists], &err) != 0)
 		fail_msg("%s %s", err.pointer, err.text);
 	f->src.nlists++;
+	json_decref(j);
+}
+
+__attribute__((unused)) static void
+fx_policy(struct fixture *f, const char *text)
+{
+	struct model_error err = {{0}};
+	json_t *j = fx_json(text);
+	if (policy_from_json(j, false, &f->policies[f->src.npolicies], &err) != 0)
+		fail_msg("%s %s", err.pointer, err.text);
+	f->src.npolicies++;
 	json_decref(j);
 }
 

@@ -339,6 +339,57 @@ host_of(const struct policy_set *set, const char *host)
 	return a ? policy_app_name(a) : "-";
 }
 
+/* One record, its own place and duration in each application that names it. */
+static void
+reusable_policies(void **state)
+{
+	struct policy_input in = {.have_identity = true, .email = "a@b.test", .ip = "10.1.1.1"};
+	struct policy_verdict v;
+	struct policy_set *set;
+	struct fixture f;
+
+	fx_init(&f);
+	fx_policy(&f,
+	          "{\"id\":\"" ID(81) "\",\"name\":\"staff\",\"decision\":\"allow\",\"include\":[{\"email_domain\":{"
+	                              "\"domain\":\"b.test\"}}]}");
+	fx_policy(&f, "{\"id\":\"" ID(82) "\",\"name\":\"office\",\"decision\":\"bypass\",\"session_duration\":\"1h\","
+	                                  "\"include\":[{\"ip\":{\"ip\":\"10.0.0.0/8\"}}]}");
+	fx_app(&f, APP("\"staff\""));
+	fx_app(&f, "{\"name\":\"b\",\"domain\":\"b.test\",\"session_duration\":\"2h\",\"policies\":[{\"id\":\"" ID(
+	               81) "\"},{\"name\":\"office\"}]}");
+	set = fx_compile(&f);
+	policy_eval(set, policy_set_at(set, 0), &in, &v, NULL);
+	assert_int_equal(v.outcome, POLICY_ALLOWED);
+	assert_string_equal(v.policy_id, ID(81));
+	assert_int_equal(v.policy, 0);
+	policy_eval(set, policy_set_at(set, 1), &in, &v, NULL); /* bypass is looked at first wherever it stands */
+	assert_int_equal(v.outcome, POLICY_BYPASSED);
+	assert_int_equal(v.policy, 1);
+	assert_int_equal(v.session_ms, 3600000);
+	in.ip = "192.0.2.1";
+	policy_eval(set, policy_set_at(set, 1), &in, &v, NULL);
+	assert_int_equal(v.outcome, POLICY_ALLOWED);
+	assert_int_equal(v.session_ms, 2 * 3600000);
+	policy_set_free(set);
+	fx_app(&f, "{\"name\":\"c\",\"domain\":\"c.test\",\"policies\":[\"stuff\"]}");
+	has(fx_refused(&f).text, "no reusable policy \"stuff\"; did you mean \"staff\"?");
+	assert_string_equal(fx_refused(&f).pointer, "/apps/2/policies/0");
+	app_free(f.apps[--f.src.napps]);
+	fx_policy(&f, "{\"id\":\"" ID(83) "\",\"name\":\"broken\",\"decision\":\"bypass\",\"include\":[{\"email\":{"
+	                                  "\"email\":\"a@b.test\"}}]}");
+	assert_string_equal(fx_refused(&f).pointer, "/policies/2/include/0");
+	fx_app(&f, "{\"name\":\"c\",\"domain\":\"c.test\",\"policies\":[\"broken\"]}");
+	f.src.keep_broken = true;
+	set = fx_compile(&f);
+	policy_eval(set, policy_set_at(set, 2), &in, &v, NULL);
+	assert_int_equal(v.outcome, POLICY_DENIED);
+	has(policy_app_broken(policy_set_at(set, 2)), "cannot be used");
+	policy_eval(set, policy_set_at(set, 0), &in, &v, NULL);
+	assert_int_equal(v.outcome, POLICY_ALLOWED);
+	policy_set_free(set);
+	fx_free(&f);
+}
+
 static const char *
 site_of(const struct policy_set *set, const char *host, const char *path)
 {
@@ -534,6 +585,7 @@ main(void)
 	    cmocka_unit_test(steps_of_all_policies_count),
 	    cmocka_unit_test(rules_of_a_list_are_bounded),
 	    cmocka_unit_test(broken_application_denies),
+	    cmocka_unit_test(reusable_policies),
 	    cmocka_unit_test(most_specific_site_wins),
 	    cmocka_unit_test(whole_hosts_take_any_path),
 	    cmocka_unit_test(most_specific_host_wins),
