@@ -195,7 +195,8 @@ store_certificate(const struct cli *c, const struct app *a, const char *line, st
 }
 
 static int
-sign(const struct cli *c, const struct app *a, const struct secret *token, struct slice pub, bool first)
+sign(const struct cli *c, const struct app *a, const struct secret *token, struct slice pub, const char *username,
+     bool first)
 {
 	static const char *const headers[] = {"Content-Type: application/json",
 	                                      "User-Agent: sallyport/" SALLYPORT_VERSION, NULL};
@@ -211,6 +212,10 @@ sign(const struct cli *c, const struct app *a, const struct secret *token, struc
 	json_t *body = r == 0 ? json_pack("{s:s%,s:s%,s:s}", "public_key", (const char *)pub.p, pub.n, "jwt",
 	                                  (const char *)token->d, token->n, "issuer", issuer)
 	                      : NULL;
+	if (body && username && json_object_set_new(body, "principal", json_string(username)) < 0) {
+		json_decref(body);
+		body = NULL;
+	}
 	if (!body || !(text = json_dump_str(body))) {
 		cli_fail(SP_CLIENT_PROTOCOL, "the stored token is not usable; run 'sallyport access login https://%s'",
 		         a->name);
@@ -237,7 +242,7 @@ out:
 }
 
 static int
-generate(struct cli *c, struct app *a)
+generate(struct cli *c, struct app *a, const char *username)
 {
 	struct login_options lo = {0};
 	struct secret token = {0}, refused = {0};
@@ -250,7 +255,7 @@ generate(struct cli *c, struct app *a)
 		buf_clear(&pub);
 		r = public_key(c, a, &token, &pub);
 		if (r == 0)
-			r = sign(c, a, &token, buf_slice(&pub), tries == 0);
+			r = sign(c, a, &token, buf_slice(&pub), username, tries == 0);
 		/* A key that is gone or not the token's, or a token that the edge no longer takes: one new sign-in,
 		 * once. */
 		if (r == 0 || tries || (r != E_CONFLICT && r != E_EXPIRED && r != E_NOENT && r != E_IO))
@@ -272,7 +277,7 @@ generate(struct cli *c, struct app *a)
 
 /* The same for a program: its secret instead of a sign-in. A token that the edge no longer takes is got anew, once. */
 static int
-generate_service(const struct cli *c, struct app *a, const struct service *s)
+generate_service(const struct cli *c, struct app *a, const struct service *s, const char *username)
 {
 	struct secret token = {0};
 	struct buf pub;
@@ -284,7 +289,7 @@ generate_service(const struct cli *c, struct app *a, const struct service *s)
 		buf_clear(&pub);
 		if ((r = service_token(c, a, s, tries > 0, &token, &lock)) == 0 &&
 		    (r = public_key(c, a, &token, &pub)) == 0)
-			r = sign(c, a, &token, buf_slice(&pub), tries == 0);
+			r = sign(c, a, &token, buf_slice(&pub), username, tries == 0);
 	}
 	if (lock >= 0)
 		close(lock);
@@ -296,9 +301,11 @@ generate_service(const struct cli *c, struct app *a, const struct service *s)
 int
 access_ssh_gen(struct cli *c, int argc, char **argv)
 {
-	const char *hostname = NULL;
+	const char *hostname = NULL, *username = NULL;
 	struct service service = {0};
 	const struct cli_option table[] = {{"hostname", NULL, NULL, "HOST[:PORT]", "the application", &hostname, false},
+	                                   {"username", NULL, "SALLYPORT_USERNAME", "NAME",
+	                                    "the Unix user, where you may be several", &username, false},
 	                                   SERVICE_OPTIONS(&service)};
 	struct cli_list pos = {0};
 	struct app a;
@@ -313,5 +320,5 @@ access_ssh_gen(struct cli *c, int argc, char **argv)
 		return 2;
 	if (service_check(&service) < 0)
 		return 2;
-	return (service.id ? generate_service(c, &a, &service) : generate(c, &a)) == 0 ? 0 : 1;
+	return (service.id ? generate_service(c, &a, &service, username) : generate(c, &a, username)) == 0 ? 0 : 1;
 }

@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "core/clock.h"
 #include "core/json.h"
@@ -33,10 +34,30 @@ refuse(struct req *r, const char *email, int code, const char *why)
 	reply_refuse(r, code);
 }
 
+/* One of the deciding policy's names, or of the application's when it has none: the one asked for, else the first. ""
+ * lets the signer take the e-mail's prefix; whose the name is, the signer decides in any case. */
+static int
+principal(const struct app *a, const struct policy *p, const char *email, const char *asked, const char **ret_name)
+{
+	const struct texts *t = p && p->usernames.n ? &p->usernames : &a->ssh.usernames;
+	size_t n = strcspn(email, "@");
+
+	for (size_t i = 0; i < t->n; i++) {
+		bool prefix = !strcmp(t->v[i], "{email_prefix}");
+		bool same = prefix ? strlen(asked) == n && !strncasecmp(asked, email, n) : !strcmp(asked, t->v[i]);
+		if (!*asked || same) {
+			*ret_name = prefix ? "" : t->v[i];
+			return 0;
+		}
+	}
+	*ret_name = "";
+	return SP_PRINCIPAL;
+}
+
 /* Asked once more when the signer has answered: by what is true now, not when the request came. What it made for
    somebody who may no longer have it never leaves. */
 static int
-still_allowed(struct req *r, const char *app, struct reason *why)
+still_allowed(struct req *r, const char *app, const char *made_for, struct reason *why)
 {
 	const struct judge *j = r->j;
 	const struct session *s = session_get(j, r->session);
@@ -56,10 +77,14 @@ still_allowed(struct req *r, const char *app, struct reason *why)
 		return code;
 	struct asker who = req_asker(r, s);
 	snapshot_verdict(j->snap, a, &who, &v);
-	if (policy_passes(&v))
-		return 0;
-	policy_verdict_reason(a->policy, &v, why);
-	return v.code ? v.code : SP_POLICY_DENY;
+	if (!policy_passes(&v)) {
+		policy_verdict_reason(a->policy, &v, why);
+		return v.code ? v.code : SP_POLICY_DENY;
+	}
+	const char *name;
+	if ((code = principal(a->app, snapshot_policy(j->snap, a, &v), s->email, made_for, &name)))
+		reason_set(why, E_DENIED, code, "%s is not among the usernames any more", made_for);
+	return code;
 }
 
 static void
@@ -73,7 +98,7 @@ signed_(int err, const void *msg, void *arg)
 	struct reason why = {0};
 
 	if (!code)
-		code = still_allowed(r, c->app, &why);
+		code = still_allowed(r, c->app, m->principal, &why);
 	if (code) {
 		refuse(r, c->email, code, *why.text ? why.text : m && *m->why ? m->why : "no answer from the signer");
 		return;
@@ -138,22 +163,6 @@ sources(struct req *r, const struct app_view *a, const char *v[SOURCES_MAX], siz
 	}
 	*ret_n = n;
 	return a->app->ssh.source_mode == SOURCE_AUTO && !n ? SP_TUNNEL_DOWN : 0;
-}
-
-/* One of the application's templates: the one asked for, else the first. "" lets the signer take the e-mail's prefix.
- */
-static int
-principal(const struct app *a, const char *asked, const char **ret_name)
-{
-	for (size_t i = 0; i < a->ssh.usernames.n; i++) {
-		const char *name = !strcmp(a->ssh.usernames.v[i], "{email_prefix}") ? "" : a->ssh.usernames.v[i];
-		if (!*asked || !strcmp(asked, name)) {
-			*ret_name = name;
-			return 0;
-		}
-	}
-	*ret_name = "";
-	return *asked ? SP_PRINCIPAL : 0;
 }
 
 /* A program has no e-mail to be named after: the deciding policy says which one user it is, and the signer whether that
@@ -264,8 +273,9 @@ cert_issue(struct req *r)
 		refuse(r, s->email, v.code ? v.code : SP_POLICY_DENY, why.text);
 		return;
 	}
-	if ((code = principal(a->app, asked, &name)))
-		refuse(r, s->email, code, "name is not among the application's usernames");
+	if ((code = principal(a->app, snapshot_policy(r->snap, a, &v), s->email, asked, &name)))
+		refuse(r, s->email, code,
+		       req_fmt(r, "\"%.64s\" is not among the usernames of policy or application", asked));
 	else
 		sign_for(r, s->email, a, jwt, key, name);
 }

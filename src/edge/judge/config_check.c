@@ -77,17 +77,29 @@ host_is_edge(const char *host, const char *team_host)
 }
 
 static int
-username_check(const char *s, size_t i, struct model_error *err)
+username_check(const char *s, const char *list, size_t i, struct model_error *err)
 {
 	static const char first[] = "abcdefghijklmnopqrstuvwxyz_", rest[] = "abcdefghijklmnopqrstuvwxyz_0123456789.-";
-	char at[64];
+	char at[96];
 	size_t n = strlen(s);
 
 	if (!strcmp(s, "{email_prefix}") || (n && n <= 32 && strchr(first, *s) && strspn(s, rest) == n))
 		return 0;
-	snprintf(at, sizeof at, "/ssh/usernames/%zu", i);
+	snprintf(at, sizeof at, "%s/%zu", list, i);
 	return model_fail(err, at, "found \"%.60s\", expected {email_prefix} or a Unix name [a-z_][a-z0-9._-]{0,31}",
 	                  s);
+}
+
+static int
+policy_names_check(const struct policy *p, struct model_error *err)
+{
+	char list[64];
+	int e = 0;
+
+	snprintf(list, sizeof list, "/policies/%zu/usernames", p->listed);
+	for (size_t i = 0; e == 0 && i < p->usernames.n; i++)
+		e = username_check(p->usernames.v[i], list, i, err);
+	return e;
 }
 
 static int
@@ -158,7 +170,9 @@ app_fit_check(const struct app *a, const char *team_host, struct model_error *er
 	for (size_t i = 0; e == 0 && i < a->nsites; i++)
 		e = site_fit_check(a, i, team_host, err);
 	for (size_t i = 0; e == 0 && i < a->ssh.usernames.n; i++)
-		e = username_check(a->ssh.usernames.v[i], i, err);
+		e = username_check(a->ssh.usernames.v[i], "/ssh/usernames", i, err);
+	for (size_t k = 0; e == 0 && k < a->npolicies; k++)
+		e = policy_names_check(a->policies[k], err);
 	for (size_t i = 0; e == 0 && i < a->ssh.extensions.n; i++)
 		e = extension_check(&a->ssh.extensions, i, err);
 	for (size_t i = 0; e == 0 && i < a->ssh.host_keys.n; i++)

@@ -411,6 +411,39 @@ test_logout_everywhere(void **state)
 	free(b);
 }
 
+/* Which names judge lets through to the signer: before there is an authority every one of them ends there. */
+static void
+test_usernames(void **state)
+{
+	static const struct {
+		const char *asked;
+		unsigned status;
+	} t[] = {{"", 400}, {"ops", 400}, {"jdoe", 400}, {"web", 403}, {"root", 403}, {"{email_prefix}", 403}};
+	struct jk *k = *state;
+	struct reply r;
+	struct kit_key key;
+	char body[8192];
+
+	jk_apply(
+	    k,
+	    "{\"apps\":[{\"name\":\"names\",\"domain\":\"names.localhost\",\"service\":\"ssh://h:22\","
+	    "\"tunnel\":\"pool\",\"ssh\":{\"usernames\":[\"web\"]},\"policies\":[{\"name\":\"p\",\"decision\":"
+	    "\"allow\",\"include\":[{\"group\":{\"name\":\"staff\"}}],\"usernames\":[\"ops\",\"{email_prefix}\"]}]}]}");
+	jk_cookies_clear(k);
+	jk_sign_in(k, "names.localhost", "jdoe@example.test", "correct horse");
+	kit_key(&key);
+	char *token = jk_client_token(k, "names.localhost", key.cnf);
+	for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+		snprintf(body, sizeof body,
+		         "{\"public_key\":\"%s\\n\",\"jwt\":\"%s\",\"issuer\":\"x\",\"principal\":\"%s\"}", key.line,
+		         token, t[i].asked);
+		jk_ask(k, "POST", JK_TEAM, "/cdn-cgi/access/cert_sign", NULL, body, &r);
+		assert_int_equal(r.status, t[i].status);
+		jk_reply_free(&r);
+	}
+	free(token);
+}
+
 int
 main(void)
 {
@@ -419,6 +452,7 @@ main(void)
 	    cmocka_unit_test(test_every_host), cmocka_unit_test(test_preflight),
 	    cmocka_unit_test(test_refused),    cmocka_unit_test(test_fields_refused),
 	    cmocka_unit_test(test_identity),   cmocka_unit_test(test_logout_everywhere),
+	    cmocka_unit_test(test_usernames),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
