@@ -20,6 +20,7 @@ lib_cleanup() {
 		kill -9 "$p" 2>/dev/null
 	done
 	wait 2>/dev/null
+	if declare -F cleanup_more >/dev/null; then cleanup_more; fi
 	[ -n "${KEEP:-}" ] || rm -rf "$T"
 }
 lib_init() { # makes $T and arms the cleanup

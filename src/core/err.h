@@ -61,6 +61,7 @@ enum sp_code {
 	SP_CONFLICT = 1010,      /* changed by somebody else meanwhile */
 	SP_NOT_FOUND = 1011,     /* no such object or page */
 	SP_METHOD = 1012,        /* method not allowed here */
+	SP_STORE = 1013,         /* the store takes no writes: database down, disk full, locked */
 	/* 11xx signing in */
 	SP_LOGIN_NEEDED = 1101,
 	SP_LOGIN_FAILED = 1102,   /* wrong e-mail, password or code: never says which */

@@ -145,11 +145,11 @@ static const struct row allowed[] = {
     /* dialling */
     {"connect", X | P},
     {"socketpair", X},
-    {"sendmmsg", X | P},
-    {"recvmmsg", X | P},
+    {"sendmmsg", X},
+    {"recvmmsg", X},
     /* threads started later */
-    {"set_robust_list", X | P},
-    {"rseq", X | P},
+    {"set_robust_list", X},
+    {"rseq", X},
 };
 
 /* Denied with an error, because libraries ask and take no for an answer. */
@@ -158,8 +158,8 @@ static const struct {
 	unsigned roles;
 	int error;
 } refused[] = {
-    {"clone3", X | P, ENOSYS}, /* glibc falls back to clone, whose flags we can see */
-    {"bind", X | P, EACCES},   /* getaddrinfo's look at the interfaces */
+    {"clone3", X, ENOSYS}, /* glibc falls back to clone, whose flags we can see */
+    {"bind", X, EACCES},   /* getaddrinfo's look at the interfaces */
     /* front: a thread's malloc that gives memory back asks /proc/sys/vm/overcommit_memory first, and takes no for no */
     {"io_uring_setup", ALL, ENOSYS},
     {"openat", F | T, EACCES},
@@ -173,30 +173,36 @@ static const struct {
 struct filtered {
 	const char *name;
 	unsigned roles;
-	struct scmp_arg_cmp arg;
+	struct scmp_arg_cmp arg[2]; /* both must hold; a second of op 0 is none */
 };
+
+#define STREAM SCMP_CMP64(1, SCMP_CMP_MASKED_EQ, ~(uint64_t)(SOCK_CLOEXEC | SOCK_NONBLOCK), SOCK_STREAM)
 
 static const struct filtered with_argument[] = {
     /* no new executable memory, but for fetch: resolver modules are loaded on demand */
-    {"mmap", ALL & ~(X | P), SCMP_CMP64(2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)},
-    {"mprotect", ALL & ~(X | P), SCMP_CMP64(2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)},
-    {"mmap", X | P, SCMP_CMP64(0, SCMP_CMP_GE, 0)},
-    {"mprotect", X | P, SCMP_CMP64(0, SCMP_CMP_GE, 0)},
+    {"mmap", ALL & ~X, {SCMP_CMP64(2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)}},
+    {"mprotect", ALL & ~X, {SCMP_CMP64(2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)}},
+    {"mmap", X, {SCMP_CMP64(0, SCMP_CMP_GE, 0)}},
+    {"mprotect", X, {SCMP_CMP64(0, SCMP_CMP_GE, 0)}},
     /* fetch reads files and never makes one */
-    {"openat", X, SCMP_CMP64(2, SCMP_CMP_MASKED_EQ, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY)},
-    {"open", X, SCMP_CMP64(1, SCMP_CMP_MASKED_EQ, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY)},
-    {"socket", X | P, SCMP_CMP64(0, SCMP_CMP_EQ, AF_UNIX)},
-    {"socket", X | P, SCMP_CMP64(0, SCMP_CMP_EQ, AF_INET)},
-    {"socket", X | P, SCMP_CMP64(0, SCMP_CMP_EQ, AF_INET6)},
-    {"socket", X | P, SCMP_CMP64(0, SCMP_CMP_EQ, AF_NETLINK)},
+    {"openat", X, {SCMP_CMP64(2, SCMP_CMP_MASKED_EQ, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY)}},
+    {"open", X, {SCMP_CMP64(1, SCMP_CMP_MASKED_EQ, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY)}},
+    {"socket", X, {SCMP_CMP64(0, SCMP_CMP_EQ, AF_UNIX)}},
+    {"socket", X, {SCMP_CMP64(0, SCMP_CMP_EQ, AF_INET)}},
+    {"socket", X, {SCMP_CMP64(0, SCMP_CMP_EQ, AF_INET6)}},
+    {"socket", X, {SCMP_CMP64(0, SCMP_CMP_EQ, AF_NETLINK)}},
+    /* judge on PostgreSQL: streams only, so no name is resolved; its TCP ports are landlock's matter */
+    {"socket", P, {SCMP_CMP64(0, SCMP_CMP_EQ, AF_UNIX), STREAM}},
+    {"socket", P, {SCMP_CMP64(0, SCMP_CMP_EQ, AF_INET), STREAM}},
+    {"socket", P, {SCMP_CMP64(0, SCMP_CMP_EQ, AF_INET6), STREAM}},
     /* threads, never processes */
-    {"clone", X | P, SCMP_CMP64(0, SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD)},
-    {"prctl", ALL, SCMP_CMP64(0, SCMP_CMP_EQ, PR_SET_NAME)},
-    {"prlimit64", ALL, SCMP_CMP64(2, SCMP_CMP_EQ, 0)}, /* reading limits, not setting */
-    {"ioctl", ALL, SCMP_CMP64(1, SCMP_CMP_EQ, FIONBIO)},
-    {"ioctl", ALL, SCMP_CMP64(1, SCMP_CMP_EQ, FIOCLEX)},
-    {"ioctl", ALL, SCMP_CMP64(1, SCMP_CMP_EQ, FIONREAD)},
-    {"ioctl", ALL, SCMP_CMP64(1, SCMP_CMP_EQ, TCGETS)}, /* stdio asks whether it is a terminal */
+    {"clone", X, {SCMP_CMP64(0, SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD)}},
+    {"prctl", ALL, {SCMP_CMP64(0, SCMP_CMP_EQ, PR_SET_NAME)}},
+    {"prlimit64", ALL, {SCMP_CMP64(2, SCMP_CMP_EQ, 0)}}, /* reading limits, not setting */
+    {"ioctl", ALL, {SCMP_CMP64(1, SCMP_CMP_EQ, FIONBIO)}},
+    {"ioctl", ALL, {SCMP_CMP64(1, SCMP_CMP_EQ, FIOCLEX)}},
+    {"ioctl", ALL, {SCMP_CMP64(1, SCMP_CMP_EQ, FIONREAD)}},
+    {"ioctl", ALL, {SCMP_CMP64(1, SCMP_CMP_EQ, TCGETS)}}, /* stdio asks whether it is a terminal */
 };
 
 static bool active;
@@ -215,7 +221,7 @@ add(scmp_filter_ctx ctx, uint32_t action, const char *name, const struct scmp_ar
 
 	if (nr == __NR_SCMP_ERROR || nr < 0)
 		return 0;
-	r = seccomp_rule_add_array(ctx, action, nr, arg ? 1 : 0, arg);
+	r = seccomp_rule_add_array(ctx, action, nr, !arg ? 0 : arg[1].op ? 2 : 1, arg);
 	if (r < 0)
 		errno = -r;
 	return r < 0 ? E_IO : 0;
@@ -231,7 +237,7 @@ fill(scmp_filter_ctx ctx, unsigned bit)
 			e = add(ctx, SCMP_ACT_ALLOW, allowed[i].name, NULL);
 	for (size_t i = 0; i < sizeof with_argument / sizeof *with_argument && e == 0; i++)
 		if (with_argument[i].roles & bit)
-			e = add(ctx, SCMP_ACT_ALLOW, with_argument[i].name, &with_argument[i].arg);
+			e = add(ctx, SCMP_ACT_ALLOW, with_argument[i].name, with_argument[i].arg);
 	for (size_t i = 0; i < sizeof refused / sizeof *refused && e == 0; i++)
 		if (refused[i].roles & bit)
 			e = add(ctx, SCMP_ACT_ERRNO((unsigned)refused[i].error), refused[i].name, NULL);
@@ -317,10 +323,16 @@ sandbox_enter(enum sandbox_role role, const struct sandbox_limits *lim)
 #define LL_FS_ABI1 ((1ull << 13) - 1) /* execute .. make_sym */
 #define LL_FS_REFER (1ull << 13)      /* ABI 2 */
 #define LL_FS_TRUNCATE (1ull << 14)   /* ABI 3 */
+#define LL_RULE_PORT 2
+#define LL_NET_BIND (1ull << 0) /* ABI 4 */
+#define LL_NET_CONNECT (1ull << 1)
 #define LL_FS_FILE_ONLY (LL_FS_EXECUTE | LL_FS_WRITE_FILE | LL_FS_READ_FILE | LL_FS_TRUNCATE)
 
 struct ll_ruleset {
-	uint64_t fs;
+	uint64_t fs, net;
+};
+struct ll_port {
+	uint64_t access, port;
 };
 struct ll_path {
 	uint64_t access;
@@ -363,7 +375,7 @@ sandbox_landlock(const char *const *rw, const char *const *ro, bool *ret_enforce
 		set.fs |= LL_FS_REFER;
 	if (abi >= 3)
 		set.fs |= LL_FS_TRUNCATE;
-	fd = syscall(NR_LANDLOCK_CREATE, &set, sizeof set, 0u);
+	fd = syscall(NR_LANDLOCK_CREATE, &set, sizeof set.fs, 0u);
 	if (fd < 0)
 		return E_IO;
 	e = ll_add((int)fd, rw, set.fs & ~LL_FS_EXECUTE);
@@ -377,4 +389,29 @@ sandbox_landlock(const char *const *rw, const char *const *ro, bool *ret_enforce
 	if (e == 0)
 		*ret_enforced = true;
 	return e;
+}
+
+int
+sandbox_landlock_tcp(const uint16_t *ports, size_t n, bool *ret_enforced)
+{
+	struct ll_ruleset set = {.net = LL_NET_BIND | LL_NET_CONNECT};
+	long fd, r = 0;
+
+	*ret_enforced = false;
+	if (syscall(NR_LANDLOCK_CREATE, NULL, (size_t)0, LL_VERSION) < 4)
+		return 0; /* not in this kernel, or turned off */
+	fd = syscall(NR_LANDLOCK_CREATE, &set, sizeof set, 0u);
+	if (fd < 0)
+		return E_IO;
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		struct ll_port p = {.access = LL_NET_CONNECT, .port = ports[i]};
+		r = syscall(NR_LANDLOCK_ADD, (int)fd, LL_RULE_PORT, &p, 0u);
+	}
+	if (r == 0)
+		r = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	if (r == 0)
+		r = syscall(NR_LANDLOCK_RESTRICT, (int)fd, 0u);
+	close((int)fd);
+	*ret_enforced = r == 0;
+	return r == 0 ? 0 : E_IO;
 }

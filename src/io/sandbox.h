@@ -2,7 +2,7 @@
  * sandbox: what a role may ask of the kernel, from its first untrusted byte on.
  *
  * sandbox_enter: no_new_privs, not dumpable, no core, limits, then a seccomp allow-list for the role (default: kill the
- * process; threads included, and threads only start later in fetch and judge on PostgreSQL). Failing to install it is
+ * process; threads included, and threads only start later in fetch). Failing to install it is
  * fatal to the caller. Under AddressSanitizer the filter is not installed (its runtime makes calls of its own) and
  * sandbox_active() says so. (security.md 4.2)
  */
@@ -10,6 +10,7 @@
 #define IO_SANDBOX_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum sandbox_role {
@@ -20,7 +21,7 @@ enum sandbox_role {
 	SANDBOX_SIGNER,   /* neither files nor sockets; what is open may be read, written, truncated and synced */
 	SANDBOX_SESSION,  /* as signer; open and socket answer EACCES instead of killing: libssh looks around by itself
 	                   */
-	SANDBOX_JUDGE_PG, /* judge on PostgreSQL: also dials and reads resolver files */
+	SANDBOX_JUDGE_PG, /* judge on PostgreSQL: also connects streams; its database's addresses are resolved before */
 	SANDBOX_ROLES
 };
 struct sandbox_limits {
@@ -36,5 +37,7 @@ bool sandbox_active(void);
  * binds the calling thread and its later children). A kernel without landlock: 0 and *ret_enforced = false.
  */
 int sandbox_landlock(const char *const *rw, const char *const *ro, bool *ret_enforced);
+/* TCP only to these ports from now on, and no port to listen on. As above; needs Linux 6.7. */
+int sandbox_landlock_tcp(const uint16_t *ports, size_t n, bool *ret_enforced);
 
 #endif

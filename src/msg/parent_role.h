@@ -12,7 +12,7 @@
 enum role { ROLE_PARENT, ROLE_FRONT, ROLE_JUDGE, ROLE_FETCH, ROLE_SIGNER, ROLE_SESSION, ROLE_N };
 const char *role_name(enum role r); /* "parent", "front", ... */
 
-/* Nothing in here is secret. */
+/* Nothing in here is secret, but for store. */
 #define PR_START(F, S)                                                                                    \
 	F(S, STR, dir, 4096)        /* DIR, for log texts; roles do not open by path unless stated */     \
 	F(S, STR, team_host, 253)   /* without port */                                                    \
@@ -25,7 +25,7 @@ const char *role_name(enum role r); /* "parent", "front", ... */
 	F(S, STR, log_level, 8)                                                                           \
 	F(S, U32, threads, 64)        /* front: loop threads */                                           \
 	F(S, U32, tunnel_port, 65535) /* as connectors reach it */                                        \
-	F(S, STR, store, 1024)        /* judge: "sqlite" or postgres URL */                               \
+	F(S, STR, store, 1024)        /* judge: "sqlite" or postgres URL, maybe with its password; "" for others */                               \
 	F(S, STR, admin_email, 254)                                                                       \
 	F(S, STR, local_idp, 36) /* judge: id of the built-in local provider, made by init */             \
 	F(S, STR, version, 32)                                                                            \

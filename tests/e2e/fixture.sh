@@ -62,12 +62,28 @@ sp_user() {
 
 # fixture_edge [init flags]: an edge that is ready
 fixture_edge() {
-	lib_init
+	[ -n "${PG_DIR:-}" ] || lib_init
 	edge_init "$T/edge" "$@"
 	# the providers of the tests are on loopback; a script's end must not wait for what it left open
 	printf 'allow_private: [localhost]\ndeadlines: {drain: 5s}\n' >>"$EDGE/sallyportd.yml"
 	edge_start
 }
+# fixture_pg: a PostgreSQL server of its own, before fixture_edge --store "$PG_URL". TCP on $PG_PORT with a password; sql TEXT asks it by
+# its socket. pg stop|start|kill
+fixture_pg() {
+	lib_init
+	PG_DIR=$T/pg
+	free_port
+	PG_PORT=$PORT
+	cleanup_more() { "$TOP/tests/pg-server" stop "$PG_DIR" >/dev/null 2>&1; }
+	pg start || { rc=$?; [ $rc = 77 ] && skip "no PostgreSQL server"; die "PostgreSQL"; }
+	sql "ALTER USER sallyport PASSWORD 'p4ss-of-the-database'" >/dev/null || die "password"
+	printf 'local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n' >"$PG_DIR/data/pg_hba.conf"
+	sql 'SELECT pg_reload_conf()' >/dev/null
+	PG_URL="postgres://sallyport:p4ss-of-the-database@localhost:$PG_PORT/postgres?sslmode=disable"
+}
+pg() { "$TOP/tests/pg-server" "$1" "$PG_DIR" "-c listen_addresses=127.0.0.1 -c port=$PG_PORT"; }
+sql() { psql -X -q -A -t -v ON_ERROR_STOP=1 -h "$PG_DIR" -p "$PG_PORT" -U sallyport -d postgres -c "$1"; }
 apply() { # [dry-run flag] < document
 	local file
 	file=$(mktemp "$T/apply.XXXXXX.yml")

@@ -179,7 +179,7 @@ api_apps_revoke(struct req *r)
 	                .kind = EVENT_SESSION_REVOKED, .subject = a->app->domain, .why = "tokens of the application"});
 	if (e < 0)
 		reply_refuse_text(
-		    r, SP_INTERNAL,
+		    r, SP_STORE,
 		    "The sessions are refused from now on, but this could not be written to disk. Ask again.");
 	else
 		reply_result(r, json_pack("{s:I}", "sessions", (json_int_t)n));

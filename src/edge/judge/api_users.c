@@ -64,7 +64,7 @@ api_users_list(struct req *r)
 static void
 not_durable(struct req *r)
 {
-	reply_refuse_text(r, SP_INTERNAL, "It is in force from now on, but could not be written to disk. Ask again.");
+	reply_refuse_text(r, SP_STORE, "It is in force from now on, but could not be written to disk. Ask again.");
 }
 
 void

@@ -113,24 +113,43 @@ collect(void *arg, const struct audit_record *rec)
 	return 0;
 }
 
-/* Intents whose outcome a crash kept from the chain: the store knows whether they were committed. */
-static void
-settle(struct judge *j, uint64_t seq)
+/* Intents whose outcome a crash, of ours or of the database, kept from the chain: the store knows whether they were
+   committed. */
+static int
+settle(struct judge *j, uint64_t seq, const char *when)
 {
 	struct store_doc d = {0};
+	struct reason why = {0};
 	json_t *doc = NULL;
 	bool done = false;
+	int e = store_get(j->store, "meta", "change", &d, &why);
 
-	if (store_get(j->store, "meta", "change", &d, NULL) == 0 &&
-	    json_load_strict(d.json, strlen(d.json), 65536, &doc) == 0)
+	if (e < 0 && e != E_NOENT)
+		return e;
+	if (e == 0 && json_load_strict(d.json, strlen(d.json), 65536, &doc) == 0)
 		done = json_i64_or(doc, "intent", 0) >= (int64_t)seq;
 	json_decref(doc);
 	store_doc_release(&d);
-	judge_audit(j, NULL,
-	            &(struct audit_note){.kind = done ? EVENT_CHANGE_DONE : EVENT_CHANGE_FAILED,
-	                                 .actor = "edge",
-	                                 .intent = seq,
-	                                 .why = "settled at start"});
+	judge_audit(
+	    j, NULL,
+	    &(struct audit_note){
+	        .kind = done ? EVENT_CHANGE_DONE : EVENT_CHANGE_FAILED, .actor = "edge", .intent = seq, .why = when});
+	return 0;
+}
+
+int
+judge_audit_settle(struct judge *j)
+{
+	uint64_t seq = j->unsure_seq;
+
+	if (!seq)
+		return 0;
+	int e = settle(j, seq, "settled when the database was back");
+	if (e < 0)
+		return e;
+	j->unsure_seq = 0;
+	j->stale = true; /* what it changed is not in the snapshot yet */
+	return 0;
 }
 
 int
@@ -142,7 +161,7 @@ judge_audit_open(struct judge *j, struct reason *why)
 	if (e == 0)
 		e = audit_open_intents(j->audit_fd, collect, &open, why);
 	for (size_t i = 0; e == 0 && i < open.n; i++)
-		settle(j, open.seq[i]);
+		e = settle(j, open.seq[i], "settled at start");
 	if (e == 0)
 		judge_audit(j, NULL,
 		            &(struct audit_note){.kind = EVENT_EDGE_START, .actor = "edge", .why = SALLYPORT_VERSION});

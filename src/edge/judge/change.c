@@ -20,7 +20,10 @@ int
 change_begin(struct change *c, struct req *r)
 {
 	*c = (struct change){.j = r->j, .r = r, .list = json_array()};
-	int e = c->list ? store_begin(r->j->store, &c->why) : E_NOMEM;
+	int e = c->list ? judge_audit_settle(r->j) : E_NOMEM; /* one open intent at a time */
+
+	if (e == 0)
+		e = store_begin(r->j->store, &c->why);
 	c->open = e == 0;
 	return e;
 }
@@ -171,9 +174,13 @@ change_commit(struct change *c)
 	else
 		store_rollback(j->store);
 	c->open = false;
-	judge_audit(j, c->r,
-	            &(struct audit_note){
-	                .kind = e ? EVENT_CHANGE_FAILED : EVENT_CHANGE_DONE, .intent = seq, .why = c->why.text});
+	if (e == E_UNSURE)
+		j->unsure_seq = seq;
+	else
+		judge_audit(j, c->r,
+		            &(struct audit_note){.kind = e ? EVENT_CHANGE_FAILED : EVENT_CHANGE_DONE,
+		                                 .intent = seq,
+		                                 .why = c->why.text});
 	if (e == 0) {
 		snapshot_swap(j, s);
 		s = NULL;
@@ -223,14 +230,15 @@ change_refuse(struct change *c, int e)
 	struct req *r = c->r;
 	const char *why = req_fmt(r, "%s", e == E_FORMAT ? c->err.text : c->why.text),
 	           *at = req_fmt(r, "%s", pointer_in_body(c));
-	int code = c->code                           ? c->code
-	           : e == E_CONFLICT || e == E_EXIST ? SP_CONFLICT
-	           : e == E_NOENT                    ? SP_NOT_FOUND
-	           : e == E_FORMAT                   ? SP_APPLY
-	                                             : SP_INTERNAL;
+	int code = c->code                                      ? c->code
+	           : e == E_CONFLICT || e == E_EXIST            ? SP_CONFLICT
+	           : e == E_NOENT                               ? SP_NOT_FOUND
+	           : e == E_FORMAT                              ? SP_APPLY
+	           : e == E_IO || e == E_AGAIN || e == E_UNSURE ? SP_STORE
+	                                                        : SP_INTERNAL;
 
 	change_abort(c);
-	if (code == SP_INTERNAL)
+	if (code == SP_INTERNAL || code == SP_STORE)
 		log_error("change", "why", why, "error", err_str(e), NULL);
 	reply_refuse_at(r, code, code == SP_INTERNAL ? "" : why, *at ? at : NULL);
 }

@@ -31,6 +31,7 @@ static const struct code_row {
     {SP_CONFLICT, 409, "It was changed by somebody else meanwhile, or the name is taken."},
     {SP_NOT_FOUND, 404, "There is nothing here."},
     {SP_METHOD, 405, "This method is not allowed here."},
+    {SP_STORE, 503, "The edge's database is away, full or busy. Nothing was changed; try again in a moment."},
     {SP_LOGIN_NEEDED, 401, "Sign in first."},
     {SP_LOGIN_FAILED, 403, "E-mail, password or code is wrong."},
     {SP_LOGIN_STATE, 403, "This sign-in is stale, was used already, or began in another browser. Start again."},

@@ -54,6 +54,9 @@ struct judge {
 	} roles[ROLE_N];
 
 	struct store *store;
+	struct loop_watch store_watch; /* news.c */
+	bool store_away, stale;        /* the snapshot is behind the store */
+	uint64_t unsure_seq;           /* intent of a change whose commit got no answer; 0 = none */
 	struct audit_chain *audit;
 	struct loop_defer audit_defer;
 	struct list followers; /* requests that wait for audit records (api_audit.c) */
@@ -117,6 +120,8 @@ void judge_audit(struct judge *j, const struct req *r, const struct audit_note *
 int judge_audit_now(struct judge *j, const struct req *r, const struct audit_note *n, uint64_t *ret_seq);
 /* The usual end of a refused request: audited as access_denied, then answered. */
 void judge_deny(struct req *r, const char *email, int code, const char *why);
+/* The outcome of a change that was left open by E_UNSURE, now that the store can be asked. */
+int judge_audit_settle(struct judge *j);
 int judge_audit_open(struct judge *j, struct reason *why);
 void judge_audit_close(struct judge *j);
 

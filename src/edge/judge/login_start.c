@@ -214,7 +214,7 @@ app_token_done(int err, const void *msg, void *arg)
 	if (!code && (!s || s->revoked_at || texts_has(&s->revoked_apps, c->a->app->id)))
 		code = SP_REVOKED; /* revoked while the signer worked */
 	if (!code && session_entered(r->j, s, c->a->app->id, judge_now() + c->ttl) < 0)
-		code = SP_INTERNAL;
+		code = SP_STORE;
 	if (code && m && *m->why)
 		log_warn("app_token", "code", log_num(code), "why", m->why, NULL);
 	c->then(r, code, code ? NULL : m->text);
@@ -239,7 +239,7 @@ login_app_token(struct req *r, struct session *s, const char *org_token, const s
 	r->ctx = c;
 	/* Before the signer makes it: a revoke of the application's tokens in between must find this session. */
 	if (session_entered(r->j, s, a->app->id, 0) < 0) {
-		then(r, SP_INTERNAL, NULL);
+		then(r, SP_STORE, NULL);
 		return;
 	}
 	struct js_app_token m = {.org_token = org_token,

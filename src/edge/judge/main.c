@@ -10,6 +10,7 @@
 #include "edge/judge/api.h"
 #include "edge/judge/http.h"
 #include "edge/judge/login.h"
+#include "edge/judge/news.h"
 #include "edge/judge/service.h"
 #include "edge/judge/session.h"
 #include "edge/judge/snapshot.h"
@@ -197,6 +198,7 @@ tick(void *arg)
 	login_sweep(j);
 	tickets_cut_again(j);
 	audit_followers_wake(j);
+	news_tick(j);
 	if (++j->ticks % SWEEP_EVERY)
 		return;
 	sessions_sweep(j);
@@ -242,6 +244,27 @@ file(struct role_run *run, const char *name, int fd, void *arg)
 	return 0;
 }
 
+/* With PostgreSQL, judge may connect to its database and to nothing else: TCP by port where the kernel can tell, and
+   without UDP no name is asked for. */
+static int
+confine(struct judge *j, struct role_run *run)
+{
+	struct sandbox_limits lim = {.nofile = 4096};
+	bool dials = store_is_url(j->store_where);
+	uint16_t ports[16];
+	size_t n = store_ports(j->store, ports, 16);
+	bool enforced = false;
+
+	if (dials && sandbox_landlock_tcp(ports, n, &enforced) < 0)
+		return role_fatal(run, "the sandbox could not be entered (landlock)");
+	if (dials && !enforced)
+		log_warn("sandbox", "why", "this kernel cannot bind connections to a port (landlock, Linux 6.7)", NULL);
+	if (sandbox_enter(dials ? SANDBOX_JUDGE_PG : SANDBOX_JUDGE, &lim) < 0)
+		return role_fatal(run, "the sandbox could not be entered");
+	mem_wipe(j->store_where, sizeof j->store_where); /* it may hold a password */
+	return 0;
+}
+
 /* init made the built-in provider in the signer's store; here it gets its record, once. */
 static int
 local_provider(struct judge *j, struct reason *why)
@@ -265,7 +288,6 @@ static int
 go(struct role_run *run, void *arg)
 {
 	struct judge *j = arg;
-	struct sandbox_limits lim = {.nofile = 4096};
 	struct reason why = {0};
 	struct model_error bad = {0};
 	struct snapshot *s;
@@ -274,7 +296,7 @@ go(struct role_run *run, void *arg)
 
 	if (j->state_fd < 0 || j->audit_fd < 0)
 		return role_fatal(run, "the parent gave no folder \"state\" or \"audit\"");
-	if (!strncmp(where, "sqlite", 6) || !*where) {
+	if (!store_is_url(where)) {
 		/* The folder's own name: SQLite is told to follow no link, and /proc/self/fd/N is one. */
 		snprintf(proc, sizeof proc, "/proc/self/fd/%d", j->state_fd);
 		ssize_t n = readlink(proc, path, sizeof path - 1);
@@ -284,18 +306,23 @@ go(struct role_run *run, void *arg)
 		where = path;
 	}
 	if (store_open(where, &j->store, &why) < 0)
-		return role_fatal(run, "store: %s", why.text);
+		return role_fatal(run, "%s", why.text);
 	if (local_provider(j, &why) < 0)
 		return role_fatal(run, "store: %s", why.text);
 	if (judge_audit_open(j, &why) < 0)
 		return role_fatal(run, "audit: %s", why.text);
+	bool changed;
+	store_poll(j->store, &changed, NULL); /* what changes from here on is news */
 	if (snapshot_build(j, true, &s, &bad) < 0)
 		return role_fatal(run, "store: %s %s", bad.pointer, bad.text);
 	snapshot_swap(j, s);
 	if (binding_key_load(j, &why) < 0 || sessions_load(j, &why) < 0 || service_seen_load(j, &why) < 0)
 		return role_fatal(run, "sessions: %s", why.text);
-	if (sandbox_enter(SANDBOX_JUDGE, &lim) < 0)
-		return role_fatal(run, "the sandbox could not be entered");
+	int e = confine(j, run);
+	if (e < 0)
+		return e;
+	if (news_start(j) < 0)
+		return role_fatal(run, "the store cannot be watched");
 	j->running = true;
 	timer_repeat(j->loop, &j->tick, TICK_MS, tick, j);
 	signer_keys_load(j);

@@ -116,6 +116,36 @@ load_person(void *arg, const struct store_doc *d)
 	return e;
 }
 
+/* Another process may have barred somebody, or met somebody new. What is kept in memory keeps its address: others point
+   to it. */
+static int
+load_person_again(void *arg, const struct store_doc *d)
+{
+	struct judge *j = arg;
+	struct person *known = map_get(&j->persons, d->id), *p = NULL;
+	struct model_error err = {0};
+	json_t *doc = NULL;
+
+	if (!known)
+		return load_person(j, d);
+	int e = json_load_strict(d->json, strlen(d->json), STORE_DOC_MAX, &doc);
+	if (e == 0)
+		e = person_from_json(doc, false, &p, &err);
+	if (e == 0 && p->disabled != known->disabled) {
+		known->disabled = p->disabled;
+		bar(j, known);
+	}
+	person_free(p);
+	json_decref(doc);
+	return e == E_FORMAT ? 0 : e;
+}
+
+int
+persons_reload(struct judge *j, struct reason *why)
+{
+	return store_list(j->store, "person", "", PERSONS_MAX, load_person_again, j, why);
+}
+
 int
 sessions_load(struct judge *j, struct reason *why)
 {
@@ -249,13 +279,17 @@ session_create(struct judge *j, const char *id, const struct js_login_done *who,
 	    session_fill(s, id, who, idp, claims, ip, user_agent) < 0)
 		goto out;
 	s->expires_at = s->created_at + session_ttl(j);
+	code = SP_STORE;
 	if (store_begin(j->store, &why) < 0)
 		goto out;
 	if (person_save(j, p) < 0 || session_save(j, s) < 0) {
 		store_rollback(j->store);
 		goto out;
 	}
-	if (store_commit(j->store, &why) < 0 || map_put(&j->sessions, s->id, s) < 0)
+	if (store_commit(j->store, &why) < 0)
+		goto out;
+	code = SP_INTERNAL;
+	if (map_put(&j->sessions, s->id, s) < 0)
 		goto out;
 	*ret_s = s;
 	s = NULL;

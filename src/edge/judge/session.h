@@ -19,6 +19,7 @@
 /* Seconds that a sign-in lasts: the organisation's session_duration. */
 int64_t session_ttl(const struct judge *j);
 void session_new_id(char out[static 33]);
+int persons_reload(struct judge *j, struct reason *why);            /* who another process barred since, or met */
 int sessions_load(struct judge *j, struct reason *why);             /* persons too */
 struct session *session_get(const struct judge *j, const char *id); /* live or not; NULL when unknown */
 /* From the signer's own statement about who it was. ret_s is borrowed from the map. Code SP_DISABLED, SP_BUSY,

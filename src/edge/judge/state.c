@@ -6,6 +6,7 @@
 #include "crypto/random.h"
 #include "edge/judge/judge.h"
 #include "edge/judge/login.h"
+#include "edge/judge/news.h"
 #include "edge/judge/service.h"
 #include "edge/judge/session.h"
 #include "edge/judge/ticket.h"
@@ -62,6 +63,7 @@ void
 judge_state_release(struct judge *j)
 {
 	timer_stop(&j->tick);
+	news_stop(j);
 	timer_stop(&j->jwks_timer);
 	login_rows_release(j);
 	map_release(&j->discoveries);

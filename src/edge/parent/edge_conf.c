@@ -64,19 +64,34 @@ ADDR_KEY(listen)
 ADDR_KEY(tunnel_listen)
 ADDR_KEY(metrics_listen)
 
+/* What it says is libpq's to understand; here only what a line of the file can hold. */
+bool
+edge_conf_store_ok(const char *s)
+{
+	if (!strcmp(s, "sqlite"))
+		return true;
+	if (!str_starts(s, "postgres://") && !str_starts(s, "postgresql://"))
+		return false;
+	for (; *s; s++)
+		if (*s <= ' ' || *s > '~' || strchr("\"'#{}\\`", *s))
+			return false;
+	return true;
+}
+
 static int
 key_store(void *t, const char *file, const struct conf_node *v, struct conf_error *err)
 {
 	struct edge_conf *c = t;
-	int r = set_text(file, v, err, c->store, sizeof c->store, "sqlite");
+	int r = set_text(file, v, err, c->store, sizeof c->store, "sqlite or postgres://...");
 
 	if (r < 0)
 		return r;
-	if (!strcmp(c->store, "sqlite"))
+	if (edge_conf_store_ok(c->store))
 		return 0;
-	if (str_starts(c->store, "postgres://") || str_starts(c->store, "postgresql://"))
-		return conf_fail(file, v, err, "this build has no PostgreSQL store; use \"sqlite\"");
-	return conf_fail(file, v, err, "found \"%s\", expected \"sqlite\"", c->store);
+	return conf_fail(file, v, err,
+	                 "found \"%.40s\", expected \"sqlite\" or postgres://USER:PASSWORD@HOST:5432/DATABASE, "
+	                 "with %%XX for what a URL cannot hold",
+	                 c->store);
 }
 
 static int

@@ -47,6 +47,7 @@ int edge_conf_parse(const char *dir, const char *file, const void *p, size_t n, 
 /* DIR/sallyportd.yml. */
 int edge_conf_load(const char *dir, struct edge_conf **ret_c, struct conf_error *err);
 void edge_conf_free(struct edge_conf *c);
+bool edge_conf_store_ok(const char *s); /* "sqlite" or a postgres URL */
 void edge_conf_issuer(const struct edge_conf *c, char *out, size_t n); /* https://team[:port] */
 
 #endif

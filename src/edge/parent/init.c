@@ -103,8 +103,10 @@ conf_fill(struct init *in, const struct init_args *a)
 	if (hostport_parse(a->team, lp.port, &c->team) < 0 || c->team.is_ip)
 		return fail(a->team,
 		            "--team wants a host name and perhaps a port, for example access.example.com:8443");
-	if (a->store && strcmp(a->store, "sqlite"))
-		return fail(a->store, "--store: this build has the embedded store only; use sqlite");
+	if (a->store && (!edge_conf_store_ok(a->store) || str_copy(c->store, sizeof c->store, a->store) < 0))
+		return fail("--store",
+		            "expected sqlite or postgres://USER:PASSWORD@HOST:5432/DATABASE, with %XX for what a URL "
+		            "cannot hold");
 	if (a->admin && (!strchr(a->admin, '@') || str_copy(c->admin, sizeof c->admin, a->admin) < 0))
 		return fail(a->admin, "--admin wants an e-mail address");
 	c->passphrase_fd = -1;
@@ -114,7 +116,8 @@ conf_fill(struct init *in, const struct init_args *a)
 	c->uid_last = 64109;
 	c->edge_no = 1;
 	str_copy(c->log_level_text, sizeof c->log_level_text, "info");
-	str_copy(c->store, sizeof c->store, "sqlite");
+	if (!a->store)
+		str_copy(c->store, sizeof c->store, "sqlite");
 	if (random_hex(c->account, 16) < 0 || random_hex(c->zone, 16) < 0 || getrandom(u, 16, 0) != 16)
 		return fail("getrandom", strerror(errno));
 	uuid_v4_bits(u);
@@ -258,7 +261,9 @@ write_conf(const struct init *in)
 	    c->dir, team, c->listen, c->tunnel_listen, c->metrics_listen, c->store, c->account, c->zone, c->local_idp,
 	    c->admin[0] ? "admin: " : "", c->admin, c->admin[0] ? "\n" : "");
 	if (r == 0)
-		r = write_in(in, "sallyportd.yml", 0644, buf_ptr(&b), buf_len(&b), ROLE_PARENT);
+		r = write_in(in, "sallyportd.yml",
+		             strcmp(c->store, "sqlite") ? 0600 : 0644, /* a password is in the URL */
+		             buf_ptr(&b), buf_len(&b), ROLE_PARENT);
 	buf_release(&b);
 	return r;
 }

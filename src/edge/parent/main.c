@@ -17,7 +17,7 @@
 
 static const char usage_text[] =
     "usage: sallyportd init  --dir DIR --team HOST[:PORT] [--listen ADDR:PORT] [--tunnel-listen ADDR:PORT]\n"
-    "                        [--metrics-listen ADDR:PORT] [--store sqlite] [--admin EMAIL]\n"
+    "                        [--metrics-listen ADDR:PORT] [--store sqlite|postgres://...] [--admin EMAIL]\n"
     "                        [--node-passphrase-fd N]\n"
     "       sallyportd run   --dir DIR      runs the edge in the foreground; prints \"ready\"\n"
     "                        [--node-passphrase-fd N]   keys are sealed under a passphrase instead of DIR/node.key\n"

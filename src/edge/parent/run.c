@@ -94,6 +94,8 @@ proc_configure(struct proc *p)
 	struct reason why = {0};
 
 	role_start_msg(e->conf, e->threads, &start);
+	if (p->role != ROLE_JUDGE)
+		start.store = ""; /* a database's password is nobody else's business */
 	int r = ipc_send(p->ch, &pr_start_def, &start);
 	for (unsigned k = 0; r == 0 && p->role == ROLE_FRONT && k < 3; k++) {
 		struct pr_listener m = {.kind = k, .addr = e->lsn[k].addr};

@@ -1,6 +1,7 @@
 /* sandbox: a child enters a role and tries something; the kernel's verdict is what counts. */
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -180,6 +181,55 @@ do_thread_and_lookup(void *arg)
 }
 
 static int
+do_stream(void *arg)
+{
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	(void)arg;
+	to.sin_port = htons(1);
+	return s < 0 ||
+	       (connect(s, (struct sockaddr *)&to, sizeof to) < 0 && errno != EINPROGRESS && errno != ECONNREFUSED);
+}
+
+static int
+do_datagram(void *arg)
+{
+	(void)arg;
+	return socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0) < 0;
+}
+
+static int
+do_raw_netlink(void *arg)
+{
+	(void)arg;
+	return socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0) < 0;
+}
+
+/* 0 both ports as they should be; 77 the kernel cannot tell */
+static int
+do_ports(void *arg)
+{
+	const uint16_t *port = arg;
+	bool enforced;
+
+	if (sandbox_landlock_tcp(port, 1, &enforced) < 0)
+		return 1;
+	if (!enforced)
+		return 77;
+	for (int i = 0; i < 2; i++) {
+		struct sockaddr_in to = {
+		    .sin_family = AF_INET, .sin_port = htons(port[i]), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+		int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		int r = connect(s, (struct sockaddr *)&to, sizeof to);
+		if (i == 0 ? r < 0 : r == 0 || errno != EACCES)
+			return 2 + i;
+		close(s);
+	}
+	return 0;
+}
+
+static int
 do_store(void *arg)
 {
 	int fd = *(int *)arg;
@@ -262,8 +312,41 @@ test_sockets(void **state)
 	assert_int_equal(try_as(SANDBOX_FETCH, do_listen, &s), KILLED);
 	assert_int_equal(try_as(SANDBOX_JUDGE_PG, do_listen, &s), KILLED);
 	assert_int_equal(try_as(SANDBOX_FETCH, do_thread_and_lookup, NULL), 0);
-	assert_int_equal(try_as(SANDBOX_JUDGE_PG, do_thread_and_lookup, NULL), 0);
+	assert_int_equal(try_as(SANDBOX_JUDGE_PG, do_thread_and_lookup, NULL), KILLED);
+	assert_int_equal(try_as(SANDBOX_JUDGE_PG, do_stream, NULL), 0);
+	assert_int_equal(try_as(SANDBOX_JUDGE_PG, do_datagram, NULL), KILLED);
+	assert_int_equal(try_as(SANDBOX_JUDGE_PG, do_raw_netlink, NULL), KILLED);
+	assert_int_equal(try_as(SANDBOX_JUDGE_PG, do_exec_memory, NULL), KILLED);
 	close(s);
+}
+
+/* A database's port may be connected to, its neighbour may not. */
+static void
+test_ports(void **state)
+{
+	uint16_t port[2];
+	int s[2], st;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+		socklen_t n = sizeof a;
+		s[i] = socket(AF_INET, SOCK_STREAM, 0);
+		assert_int_equal(bind(s[i], (struct sockaddr *)&a, sizeof a), 0);
+		assert_int_equal(listen(s[i], 4), 0);
+		assert_int_equal(getsockname(s[i], (struct sockaddr *)&a, &n), 0);
+		port[i] = ntohs(a.sin_port);
+	}
+	pid_t p = fork();
+	if (p == 0)
+		_exit(do_ports(port));
+	assert_int_equal(waitpid(p, &st, 0), p);
+	assert_true(WIFEXITED(st));
+	close(s[0]);
+	close(s[1]);
+	if (WEXITSTATUS(st) == 77)
+		skip();
+	assert_int_equal(WEXITSTATUS(st), 0);
 }
 
 static void
@@ -313,6 +396,7 @@ main(void)
 	    cmocka_unit_test(test_no_role_execs),
 	    cmocka_unit_test(test_files),
 	    cmocka_unit_test(test_sockets),
+	    cmocka_unit_test(test_ports),
 	    cmocka_unit_test(test_memory),
 	    cmocka_unit_test(test_landlock),
 	};
