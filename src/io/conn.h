@@ -76,6 +76,9 @@ const char *conn_peer_ip(const struct conn *c); /* address alone; v4-mapped v6 i
 const char *conn_sni(const struct conn *c);     /* "" if none */
 int conn_peer_pem(const struct conn *c,
                   struct buf *out);                /* certificate that the TLS peer showed; E_NOENT without one */
+/* The client's certificate, and those sent with it, that verified against the authorities of its SNI (tls_clients.h);
+   borrowed. E_NOENT: none. It says nothing about any other name than conn_sni. */
+int conn_client_der(const struct conn *c, struct slice *ret_der);
 const char *conn_error_text(const struct conn *c); /* for logs: why TLS or connect failed */
 int conn_fd(const struct conn *c);                 /* for getsockname and the like */
 uint64_t conn_bytes_in(const struct conn *c);      /* plaintext */

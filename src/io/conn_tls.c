@@ -257,6 +257,12 @@ conn_sni(const struct conn *c)
 }
 
 int
+conn_client_der(const struct conn *c, struct slice *ret_der)
+{
+	return c->ssl ? tls_clients_der(c->ssl, ret_der) : E_NOENT;
+}
+
+int
 conn_peer_pem(const struct conn *c, struct buf *out)
 {
 	X509 *x = c->ssl ? SSL_get0_peer_certificate(c->ssl) : NULL;

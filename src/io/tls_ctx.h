@@ -6,6 +6,9 @@
 
 struct ssl_ctx_st; /* SSL_CTX */
 struct ssl_ctx_st *tls_ctx_ssl(const struct tls_ctx *c);
+struct ssl_st; /* SSL */
+/* tls_clients.c: the certificates of conn_client_der. */
+int tls_clients_der(struct ssl_st *ssl, struct slice *ret_der);
 /* The first queued error as text; clears the queue of this thread. */
 void tls_error_text(char *out, size_t n);
 

@@ -21,7 +21,8 @@
 	F(S, STR, client_ip, 64)                                              \
 	F(S, BOOL, websocket, 1) /* a well-formed RFC 6455 upgrade */         \
 	F(S, STRS, headers, 16384)                                            \
-	F(S, DATA, body, FJ_BODY_MAX)
+	F(S, DATA, body, FJ_BODY_MAX)                                         \
+	F(S, DATA, cert, 16384) /* client's certificate and what came with it, DER; only when the SNI was this host */
 MSG_DECLARE(fj_request, FJ_REQUEST)
 
 /* Judge's answer. RESPOND: front writes the response (adds content-length, date, connection). RELAY: front opens a
@@ -114,6 +115,10 @@ MSG_DECLARE(fj_leaf, FJ_LEAF)                       /* request */
 MSG_DECLARE(fj_leaf_chain, FJ_LEAF_CHAIN)
 #define FJ_EMPTY(F, S)
 MSG_DECLARE(fj_names_changed, FJ_EMPTY) /* judge -> front: ask for a new leaf */
+
+/* judge -> front, on thread 0's channel: host name, PEM of its clients' authorities, ... The whole set. */
+#define FJ_CLIENTS(F, S) F(S, STRS, v, 65536)
+MSG_DECLARE(fj_clients, FJ_CLIENTS)
 
 /* For /readyz and /metrics (request). */
 MSG_DECLARE(fj_status, FJ_EMPTY)

@@ -29,6 +29,7 @@
 #include "edge/front/registry.h"
 #include "io/ipc.h"
 #include "io/net_listen.h"
+#include "io/tls_clients.h"
 #include "msg/front_judge.h"
 #include "msg/parent_role.h"
 #include "net/http_server.h"
@@ -76,6 +77,7 @@ struct certs { /* leaf.c */
 	struct tls_ctx *users, *tunnels; /* NULL until there is a certificate */
 	bool configured;                 /* users is a configured one */
 	struct tls_key *key;             /* of the leaf */
+	struct tls_asks asks;            /* names that ask users for a certificate */
 	struct loop_timer timer;
 	bool asking;
 	struct buf chain_pem[FRONT_CERTS_MAX], key_pem[FRONT_CERTS_MAX];

@@ -18,6 +18,7 @@ int
 certs_init(struct front *f)
 {
 	pthread_mutex_init(&f->certs.lock, NULL);
+	tls_asks_init(&f->certs.asks);
 	for (size_t i = 0; i < FRONT_CERTS_MAX; i++) {
 		buf_init(&f->certs.chain_pem[i], PEM_MAX);
 		buf_init_secret(&f->certs.key_pem[i], PEM_MAX);
@@ -74,6 +75,7 @@ certs_use(struct front *f, struct reason *why)
 	if (e < 0)
 		return e;
 	f->certs.configured = true;
+	tls_ctx_asks(fresh, &f->certs.asks);
 	swap(f, &f->certs.users, fresh);
 	return 0;
 }
@@ -108,6 +110,7 @@ take_chain(struct front *f, const char *chain)
 		timer_start(f->threads[0]->loop, &f->certs.timer, FRONT_LEAF_RETRY_MS, ask_again, f);
 		return;
 	}
+	tls_ctx_asks(fresh, &f->certs.asks);
 	if (!f->certs.configured)
 		swap(f, &f->certs.users, tls_ctx_ref(fresh));
 	swap(f, &f->certs.tunnels, fresh);

@@ -56,11 +56,24 @@ on_names_changed(struct ipc *c, uint32_t id, const void *m, int fd, void *arg)
 		certs_ask(t->f);
 }
 
+static void
+on_clients(struct ipc *c, uint32_t id, const void *mv, int fd, void *arg)
+{
+	const struct fj_clients *m = mv;
+	struct reason why = {0};
+	struct thread *t = arg;
+
+	(void)c, (void)id, (void)fd;
+	if (tls_asks_set(&t->f->certs.asks, m->v.v, m->v.n, &why) < 0)
+		log_error("client_cas", "why", why.text, NULL);
+	else
+		log_info("client_cas", "hosts", log_num((long long)(m->v.n / 2)), NULL);
+}
+
 static const struct ipc_row judge_rows[] = {
-    {&fj_cut_def, 1, 0, on_cut},
-    {&fj_push_def, 1, 0, on_push},
-    {&fj_unlink_def, 1, 0, on_unlink},
-    {&fj_names_changed_def, 1, 0, on_names_changed},
+    {&fj_cut_def, 1, 0, on_cut},         {&fj_push_def, 1, 0, on_push},
+    {&fj_unlink_def, 1, 0, on_unlink},   {&fj_names_changed_def, 1, 0, on_names_changed},
+    {&fj_clients_def, 1, 0, on_clients},
 };
 
 static void

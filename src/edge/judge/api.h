@@ -78,6 +78,15 @@ void api_idps_delete(struct req *r);
 void api_keys_get(struct req *r);
 void api_keys_put(struct req *r);
 void api_keys_rotate(struct req *r);
+void api_certificates_list(struct req *r);
+void api_certificates_create(struct req *r);
+void api_certificates_get(struct req *r);
+void api_certificates_update(struct req *r);
+void api_certificates_delete(struct req *r);
+void api_certificates_settings(struct req *r);
+void api_certificates_settings_put(struct req *r);
+/* Checks the PEM, says fingerprint and end. */
+int client_ca_complete(struct client_ca *c, struct model_error *err);
 void api_service_tokens_list(struct req *r);
 void api_service_tokens_create(struct req *r);
 void api_service_tokens_get(struct req *r);

@@ -493,6 +493,41 @@ out:
 	return e;
 }
 
+/* --- authorities of client certificates
+ * ----------------------------------------------------------------------------------------------------------------------
+ */
+
+static int
+certificate_one(struct apply *x, const json_t *given)
+{
+	struct snapshot *s = x->r->j->snap;
+	struct client_ca *fresh = NULL;
+	json_t *old = NULL, *now, *merged;
+	int64_t version = STORE_NEW;
+	bool changed;
+	int e = client_ca_from_json(given, true, &fresh, &x->c.err);
+
+	if (e == 0)
+		e = client_ca_complete(fresh, &x->c.err);
+	if (e < 0)
+		goto out;
+	for (size_t i = 0; !old && i < s->nclient_cas; i++)
+		if (!strcmp(s->client_cas[i]->name, fresh->name)) {
+			old = client_ca_to_json(s->client_cas[i], MODEL_STORE);
+			version = s->client_ca_versions[i];
+		}
+	now = client_ca_to_json(fresh, MODEL_STORE);
+	merged = old ? apply_merge(old, now, given) : with_identity(json_incref(now));
+	json_object_set(merged, "fingerprint", json_object_get(now, "fingerprint"));
+	json_object_set(merged, "expires_on", json_object_get(now, "expires_on"));
+	json_decref(now);
+	e = settle(x, "certificate", "certificate", fresh->name, old, version, merged, &changed);
+out:
+	json_decref(old);
+	client_ca_free(fresh);
+	return e;
+}
+
 /* --- applications
  * ------------------------------------------------------------------------------------------------------------------------
  */
@@ -576,6 +611,7 @@ static const struct section sections[] = {
     {"admins", admin_one},
     {"lists", list_one},
     {"service_tokens", service_token_one},
+    {"certificates", certificate_one},
     {"groups", group_one},
     {"policies", policy_one},
     {"tunnels", tunnel_one},

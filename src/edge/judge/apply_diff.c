@@ -37,14 +37,9 @@ twice(const json_t *doc, struct model_error *err)
 {
 	static const struct {
 		const char *section, *key, *also;
-	} rows[] = {{"identity_providers", "name", NULL},
-	            {"admins", "email", "idp"},
-	            {"lists", "name", NULL},
-	            {"service_tokens", "name", NULL},
-	            {"groups", "name", NULL},
-	            {"policies", "name", NULL},
-	            {"tunnels", "name", NULL},
-	            {"apps", "domain", NULL}};
+	} rows[] = {{"identity_providers", "name", NULL}, {"admins", "email", "idp"},     {"lists", "name", NULL},
+	            {"service_tokens", "name", NULL},     {"certificates", "name", NULL}, {"groups", "name", NULL},
+	            {"policies", "name", NULL},           {"tunnels", "name", NULL},      {"apps", "domain", NULL}};
 	char at[64];
 	json_t *idp;
 	size_t i;
@@ -66,8 +61,16 @@ twice(const json_t *doc, struct model_error *err)
 int
 apply_shape(const json_t *doc, struct model_error *err)
 {
-	static const char *const sections[] = {
-	    "identity_providers", "admins", "lists", "service_tokens", "groups", "policies", "tunnels", "apps", NULL};
+	static const char *const sections[] = {"identity_providers",
+	                                       "admins",
+	                                       "lists",
+	                                       "service_tokens",
+	                                       "certificates",
+	                                       "groups",
+	                                       "policies",
+	                                       "tunnels",
+	                                       "apps",
+	                                       NULL};
 	const char *key;
 	json_t *v, *one;
 	size_t i;
@@ -83,11 +86,12 @@ apply_shape(const json_t *doc, struct model_error *err)
 		snprintf(at, sizeof at, "/%.40s", key);
 		if (!sections[k]) {
 			const char *near = str_nearest(key, sections);
-			return model_fail(err, at, "unknown key \"%.80s\"; %s%s%s", key,
-			                  near ? "did you mean \""
-			                       : "expected identity_providers, admins, lists, service_tokens, groups, "
-			                         "policies, tunnels or apps",
-			                  near ? near : "", near ? "\"?" : "");
+			return model_fail(
+			    err, at, "unknown key \"%.80s\"; %s%s%s", key,
+			    near ? "did you mean \""
+			         : "expected identity_providers, admins, lists, service_tokens, certificates, groups, "
+			           "policies, tunnels or apps",
+			    near ? near : "", near ? "\"?" : "");
 		}
 		if (!json_is_array(v) || json_array_size(v) > SECTION_MAX)
 			return model_fail(err, at, "expected a list");

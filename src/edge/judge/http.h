@@ -58,7 +58,7 @@ struct req {
 	bool websocket, head, json; /* json: refusals as JSON envelope (API) */
 	bool envelope;
 	struct strs headers;
-	struct slice body;
+	struct slice body, cert;
 	struct query query, form;
 	bool form_ok;
 	char rid[17]; /* shown on error pages and written to the audit log */
@@ -69,7 +69,10 @@ struct req {
 	/* who asks, once known. The session is named only: it may end while the request waits (req_asker). */
 	struct asker who;
 	char session[40];
-	uint32_t service_version;                /* of the secret that was shown, with who.service_token */
+	uint32_t service_version; /* of the secret that was shown, with who.service_token */
+	const char *cert_label;   /* who.cert_ca without a person: for log and audit */
+	const char *cert_print;   /* with who.cert_ca: fingerprint of that authority */
+	int64_t cert_until;
 	const char *service_label, *service_jwt; /* client id; an app token minted for it */
 	int64_t service_jwt_exp;
 	const char *api_name, *api_token, *api_jti; /* API: subject of the token, the token, its id */

@@ -65,11 +65,12 @@ copy_fields(struct req *r, const struct fj_request *m)
 	r->path = arena_strn(&r->arena, m->target, n);
 	r->query_text = arena_str(&r->arena, m->target[n] ? m->target + n + 1 : "");
 	r->client_ip = arena_str(&r->arena, m->client_ip);
-	char *body = arena_strn(&r->arena, m->body.p, m->body.n);
-	if (!r->method || !r->host || !r->target || !r->path || !r->query_text || !r->client_ip || !body)
+	char *body = arena_strn(&r->arena, m->body.p, m->body.n), *cert = arena_strn(&r->arena, m->cert.p, m->cert.n);
+	if (!r->method || !r->host || !r->target || !r->path || !r->query_text || !r->client_ip || !body || !cert)
 		return E_NOMEM;
 	r->body = (struct slice){(uint8_t *)body, m->body.n};
 	r->who.ip = r->client_ip;
+	r->cert = (struct slice){(uint8_t *)cert, m->cert.n};
 	r->port = m->port;
 	r->websocket = m->websocket;
 	r->head = !strcmp(m->method, "HEAD");

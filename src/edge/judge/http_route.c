@@ -4,6 +4,7 @@
 #include "core/str.h"
 #include "edge/judge/admin_auth.h"
 #include "edge/judge/api.h"
+#include "edge/judge/client_cert.h"
 #include "edge/judge/http.h"
 #include "edge/judge/judge.h"
 #include "edge/judge/login.h"
@@ -105,6 +106,13 @@ static const struct http_route routes[] = {
     {"DELETE", ACCOUNT "access/service_tokens/:id", W, api_service_tokens_delete},
     {"POST", ACCOUNT "access/service_tokens/:id/refresh", W, api_service_tokens_refresh},
     {"POST", ACCOUNT "access/service_tokens/:id/rotate", W, api_service_tokens_rotate},
+    {"GET", ACCOUNT "access/certificates", R, api_certificates_list},
+    {"POST", ACCOUNT "access/certificates", W, api_certificates_create},
+    {"GET", ACCOUNT "access/certificates/settings", R, api_certificates_settings},
+    {"PUT", ACCOUNT "access/certificates/settings", W, api_certificates_settings_put},
+    {"GET", ACCOUNT "access/certificates/:id", R, api_certificates_get},
+    {"PUT", ACCOUNT "access/certificates/:id", W, api_certificates_update},
+    {"DELETE", ACCOUNT "access/certificates/:id", W, api_certificates_delete},
     {"GET", ACCOUNT "access/users", PR(USERS), api_users_list},
     {"GET", ACCOUNT "access/users/:id", PR(USERS), api_users_get},
     {"GET", ACCOUNT "access/users/:id/active_sessions", PR(USERS), api_users_sessions},
@@ -285,6 +293,8 @@ route_dispatch(struct req *r)
 	}
 	if (!team && !app_of(r))
 		return;
+	if (!team)
+		client_cert_judge(r);
 	const struct http_route *t = find(r, team ? ROUTE_TEAM : ROUTE_APP, &other_method);
 	if (t) {
 		run(r, t);

@@ -85,6 +85,8 @@ struct judge {
 	struct map discoveries; /* provider id -> struct discovery */
 	struct map proofs;      /* of service tokens' secrets (service.c) */
 	struct list proof_age;
+	struct map client_certs; /* verdicts on client certificates (client_cert.c) */
+	struct list client_cert_age;
 	struct map service_seen; /* service token's id -> struct service_seen */
 	uint8_t proof_key[32];
 	uint8_t csrf_key[32];

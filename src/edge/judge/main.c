@@ -8,6 +8,7 @@
 #include "core/log.h"
 #include "core/str.h"
 #include "edge/judge/api.h"
+#include "edge/judge/client_cert.h"
 #include "edge/judge/http.h"
 #include "edge/judge/login.h"
 #include "edge/judge/news.h"
@@ -112,7 +113,10 @@ front_peer(struct judge *j, unsigned index, int fd)
 		ipc_close(f->ipc);
 		front_gone(f);
 	}
-	return ipc_new(j->loop, fd, "front", &front_ops, f, &f->ipc);
+	int e = ipc_new(j->loop, fd, "front", &front_ops, f, &f->ipc);
+	if (e == 0 && index == 0)
+		client_cas_push(j); /* before the first handshake of a new front */
+	return e;
 }
 
 /* What front has to say waits in its socket until tokens can be verified. */

@@ -4,6 +4,7 @@
 
 #include "model/access_list.h"
 #include "model/app.h"
+#include "model/client_ca.h"
 #include "model/event.h"
 #include "model/group.h"
 #include "model/idp.h"

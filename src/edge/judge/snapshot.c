@@ -5,6 +5,7 @@
 
 #include "core/log.h"
 #include "core/str.h"
+#include "edge/judge/client_cert.h"
 #include "edge/judge/judge.h"
 #include "edge/judge/ticket.h"
 #include "edge/judge/tunnel_link.h"
@@ -45,6 +46,7 @@ READER(route)
 READER(admin)
 READER(service_token)
 READER(organization)
+READER(client_ca)
 
 static int
 load_one(void *arg, const struct store_doc *d)
@@ -215,6 +217,7 @@ snapshot_build(struct judge *j, bool keep_broken, struct snapshot **ret_s, struc
 	LOAD(admin, admins, "admin");
 	LOAD(service_token, service_tokens, "service_token");
 	LOAD(organization, organizations, "organization");
+	LOAD(client_ca, client_cas, "certificate");
 #undef LOAD
 	if ((e = compile(s, keep_broken, err)) < 0)
 		goto out;
@@ -256,6 +259,7 @@ snapshot_drop(struct snapshot *s)
 	FREE(admin, admins);
 	FREE(service_token, service_tokens);
 	FREE(organization, organizations);
+	FREE(client_ca, client_cas);
 #undef FREE
 	free(s->service_refs);
 	free(s->views);
@@ -288,6 +292,8 @@ snapshot_swap(struct judge *j, struct snapshot *s)
 	s->epoch = ++j->epoch;
 	j->snap = s;
 	tunnels_push_changed(j, old, s);
+	if (client_cas_differ(old, s))
+		client_cas_push(j);
 	if (old)
 		tickets_judge_again(j);
 	if (names && old) {

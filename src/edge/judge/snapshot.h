@@ -44,10 +44,13 @@ struct snapshot {
 	struct route **routes;
 	struct admin **admins;
 	struct service_token **service_tokens;
+	struct client_ca **client_cas;
 	struct policy_ref *service_refs; /* what policies know of them */
-	size_t napps, ngroups, nlists, npolicies, nidps, ntunnels, nroutes, nadmins, nservice_tokens, norganizations;
-	int64_t *app_versions, *group_versions, *access_list_versions, *policy_versions, *idp_versions, *tunnel_versions, *route_versions,
-	    *admin_versions, *service_token_versions, *organization_versions;
+	size_t napps, ngroups, nlists, npolicies, nidps, ntunnels, nroutes, nadmins, nservice_tokens, norganizations,
+	    nclient_cas;
+	int64_t *app_versions, *group_versions, *access_list_versions, *policy_versions, *idp_versions,
+	    *tunnel_versions, *route_versions, *admin_versions, *service_token_versions, *organization_versions,
+	    *client_ca_versions;
 	struct organization **organizations; /* one, or none */
 	struct policy_set *set;
 	struct app_view *views; /* one an app */

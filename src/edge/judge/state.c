@@ -4,6 +4,7 @@
 #include "core/clock.h"
 #include "core/str.h"
 #include "crypto/random.h"
+#include "edge/judge/client_cert.h"
 #include "edge/judge/judge.h"
 #include "edge/judge/login.h"
 #include "edge/judge/news.h"
@@ -47,6 +48,8 @@ judge_state_init(struct judge *j)
 	map_init(&j->proofs, PROOFS_MAX + 1, seed, NULL);
 	map_init(&j->service_seen, 100000, seed, free);
 	list_init(&j->proof_age);
+	map_init(&j->client_certs, CLIENT_CERTS_MAX + 1, seed, NULL);
+	list_init(&j->client_cert_age);
 	random_bytes(j->proof_key, sizeof j->proof_key);
 	list_init(&j->login_age);
 	list_init(&j->code_age);
@@ -69,6 +72,8 @@ judge_state_release(struct judge *j)
 	map_release(&j->discoveries);
 	service_proofs_drop(j);
 	map_release(&j->proofs);
+	client_certs_drop(j);
+	map_release(&j->client_certs);
 	map_release(&j->service_seen);
 	map_release(&j->tickets);
 	map_release(&j->http_seen);

@@ -9,6 +9,7 @@
 #include "core/log.h"
 #include "core/str.h"
 #include "crypto/random.h"
+#include "edge/judge/client_cert.h"
 #include "edge/judge/http.h"
 #include "edge/judge/login.h"
 #include "edge/judge/service.h"
@@ -52,9 +53,14 @@ ticket_new(struct judge *j, const struct req *r, const struct session *s, const 
 	str_copy(t->app, sizeof t->app, a->app->id);
 	str_copy(t->tunnel, sizeof t->tunnel, a->tunnel->id);
 	str_copy(t->domain, sizeof t->domain, r->host);
-	str_copy(t->email, sizeof t->email, s ? s->email : *service ? r->service_label : "");
+	str_copy(t->email, sizeof t->email,
+	         s               ? s->email
+	         : *service      ? r->service_label
+	         : r->cert_label ? r->cert_label
+	                         : "");
 	str_copy(t->service, sizeof t->service, service);
 	str_copy(t->cert_ca, sizeof t->cert_ca, r->who.cert_ca ? r->who.cert_ca : "");
+	str_copy(t->cert_print, sizeof t->cert_print, r->cert_print ? r->cert_print : "");
 	str_copy(t->common_name, sizeof t->common_name, r->who.common_name ? r->who.common_name : "");
 	str_copy(t->country, sizeof t->country, r->who.country ? r->who.country : "");
 	t->service_version = r->service_version;
@@ -64,6 +70,8 @@ ticket_new(struct judge *j, const struct req *r, const struct session *s, const 
 	t->made_at = judge_now();
 	const struct service_token *v = *service ? snapshot_service_token(j->snap, service) : NULL;
 	t->until = s ? s->expires_at : v ? service_token_until(v, t->service_version) : 0;
+	if (*t->cert_ca && (!t->until || r->cert_until < t->until))
+		t->until = r->cert_until;
 	if (map_put(&j->tickets, t->key, t) < 0) {
 		free(t);
 		return SP_BUSY;
@@ -178,16 +186,18 @@ tickets_cut_again(struct judge *j)
 	}
 }
 
-/* What the verdict on a live connection rests on. */
+/* What the verdict on a live connection rests on; of a certificate, only while its authority stands. */
 static struct asker
-ticket_asker(const struct ticket *t, const struct session *s)
+ticket_asker(const struct judge *j, const struct ticket *t, const struct session *s)
 {
+	bool cert = *t->cert_ca && client_ca_standing(j->snap, t->cert_ca, t->cert_print, t->domain);
+
 	return (struct asker){.session = s,
 	                      .ip = t->ip,
 	                      .country = *t->country ? t->country : NULL,
 	                      .service_token = *t->service ? t->service : NULL,
-	                      .cert_ca = *t->cert_ca ? t->cert_ca : NULL,
-	                      .common_name = *t->common_name ? t->common_name : NULL};
+	                      .cert_ca = cert ? t->cert_ca : NULL,
+	                      .common_name = cert && *t->common_name ? t->common_name : NULL};
 }
 
 void
@@ -243,7 +253,7 @@ ticket_live(struct judge *j, unsigned front, const struct fj_ticket_live *m)
 	}
 	if (fine) {
 		struct policy_verdict v = {0};
-		struct asker who = ticket_asker(t, s);
+		struct asker who = ticket_asker(j, t, s);
 		snapshot_verdict(j->snap, a, &who, &v);
 		fine = policy_passes(&v);
 	}
@@ -305,7 +315,7 @@ tickets_judge_again(struct judge *j)
 			cut(j, t, "service token ended");
 			continue;
 		}
-		struct asker who = ticket_asker(t, s);
+		struct asker who = ticket_asker(j, t, s);
 		snapshot_verdict(j->snap, a, &who, &v);
 		if (!policy_passes(&v))
 			cut(j, t, "policy changed");

@@ -19,7 +19,7 @@ struct ticket {
 	char key[17]; /* of the map; cf-ray too */
 	char session[40], app[40], tunnel[40], domain[254], email[255], ip[64], destination[300];
 	/* let in by a service token (email is its client id then), or with a client certificate */
-	char service[40], cert_ca[40], common_name[256], country[3];
+	char service[40], cert_ca[40], cert_print[65], common_name[256], country[3];
 	uint32_t service_version;
 	unsigned front;
 	bool http; /* one HTTP request, or a WebSocket of an HTTP application's page: not audited one by one */

@@ -153,7 +153,7 @@ ws_admit(struct req *r, struct session *s, const char *token)
 {
 	struct ticket *t;
 	char destination[300];
-	const char *email = s ? s->email : r->service_label;
+	const char *email = s ? s->email : r->service_label ? r->service_label : r->cert_label;
 	int code = jump_destination(r, destination);
 
 	if (code) {

@@ -108,13 +108,24 @@ on_names(struct ipc *c, uint32_t id, const void *m, int fd, void *arg)
 {
 }
 
+static void
+on_clients(struct ipc *c, uint32_t id, const void *mv, int fd, void *arg)
+{
+	const struct fj_clients *m = mv;
+	struct jk *k = arg;
+
+	k->nclients = m->v.n / 2;
+	str_copy(k->client_host, sizeof k->client_host, m->v.n ? m->v.v[0] : "");
+}
+
 static const struct ipc_row parent_rows[] = {{&pr_ready_def, 1, 0, on_ready}, {&pr_fatal_def, 1, 0, on_fatal}};
 static const struct ipc_ops parent_ops = {parent_rows, 2, on_parent_gone};
 static const struct ipc_row front_rows[] = {{&fj_cut_def, 1, 0, on_cut},
                                             {&fj_push_def, 1, 0, on_push},
                                             {&fj_unlink_def, 1, 0, on_unlink},
-                                            {&fj_names_changed_def, 1, 0, on_names}};
-static const struct ipc_ops front_ops = {front_rows, 4, on_front_gone};
+                                            {&fj_names_changed_def, 1, 0, on_names},
+                                            {&fj_clients_def, 1, 0, on_clients}};
+static const struct ipc_ops front_ops = {front_rows, 5, on_front_gone};
 
 struct handed {
 	struct ipc *judge;
@@ -395,7 +406,8 @@ begin(struct jk *k, const char *method, const char *host, const char *target, co
 	                       .target = target,
 	                       .client_ip = "192.0.2.7",
 	                       .websocket = ws,
-	                       .body = slice_str(body ? body : "")};
+	                       .body = slice_str(body ? body : ""),
+	                       .cert = k->cert};
 
 	memset(ret, 0, sizeof *ret);
 	ret->k = k;

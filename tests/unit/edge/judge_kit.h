@@ -50,6 +50,9 @@ struct jk {
 	char push_tunnel[40], push_config[4096];
 	uint32_t push_version;
 	unsigned npush, nunlink;
+	struct slice cert; /* shown with each request; borrowed */
+	size_t nclients;   /* of the last fj_clients: how many names ask for certificates, and the first */
+	char client_host[256];
 };
 
 void jk_new(struct jk *k); /* signer and judge, ready */
