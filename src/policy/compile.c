@@ -10,12 +10,6 @@
 #define NAMES_MAX 100000 /* of anything in one snapshot */
 #define SITES_MAX 1000000
 
-struct shared_policy {
-	struct set_policy p;
-	uint64_t steps;
-	const char *broken; /* why it cannot be used */
-};
-
 /* What only compile needs. */
 struct compiler {
 	const struct policy_source *src;
@@ -24,7 +18,6 @@ struct compiler {
 	 */
 	struct map group_ids, group_names, idp_ids, idp_names, list_ids, list_names, token_ids, token_names, app_ids,
 	    app_names, policy_ids, policy_names;
-	struct shared_policy *shared;            /* the reusable policies, compiled once; in the set's arena */
 	size_t path[POLICY_GROUP_DEPTH_MAX + 1]; /* groups being walked */
 	size_t npath;
 };
@@ -108,6 +101,16 @@ idp_reference(struct compiler *c, const char *ref, const char **ret_id, struct m
 	return *ret_id ? E_OK : E_NOMEM;
 }
 
+static uint32_t
+idp_type_of(const struct compiler *c, const char *ref)
+{
+	const struct idp *p = map_get(&c->idp_ids, ref);
+
+	if (!p)
+		p = map_get(&c->idp_names, ref);
+	return p && (const void *)p != ambiguous ? (uint32_t)p->type : UINT32_MAX;
+}
+
 static int
 list_resolve(struct compiler *c, struct rule *r, struct model_error *err)
 {
@@ -178,6 +181,7 @@ rule_resolve(struct compiler *c, struct rule *r, struct model_error *err)
 		ret = group_resolve(c, r, err);
 		break;
 	case SEL_LOGIN_METHOD:
+		r->group = idp_type_of(c, r->text);
 		ret = idp_reference(c, r->text, &r->text, err);
 		break;
 	case SEL_EMAIL_LIST:
@@ -545,11 +549,11 @@ shared_compile(struct compiler *c, struct model_error *err)
 	const struct policy_source *s = c->src;
 	int ret = E_OK;
 
-	c->shared = arena_alloc(&c->set->mem, (s->npolicies ? s->npolicies : 1) * sizeof *c->shared);
-	if (!c->shared)
+	c->set->shared = arena_alloc(&c->set->mem, (s->npolicies ? s->npolicies : 1) * sizeof *c->set->shared);
+	if (!c->set->shared)
 		return E_NOMEM;
 	for (size_t i = 0; ret == E_OK && i < s->npolicies; i++) {
-		struct shared_policy *at = &c->shared[i];
+		struct shared_policy *at = &c->set->shared[c->set->nshared++];
 		struct model_error local = {{0}};
 
 		if (s->policies[i]->id)

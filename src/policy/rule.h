@@ -60,8 +60,8 @@ struct rule {
 	const char *team;  /* SEL_GITHUB: team or NULL */
 	const char *idp;   /* identity_provider_id or NULL; after compile an id */
 	uint32_t ntext;    /* strlen(text) */
-	uint32_t group;    /* SEL_GROUP, SEL_EMAIL_LIST, SEL_IP_LIST after compile: index into the set's groups or lists
-	                    */
+	uint32_t group;    /* after compile. SEL_GROUP, SEL_EMAIL_LIST, SEL_IP_LIST: index into the set's groups or
+	                       lists; SEL_LOGIN_METHOD: enum idp_type */
 	uint8_t net[16];   /* SEL_IP, IPv4 mapped */
 	uint8_t bits;      /* of 128 */
 };

@@ -57,12 +57,20 @@ struct policy_app {
 	const char **idps;
 	size_t nidps;
 };
+/* A reusable policy, compiled once. */
+struct shared_policy {
+	struct set_policy p;
+	uint64_t steps;
+	const char *broken; /* why it cannot be used */
+};
 struct policy_set {
 	struct arena mem;
 	struct policy_app *apps;
 	size_t napps;
 	struct set_group *groups;
 	size_t ngroups;
+	struct shared_policy *shared;
+	size_t nshared;
 	struct set_list *lists;
 	size_t nlists;
 	struct map by_id, by_aud, by_name;

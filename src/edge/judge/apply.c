@@ -715,6 +715,8 @@ finish(struct apply *x)
 		change_refuse(&x->c, e);
 		return;
 	}
+	if (x->c.warnings)
+		json_array_extend(x->warnings, x->c.warnings);
 	r->dest = result(x);
 	x->work = NULL;
 	release(x);
@@ -746,6 +748,7 @@ api_apply(struct req *r)
 	if (e == 0 && x.dry) {
 		struct snapshot *s = NULL;
 		if ((e = change_check(&x.c, &s)) == 0) {
+			json_array_extend(x.warnings, x.c.warnings);
 			json_t *out = result(&x);
 			snapshot_drop(s);
 			release(&x);

@@ -19,7 +19,7 @@ uuid_new(char out[static 37])
 int
 change_begin(struct change *c, struct req *r)
 {
-	*c = (struct change){.j = r->j, .r = r, .list = json_array()};
+	*c = (struct change){.j = r->j, .r = r, .list = json_array(), .touched = json_object()};
 	int e = c->list ? judge_audit_settle(r->j) : E_NOMEM; /* one open intent at a time */
 
 	if (e == 0)
@@ -49,6 +49,9 @@ change_put(struct change *c, const char *kind, const char *id, int64_t expected,
 	struct store_key keys[4];
 	char *text = doc ? json_dump_str(doc) : NULL;
 	size_t n = doc ? keys_of(kind, doc, keys) : 0;
+	char about[96];
+	snprintf(about, sizeof about, "%.40s %.50s", kind, id);
+	json_object_set_new(c->touched, about, json_true());
 	int e = text ? store_put(c->j->store, kind, id, expected, text, keys, n, NULL, &c->why) : E_NOMEM;
 
 	free(text);
@@ -129,6 +132,38 @@ versions_raise(struct change *c, const struct snapshot *s, bool *ret_any)
 	return e;
 }
 
+static void
+warning_take(void *arg, const char *text)
+{
+	json_array_append_new(arg, json_string(text));
+}
+
+static bool
+touched(const struct change *c, const char *kind, const char *id)
+{
+	char about[96];
+
+	snprintf(about, sizeof about, "%.40s %.50s", kind, id);
+	return json_object_get(c->touched, about) != NULL;
+}
+
+/* About what this change writes; what others left standing is not this administrator's matter now. */
+static void
+warnings_collect(struct change *c, const struct snapshot *s)
+{
+	json_decref(c->warnings);
+	c->warnings = json_array();
+	for (size_t i = 0; i < s->ngroups; i++)
+		if (touched(c, "group", s->groups[i]->id))
+			policy_warn_group(s->set, i, warning_take, c->warnings);
+	for (size_t i = 0; i < s->npolicies; i++)
+		if (touched(c, "policy", s->policies[i]->id))
+			policy_warn_reusable(s->set, i, warning_take, c->warnings);
+	for (size_t i = 0; i < s->napps; i++)
+		if (touched(c, "app", s->apps[i]->id))
+			policy_warn_app(s->set, i, warning_take, c->warnings);
+}
+
 int
 change_check(struct change *c, struct snapshot **ret_s)
 {
@@ -144,6 +179,7 @@ change_check(struct change *c, struct snapshot **ret_s)
 		e = snapshot_build(c->j, false, &s, &c->err);
 	}
 	if (e == 0) {
+		warnings_collect(c, s);
 		*ret_s = s;
 		return 0;
 	}
@@ -182,6 +218,8 @@ change_commit(struct change *c)
 		                                 .intent = seq,
 		                                 .why = c->why.text});
 	if (e == 0) {
+		json_decref(c->r->warnings);
+		c->r->warnings = json_incref(c->warnings);
 		snapshot_swap(j, s);
 		s = NULL;
 	}
@@ -198,6 +236,9 @@ change_abort(struct change *c)
 		store_rollback(c->j->store);
 	c->open = false;
 	json_decref(c->list);
+	json_decref(c->touched);
+	json_decref(c->warnings);
+	c->touched = c->warnings = NULL;
 	free(c->apps_of_pointer);
 	c->list = NULL;
 	c->apps_of_pointer = NULL;

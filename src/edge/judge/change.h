@@ -18,8 +18,10 @@ struct change {
 	struct judge *j;
 	struct req *r;
 	bool open;
-	int code;     /* sp_code of what went wrong */
-	json_t *list; /* [{kind, name, action, fields}] */
+	int code;         /* sp_code of what went wrong */
+	json_t *list;     /* [{kind, name, action, fields}] */
+	json_t *touched;  /* {"kind id": true}: what warnings are about */
+	json_t *warnings; /* [text], once change_check or change_commit has looked; NULL before */
 	struct reason why;
 	struct model_error err; /* pointer /apps/N: index into snap->apps of the candidate */
 	char *apps_of_pointer;  /* id of the application, group or provider that err is about; NULL = none */

@@ -85,6 +85,7 @@ struct req {
 	void *ctx;                   /* of the step that runs; in the arena */
 	void *held;                  /* what `done` releases */
 	const void *dest;            /* login: where it leads; in the arena */
+	json_t *warnings;            /* API: texts for the envelope's messages; NULL = none */
 	void (*done)(struct req *r); /* before it is freed; may be NULL */
 };
 

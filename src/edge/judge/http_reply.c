@@ -217,11 +217,22 @@ reply_redirect(struct req *r, const char *location)
 	reply_bytes(r, 302, NULL, "", 0);
 }
 
+static json_t *
+messages(const struct req *r)
+{
+	json_t *v = json_array(), *one;
+	size_t i;
+
+	json_array_foreach(r->warnings, i, one)
+	    json_array_append_new(v, json_pack("{s:i, s:O}", "code", SP_APPLY, "message", one));
+	return v;
+}
+
 void
 reply_result_status(struct req *r, unsigned status, json_t *result)
 {
 	reply_json(r, status,
-	           json_pack("{s:b, s:[], s:[], s:o}", "success", 1, "errors", "messages", "result",
+	           json_pack("{s:b, s:[], s:o, s:o}", "success", 1, "errors", "messages", messages(r), "result",
 	                     result ? result : json_null()));
 }
 

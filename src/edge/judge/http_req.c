@@ -128,6 +128,7 @@ req_drop(struct req *r)
 	query_release(&r->query);
 	query_release(&r->form);
 	snapshot_drop(r->snap);
+	json_decref(r->warnings);
 	wipe(r);
 	arena_release(&r->arena);
 	free(r);

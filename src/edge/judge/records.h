@@ -18,6 +18,7 @@
 #include "policy/compile.h"
 #include "policy/eval.h"
 #include "policy/explain.h"
+#include "policy/warn.h"
 #include "store/store.h"
 
 #endif
