@@ -54,6 +54,21 @@ principal(const struct app *a, const struct policy *p, const char *email, const 
 	return SP_PRINCIPAL;
 }
 
+/* A program has no e-mail to be named after: the deciding policy says which one user it is, and the signer whether that
+   name is bound to it. */
+static int
+service_principal(const struct policy *p, const char *asked, const char **ret_name)
+{
+	for (size_t i = 0; p && i < p->usernames.n; i++) {
+		const char *name = p->usernames.v[i];
+		if (!strchr(name, '{') && (!strcmp(asked, name) || (!*asked && p->usernames.n == 1))) {
+			*ret_name = name;
+			return 0;
+		}
+	}
+	return SP_PRINCIPAL;
+}
+
 /* Asked once more when the signer has answered: by what is true now, not when the request came. What it made for
    somebody who may no longer have it never leaves. */
 static int
@@ -70,8 +85,12 @@ still_allowed(struct req *r, const char *app, const char *made_for, struct reaso
 		return SP_TOKEN;
 	}
 	if (r->service_label) {
+		const char *still;
 		r->app = a;
-		return service_decide(r, &v, why);
+		code = service_decide(r, &v, why);
+		if (!code && (code = service_principal(snapshot_policy(r->snap, r->app, &v), made_for, &still)))
+			reason_set(why, E_DENIED, code, "%s is not among the usernames any more", made_for);
+		return code;
 	}
 	if ((code = session_standing(j, s, app, why)))
 		return code;
@@ -163,21 +182,6 @@ sources(struct req *r, const struct app_view *a, const char *v[SOURCES_MAX], siz
 	}
 	*ret_n = n;
 	return a->app->ssh.source_mode == SOURCE_AUTO && !n ? SP_TUNNEL_DOWN : 0;
-}
-
-/* A program has no e-mail to be named after: the deciding policy says which one user it is, and the signer whether that
-   name is bound to it. */
-static int
-service_principal(const struct policy *p, const char *asked, const char **ret_name)
-{
-	for (size_t i = 0; p && i < p->usernames.n; i++) {
-		const char *name = p->usernames.v[i];
-		if (!strchr(name, '{') && (!strcmp(asked, name) || (!*asked && p->usernames.n == 1))) {
-			*ret_name = name;
-			return 0;
-		}
-	}
-	return SP_PRINCIPAL;
 }
 
 static void

@@ -68,7 +68,7 @@ put_user_headers(struct req *r, struct head *h)
 		const char *name = r->headers.v[i];
 
 		if (!strcmp(name, "cookie"))
-			fits = http_origin_cookies(r->headers.v[i + 1], &cookies) == 0;
+			fits = http_origin_cookies(r->headers.v[i + 1], !r->service_label, &cookies) == 0;
 		else if (!http_origin_drops(name) && !names_token(r, name)) {
 			fits = h->n / 2 + EDGE_HEADERS < ORIGIN_HEADERS_MAX;
 			put(h, name, r->headers.v[i + 1]);
@@ -104,13 +104,14 @@ audit_first(struct req *r, const struct session *s)
 {
 	struct judge *j = r->j;
 	int64_t *at, now = judge_now();
-	const char *key = req_fmt(r, "%s %s", s ? s->id : r->client_ip, r->app->app->id);
+	const char *program = r->service_label ? r->service_label : r->cert_label;
+	const char *key = req_fmt(r, "%s %s", s ? s->id : program ? program : r->client_ip, r->app->app->id);
 
 	at = map_get(&j->http_seen, key);
 	if (at && now < *at + AUDIT_EVERY_SEC)
 		return;
 	judge_audit(j, r,
-	            &(struct audit_note){.kind = EVENT_ACCESS_ALLOWED, .actor = s ? s->email : NULL, .why = "http"});
+	            &(struct audit_note){.kind = EVENT_ACCESS_ALLOWED, .actor = s ? s->email : program, .why = "http"});
 	if (at) {
 		*at = now;
 		return;
@@ -141,7 +142,7 @@ http_admit(struct req *r, struct session *s, const char *token)
 	struct ticket *t;
 
 	if (!put_user_headers(r, &h)) {
-		judge_deny(r, s ? s->email : NULL, SP_TOO_LARGE, "too many headers");
+		judge_deny(r, s ? s->email : r->service_label, SP_TOO_LARGE, "too many headers");
 		return;
 	}
 	if (!admission(r, s, "", &t))

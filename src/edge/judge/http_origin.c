@@ -41,18 +41,19 @@ http_origin_drops(const char *name)
 }
 
 static bool
-edge_cookie(const char *p, size_t n)
+edge_cookie(const char *p, size_t n, bool person)
 {
-	static const char *const names[] = {"CF_Binding", "CF_AppSession", "CF_Session"};
+	static const char *const names[] = {"CF_Binding", "CF_AppSession", "CF_Session", "CF_Authorization"};
+	size_t count = sizeof names / sizeof *names - person;
 
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+	for (size_t i = 0; i < count; i++)
 		if (strlen(names[i]) == n && !memcmp(names[i], p, n))
 			return true;
 	return false;
 }
 
 int
-http_origin_cookies(const char *header, struct buf *out)
+http_origin_cookies(const char *header, bool person, struct buf *out)
 {
 	int e = 0;
 
@@ -64,7 +65,7 @@ http_origin_cookies(const char *header, struct buf *out)
 			len--;
 		while (name < len && p[name] != '=' && p[name] != ' ' && p[name] != '\t')
 			name++;
-		if (len && !edge_cookie(p, name)) {
+		if (len && !edge_cookie(p, name, person)) {
 			if (buf_len(out))
 				e = buf_put_str(out, "; ");
 			if (e == 0)

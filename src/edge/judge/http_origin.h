@@ -11,7 +11,8 @@
 #include "core/buf.h"
 
 bool http_origin_drops(const char *name);
-/* Appends the cookies that pass, joined by "; ". */
-int http_origin_cookies(const char *header, struct buf *out);
+/* Appends the cookies that pass, joined by "; ". Not a person's request: CF_Authorization does not pass either, since
+   nobody looked at it. */
+int http_origin_cookies(const char *header, bool person, struct buf *out);
 
 #endif

@@ -58,10 +58,16 @@ cookies_of_the_edge_stay_here(void **state)
 		struct buf b;
 
 		buf_init(&b, 1000);
-		assert_ok(http_origin_cookies(rows[i][0], &b));
+		assert_ok(http_origin_cookies(rows[i][0], true, &b));
 		assert_string_equal(buf_cstr(&b), rows[i][1]);
 		buf_release(&b);
 	}
+	/* beside a service token a person's cookie says nothing, to the service neither */
+	struct buf b;
+	buf_init(&b, 1000);
+	assert_ok(http_origin_cookies("a=1; CF_Authorization=t; CF_Binding=x; b=2", false, &b));
+	assert_string_equal(buf_cstr(&b), "a=1; b=2");
+	buf_release(&b);
 }
 
 int
