@@ -681,6 +681,18 @@ conn_peer_ip(const struct conn *c)
 	return c->ip;
 }
 
+void
+conn_set_peer(struct conn *c, const char *ip, uint16_t port)
+{
+	struct sockaddr_storage a;
+	socklen_t n;
+
+	if (addr_parse(ip, port, &a, &n) < 0)
+		return;
+	addr_ip((struct sockaddr *)&a, c->ip); /* v4-mapped v6 is written as v4 */
+	addr_text((struct sockaddr *)&a, c->peer);
+}
+
 const char *
 conn_error_text(const struct conn *c)
 {

@@ -73,7 +73,9 @@ int conn_move(struct conn *c, struct loop *to, void (*fn)(struct conn *c, void *
 struct loop *conn_loop(const struct conn *c);
 const char *conn_peer(const struct conn *c);    /* "192.0.2.1:4711" or "[2001:db8::1]:4711" */
 const char *conn_peer_ip(const struct conn *c); /* address alone; v4-mapped v6 is written as v4 */
-const char *conn_sni(const struct conn *c);     /* "" if none */
+/* Whose connection it is, as a trusted peer said. */
+void conn_set_peer(struct conn *c, const char *ip, uint16_t port);
+const char *conn_sni(const struct conn *c); /* "" if none */
 int conn_peer_pem(const struct conn *c,
                   struct buf *out);                /* certificate that the TLS peer showed; E_NOENT without one */
 /* The client's certificate, and those sent with it, that verified against the authorities of its SNI (tls_clients.h);

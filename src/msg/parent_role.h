@@ -30,6 +30,9 @@ const char *role_name(enum role r); /* "parent", "front", ... */
 	F(S, STR, local_idp, 36) /* judge: id of the built-in local provider, made by init */             \
 	F(S, STR, version, 32)                                                                            \
 	F(S, STRS, trusted_proxies, 64)                                                                   \
+	F(S, BOOL, proxy_protocol, 1)    /* front: connections of those begin with a PROXY header */      \
+	F(S, STR, forwarded_header, 32)  /* front: their word about a user: x-forwarded-for or forwarded */ \
+	F(S, BOOL, hsts, 1)              /* front: Strict-Transport-Security on the team host */          \
 	F(S, STRS, allow_private, 256) /* fetch: private destinations that are permitted, host or CIDR */ \
 	F(S, STR, ca_file, 4096)       /* fetch: extra roots; "" = system's */                            \
 	F(S, I64, token_rotate_s, INT32_MAX) /* signer: of the token keys; 0 = what access/keys says */   \

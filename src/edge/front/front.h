@@ -7,6 +7,7 @@
  * Shared: registry, tickets, addresses (mutexes), counters (atomics), the TLS contexts (mutex, reference counted).
  *
  *   users.c        accepts users, asks judge about each request, writes its answers
+ *   greeting.c     the PROXY header in front of a connection of a trusted peer
  *   session.c      a user whose connection is relayed: from judge's RELAY to the last byte
  *   exchange.c     one HTTP request relayed to a service; its connection stays a user's
  *   grant.c        the ticket and the head of either
@@ -38,6 +39,7 @@ enum counter {
 	C_USERS_ACCEPTED,
 	C_USERS_REFUSED, /* a limit was reached */
 	C_USERS_TLS_FAILED,
+	C_USERS_NO_HEADER, /* a trusted proxy sent no PROXY header, or a bad one */
 	C_USERS_OPEN,
 	C_REQUESTS,
 	C_REQUESTS_REFUSED, /* malformed or too slow: answered by front itself */
@@ -92,6 +94,7 @@ struct front {
 	int listen_fd[3][FRONT_LISTENERS_MAX]; /* by enum listener_kind */
 	unsigned nlisten[3];
 	struct proxies proxies;
+	bool proxy_protocol, hsts;
 	struct registry links;
 	struct tickets tickets;
 	struct address_count addresses;
@@ -110,11 +113,11 @@ struct thread {
 	struct ipc *judge;                                /* NULL while there is none */
 	struct listener listener[2][FRONT_LISTENERS_MAX]; /* users, tunnels */
 	bool accepting;
-	struct list users, sessions, exchanges, links; /* struct user, session, exchange, link: by their first member */
-	size_t nusers;                                 /* users and sessions */
-	size_t shaking;                                /* TLS handshakes under way */
-	size_t asked;                                  /* requests that judge has not answered */
-	struct loop_timer held;                        /* draining: for requests that judge holds on purpose */
+	struct list users, sessions, exchanges, links, greetings; /* structs of that name, by their first member */
+	size_t nusers;                                            /* users and sessions */
+	size_t shaking;                                           /* TLS handshakes under way */
+	size_t asked;                                             /* requests that judge has not answered */
+	struct loop_timer held; /* draining: for requests that judge holds on purpose */
 };
 
 static inline void
@@ -137,8 +140,12 @@ void thread_accept(struct thread *t);        /* any thread: listen, once certifi
 void thread_drain(struct thread *t);         /* any thread: no new connections, idle ones end */
 void thread_stop(struct thread *t);          /* any thread: everything ends now, then its loop */
 
+/* greeting.c */
+void greetings_accept(int fd, void *thread); /* reads the header where one is due, then users_take */
+void greetings_stop(struct thread *t);
+
 /* users.c */
-void users_accept(int fd, void *thread);
+void users_take(struct thread *t, int fd, const char *ip, uint16_t port); /* ip NULL: the peer's own. Takes fd */
 void users_drain(struct thread *t);
 void users_stop(struct thread *t);
 int address_enter(struct front *f, const char *ip); /* E_LIMIT */

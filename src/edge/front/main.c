@@ -47,6 +47,9 @@ on_start(struct role_run *r, const struct pr_start *m, void *arg)
 	f->drain_ms = m->drain_ms;
 	str_copy(f->location, sizeof f->location, m->location);
 	str_copy(f->team_host, sizeof f->team_host, m->team_host);
+	f->proxy_protocol = m->proxy_protocol;
+	f->hsts = m->hsts;
+	f->proxies.forwarded = strcmp(m->forwarded_header, "forwarded") == 0;
 	if (proxies_init(&f->proxies, m->trusted_proxies.v, m->trusted_proxies.n, &why) < 0)
 		return role_fatal(r, "%s", why.text);
 	registry_init(&f->links);

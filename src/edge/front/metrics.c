@@ -28,6 +28,8 @@ static const struct {
     [C_USERS_ACCEPTED] = {"users_accepted_total", "counter", "user connections accepted"},
     [C_USERS_REFUSED] = {"users_refused_total", "counter", "user connections closed because a limit was reached"},
     [C_USERS_TLS_FAILED] = {"users_tls_failed_total", "counter", "TLS handshakes that failed"},
+    [C_USERS_NO_HEADER] = {"users_no_proxy_header_total", "counter",
+                           "connections of trusted proxies without a valid PROXY header"},
     [C_USERS_OPEN] = {"users_open", "gauge", "user connections open"},
     [C_REQUESTS] = {"requests_total", "counter", "HTTP requests parsed"},
     [C_REQUESTS_REFUSED] = {"requests_refused_total", "counter", "malformed or too slow HTTP requests"},

@@ -1,7 +1,8 @@
 /*
  * proxies: whose word about a user's address is taken. Only peers that the configuration names (trusted_proxies) are
- * believed, and of X-Forwarded-For only the last element that is not itself such a proxy: everything left of it is the
- * user's own claim. (facts/security.md 2.D) May block: no.
+ * believed, and of X-Forwarded-For (or Forwarded, RFC 7239, where that is configured: the one of both that the proxies
+ * do not write passes through them as the user wrote it) only the last element that is not itself such a proxy:
+ * everything left of it is the user's own claim. (facts/security.md 2.D) May block: no.
  */
 #ifndef FRONT_PROXIES_H
 #define FRONT_PROXIES_H
@@ -18,6 +19,7 @@ struct proxy_net {
 struct proxies {
 	struct proxy_net v[PROXIES_MAX];
 	size_t n;
+	bool forwarded; /* Forwarded counts, X-Forwarded-For does not */
 };
 
 int proxies_init(struct proxies *p, const char *const *list, size_t n, struct reason *why); /* addresses and CIDRs */

@@ -134,7 +134,7 @@ do_accept(void *arg)
 {
 	struct thread *t = arg;
 	struct front *f = t->f;
-	static void (*const fn[2])(int, void *) = {users_accept, links_accept};
+	static void (*const fn[2])(int, void *) = {greetings_accept, links_accept};
 
 	if (t->accepting || atomic_load(&f->draining))
 		return;
@@ -160,6 +160,7 @@ do_drain(void *arg)
 	struct thread *t = arg;
 
 	stop_accepting(t);
+	greetings_stop(t);
 	users_drain(t);
 }
 
@@ -169,6 +170,7 @@ do_stop(void *arg)
 	struct thread *t = arg;
 
 	stop_accepting(t);
+	greetings_stop(t);
 	users_stop(t);
 	sessions_stop(t);
 	links_stop(t);
@@ -213,6 +215,7 @@ thread_new(struct front *f, unsigned index, struct loop *l, struct thread **ret_
 	t->index = index;
 	t->loop = l;
 	list_init(&t->users);
+	list_init(&t->greetings);
 	list_init(&t->sessions);
 	list_init(&t->exchanges);
 	list_init(&t->links);

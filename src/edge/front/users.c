@@ -159,7 +159,8 @@ answer_text(struct user *u, unsigned status, const char *text)
 static void
 answer_respond(struct user *u, const struct fj_answer *a)
 {
-	struct http1_header h[FRONT_ANSWER_HEADERS];
+	struct http1_header h[FRONT_ANSWER_HEADERS + 1];
+	const struct http_request *r = http_server_request(u->s);
 	size_t n = a->headers.n / 2;
 
 	if (n > FRONT_ANSWER_HEADERS || a->headers.n % 2 || a->status < 200 || a->status > 599) {
@@ -169,6 +170,8 @@ answer_respond(struct user *u, const struct fj_answer *a)
 	}
 	for (size_t i = 0; i < n; i++)
 		h[i] = (struct http1_header){a->headers.v[2 * i], a->headers.v[2 * i + 1]};
+	if (u->t->f->hsts && r && strcmp(r->host, u->t->f->team_host) == 0)
+		h[n++] = (struct http1_header){"strict-transport-security", "max-age=31536000"};
 	count_answer(u->t->f, a->status);
 	http_server_respond(
 	    u->s,
@@ -391,9 +394,8 @@ user_move(struct http_server *hs, struct thread *to)
 }
 
 void
-users_accept(int fd, void *thread)
+users_take(struct thread *t, int fd, const char *ip, uint16_t port)
 {
-	struct thread *t = thread;
 	struct front *f = t->f;
 	struct tls_ctx *tls = certs_get(f, LISTEN_USERS);
 	struct http_limits lim = {.handshake_ms = f->handshake_ms,
@@ -414,6 +416,8 @@ users_accept(int fd, void *thread)
 		fd = -1;
 		goto refuse;
 	}
+	if (ip)
+		conn_set_peer(http_server_conn(u->s), ip, port);
 	str_copy(u->ip, sizeof u->ip, conn_peer_ip(http_server_conn(u->s)));
 	tls_ctx_unref(tls);
 	list_push(&t->users, &u->in);

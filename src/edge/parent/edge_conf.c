@@ -301,6 +301,53 @@ key_trusted_proxies(void *t, const char *file, const struct conf_node *v, struct
 }
 
 static int
+key_bool(const char *file, const struct conf_node *v, struct conf_error *err, bool *ret_b)
+{
+	char text[8];
+	int r = set_text(file, v, err, text, sizeof text, "true or false");
+
+	if (r < 0)
+		return r;
+	if (strcmp(text, "true") && strcmp(text, "false"))
+		return conf_fail(file, v, err, "found \"%s\", expected true or false", text);
+	*ret_b = !strcmp(text, "true");
+	return 0;
+}
+
+static int
+key_proxy_protocol(void *t, const char *file, const struct conf_node *v, struct conf_error *err)
+{
+	return key_bool(file, v, err, &((struct edge_conf *)t)->proxy_protocol);
+}
+
+static int
+key_hsts(void *t, const char *file, const struct conf_node *v, struct conf_error *err)
+{
+	struct edge_conf *c = t;
+	bool on;
+	int r = key_bool(file, v, err, &on);
+
+	if (r == 0)
+		c->no_hsts = !on;
+	return r;
+}
+
+static int
+key_forwarded_header(void *t, const char *file, const struct conf_node *v, struct conf_error *err)
+{
+	struct edge_conf *c = t;
+	char text[32];
+	int r = set_text(file, v, err, text, sizeof text, "x-forwarded-for or forwarded");
+
+	if (r < 0)
+		return r;
+	if (strcmp(text, "forwarded") && strcmp(text, "x-forwarded-for"))
+		return conf_fail(file, v, err, "found \"%s\", expected x-forwarded-for or forwarded", text);
+	c->forwarded = !strcmp(text, "forwarded");
+	return 0;
+}
+
+static int
 key_allow_private(void *t, const char *file, const struct conf_node *v, struct conf_error *err)
 {
 	return set_list(((struct edge_conf *)t)->allow_private, private_ok,
@@ -459,6 +506,9 @@ static const struct conf_key conf_keys[] = {
     {"log_level", 0, key_log_level},
     {"tls", 0, key_tls},
     {"trusted_proxies", 0, key_trusted_proxies},
+    {"proxy_protocol", 0, key_proxy_protocol},
+    {"forwarded_header", 0, key_forwarded_header},
+    {"hsts", 0, key_hsts},
     {"allow_private", 0, key_allow_private},
     {"ca_file", 0, key_ca_file},
     {"mail", 0, key_mail},
@@ -521,6 +571,9 @@ edge_conf_parse(const char *dir, const char *file, const void *p, size_t n, stru
 	r = conf_apply(file, root, conf_keys, sizeof conf_keys / sizeof *conf_keys, c, err);
 	if (r == 0)
 		r = listeners_check(c, file, root, err);
+	if (r == 0 && c->proxy_protocol && !c->trusted_proxies[0])
+		r = conf_fail(file, conf_get(root, "proxy_protocol"), err,
+		              "found true, expected trusted_proxies too: nobody else may send a PROXY header");
 	if (r < 0)
 		goto out;
 	*ret_c = c;

@@ -31,11 +31,14 @@ struct edge_conf {
 	} certs[EDGE_CERTS_MAX];
 	size_t ncerts;
 	char *trusted_proxies[EDGE_LIST_MAX + 1], *allow_private[EDGE_LIST_MAX + 1];
+	bool proxy_protocol; /* connections of trusted_proxies begin with a PROXY header */
+	bool forwarded;      /* they say Forwarded, not X-Forwarded-For */
+	bool no_hsts;
 	char ca_file[4096];
 	struct {
 		char url[512], from[255], user[255];
 		char *password_file;
-	} mail; /* url "" = none */
+	} mail;                       /* url "" = none */
 	uint32_t uid_first, uid_last; /* role_uids: used when started by root and no _sallyport-<role> exists */
 	int64_t token_rotate_ms, token_overlap_ms; /* 0 = the signer's own defaults */
 	int64_t handshake_ms, head_ms, body_ms, drain_ms;

@@ -49,10 +49,51 @@ only_listed_peers_are_believed(void **state)
 	expect("10.0.0.1", "1.2.3.0/24", NULL);
 }
 
+static void
+expect_forwarded(const char *value, const char *want)
+{
+	const struct http1_header h[] = {{"x-forwarded-for", "203.0.113.66"}, {"forwarded", value}};
+	struct http_request r = {.headers = h, .nheaders = 2};
+	char out[64] = "";
+	int e = proxies_client(&p, "10.0.0.1", &r, out);
+
+	if (!want) {
+		assert_int_equal(e, E_FORMAT);
+		return;
+	}
+	assert_int_equal(e, 0);
+	assert_string_equal(out, want);
+}
+
+static void
+forwarded_where_it_is_configured(void **state)
+{
+	const char *list[] = {"10.0.0.0/8"};
+	struct reason why;
+
+	(void)state;
+	p.forwarded = true;
+	assert_int_equal(proxies_init(&p, list, 1, &why), 0);
+	expect_forwarded("for=198.51.100.1", "198.51.100.1");
+	expect_forwarded("for=1.2.3.4, for=198.51.100.1;proto=https;by=10.0.0.1", "198.51.100.1");
+	expect_forwarded("proto=https; For=\"198.51.100.1:4711\"", "198.51.100.1");
+	expect_forwarded("for=\"[2001:db8::1]:4711\"", "2001:db8::1");
+	expect_forwarded("for=198.51.100.1, for=10.2.2.2", "198.51.100.1");
+	expect_forwarded("for=unknown", NULL);
+	expect_forwarded("for=_hidden", NULL);
+	expect_forwarded("proto=https", NULL);
+	expect_forwarded("for=1.2.3.4;for=198.51.100.1", NULL);
+	expect_forwarded("for=\"[2001:db8::1\"", NULL);
+	expect_forwarded("for=\"1.2.3.4", NULL);
+	p.forwarded = false;
+	expect_forwarded("for=198.51.100.1", "203.0.113.66");
+}
+
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(only_listed_peers_are_believed)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(only_listed_peers_are_believed),
+	                                   cmocka_unit_test(forwarded_where_it_is_configured)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
