@@ -17,6 +17,8 @@ static const struct model_field session_fields[] = {
     {"groups", MT_STRS, AT(groups), MF_EMPTY},
     {"claims", MT_JSON, AT(claims), MF_STORE},
     {"groups_unknown", MT_BOOL, AT(groups_unknown)},
+    {"said_yes", MT_STRS, AT(said_yes), MF_STORE},
+    {"said_no", MT_STRS, AT(said_no), MF_STORE},
     {"ip", MT_TEXT, AT(ip)},
     {"country", MT_TEXT, AT(country)},
     {"user_agent", MT_TEXT, AT(user_agent)},

@@ -16,6 +16,8 @@ struct session {
 	struct texts amr, groups;
 	json_t *claims;      /* NULL if none */
 	bool groups_unknown; /* groups or claims were more than could be taken */
+	/* what external evaluation said when it last entered an application: "<app id> <evaluate_url>" */
+	struct texts said_yes, said_no;
 	char *ip, *country, *user_agent;
 	struct texts apps; /* ids of the applications it entered */
 	int64_t created_at, expires_at, last_seen;

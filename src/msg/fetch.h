@@ -43,6 +43,11 @@ MSG_DECLARE(sf_jwks_taken, SF_TAKEN)
    GitHub the PKCE verifier, which is computed like one). Asked with the access token that fetch alone holds. */
 #define SF_FACTS(F, S) F(S, STR, provider, 36) F(S, STR, nonce, 64) F(S, STR, facts, 131072)
 MSG_DECLARE(sf_facts, SF_FACTS)
+/* signer -> fetch: POST body (JSON) to evaluate_url, GET keys_url; both at origins that sallyportd.yml lists. */
+#define SF_EVALUATE(F, S) F(S, STR, evaluate_url, 2048) F(S, STR, keys_url, 2048) F(S, STR, body, 65536)
+MSG_DECLARE(sf_evaluate, SF_EVALUATE)
+#define SF_EVALUATED(F, S) F(S, U32, code, 9999) F(S, STR, why, 256) F(S, STR, answer, 65536) F(S, STR, keys, 262144)
+MSG_DECLARE(sf_evaluated, SF_EVALUATED)
 /* signer -> fetch: send this one-time code; text and sender are fetch's. Nobody waits for it. */
 #define SF_MAIL(F, S) F(S, STR, to, 254) F(S, SECRET, pin, 16)
 MSG_DECLARE(sf_mail, SF_MAIL)

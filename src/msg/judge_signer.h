@@ -61,6 +61,12 @@ MSG_DECLARE(js_login_local, JS_LOGIN_LOCAL)
 	F(S, STR, userinfo, JS_CLAIMS_MAX) /* "" or claims fetched with the access token; sub must match */ \
 	F(S, STR, session, 64) F(S, I64, ttl, 2678400)
 MSG_DECLARE(js_login_oidc, JS_LOGIN_OIDC)
+/* Asks a policy's outside judge about whoever the org token names: the signer signs the question and verifies the
+   answer. code: no answer that counts; else yes says which. */
+#define JS_EVALUATE(F, S) F(S, STR, org_token, JS_TOKEN_MAX) F(S, STR, evaluate_url, 2048) F(S, STR, keys_url, 2048)
+MSG_DECLARE(js_evaluate, JS_EVALUATE)
+#define JS_EVALUATED(F, S) JS_RESULT(F, S) F(S, BOOL, yes, 1)
+MSG_DECLARE(js_evaluated, JS_EVALUATED)
 /* One-time code by mail. begin: the signer makes a code for this address and browser and has fetch mail it when `mail`
    says so (a policy could let it in); the answer is the same either way. check: once, in that browser. browser: SHA-256
    of its CF_Session cookie, hex. */

@@ -37,6 +37,7 @@ const char *role_name(enum role r); /* "parent", "front", ... */
 	F(S, STR, ca_file, 4096)       /* fetch: extra roots; "" = system's */                            \
 	F(S, I64, token_rotate_s, INT32_MAX) /* signer: of the token keys; 0 = what access/keys says */   \
 	F(S, I64, token_overlap_s, INT32_MAX) /* signer: how long the one before goes on; 0 = 7 days */   \
+	F(S, STRS, evaluation_origins, 300) /* fetch: where policies may have people evaluated */         \
 	F(S, STR, mail_url, 512)       /* fetch: smtp(s)://host[:port], "" = no mail */                   \
 	F(S, STR, mail_from, 254) F(S, STR, mail_user, 254)                                               \
 	F(S, I64, handshake_ms, 600000)                                                                   \

@@ -80,6 +80,12 @@ int64_t policy_app_session_ms(const struct policy_app *a); /* the application's 
 /* Ids of the providers it admits, resolved; n 0 = all. */
 const char *const *policy_app_idps(const struct policy_app *a, size_t *ret_n);
 bool policy_app_idp_allowed(const struct policy_app *a, const char *idp_id);
+/* What its policies ask outside, each evaluate_url once; POLICY_EXTERNAL_MAX and no more are ever asked. */
+#define POLICY_EXTERNAL_MAX 8
+struct policy_external {
+	const char *evaluate_url, *keys_url; /* of the set */
+};
+size_t policy_app_external(const struct policy_app *a, struct policy_external *v, size_t max);
 /* Whether there is any policy that a service token or nobody at all could satisfy. */
 bool policy_app_has_non_identity(const struct policy_app *a);
 

@@ -177,3 +177,47 @@ policy_app_has_non_identity(const struct policy_app *a)
 {
 	return a->nfirst > 0;
 }
+
+struct external {
+	const struct policy_set *set;
+	struct policy_external *v;
+	size_t n, max;
+};
+
+static void external_of(struct external *x, const struct ruleset *rs);
+
+static void
+external_of_rules(struct external *x, const struct rules *rules)
+{
+	for (uint32_t i = 0; i < rules->n; i++) {
+		const struct rule *r = &rules->v[i];
+		bool known = false;
+		if (r->sel == SEL_GROUP)
+			external_of(x, &x->set->groups[r->group].rs);
+		if (r->sel != SEL_EXTERNAL_EVALUATION)
+			continue;
+		for (size_t k = 0; k < x->n; k++)
+			known |= strcmp(x->v[k].evaluate_url, r->text) == 0;
+		if (!known && x->n < x->max)
+			x->v[x->n++] = (struct policy_external){r->text, r->claim};
+	}
+}
+
+/* Groups do not go in circles: compile has seen to it. */
+static void
+external_of(struct external *x, const struct ruleset *rs)
+{
+	external_of_rules(x, &rs->include);
+	external_of_rules(x, &rs->require);
+	external_of_rules(x, &rs->exclude);
+}
+
+size_t
+policy_app_external(const struct policy_app *a, struct policy_external *v, size_t max)
+{
+	struct external x = {.set = a->set, .v = v, .max = max};
+
+	for (size_t i = 0; !a->broken && i < a->npolicies; i++)
+		external_of(&x, &a->policies[i].rs);
+	return x.n;
+}

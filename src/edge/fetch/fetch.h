@@ -24,6 +24,7 @@
 #define FETCH_PROVIDERS_MAX 1000u
 #define GATHER_PAGES_MAX 5u /* a list that does not end */
 #define FETCH_DISCOVERY_TTL_MS 3600000
+#define FETCH_ORIGINS_MAX 64
 #define FETCH_MAILS_MAX 256u /* under way at once; a mail server that hangs must not eat the memory */
 #define FETCH_MAIL_MS 30000L
 
@@ -47,7 +48,9 @@ struct fetch {
 		struct secret password;
 		bool tls; /* else it may go without: the server is on loopback */
 	} mail;
-	unsigned mails; /* under way */
+	unsigned mails;                   /* under way */
+	char *origins[FETCH_ORIGINS_MAX]; /* where policies may have people evaluated */
+	size_t norigins;
 	unsigned jobs;
 	bool draining;
 };
@@ -64,6 +67,10 @@ char *provider_doc_merge(const struct provider *p, struct slice body);
 /* mail.c: one-time codes by mail; what fails is logged, nobody waits */
 int mail_start(struct fetch *f, const struct pr_start *m, struct reason *why);
 void mail_send(struct fetch *f, const struct sf_mail *m);
+
+/* evaluate.c */
+int evaluate_origins(struct fetch *f, const struct strs *list, struct reason *why);
+void evaluate_start(struct fetch *f, uint32_t id, const struct sf_evaluate *m);
 
 /* job.c: one request of judge, from its first byte to its answer */
 struct job {

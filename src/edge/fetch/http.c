@@ -173,6 +173,8 @@ set_headers(struct ask *a, const struct http_ask *q)
 	if (!h)
 		return E_NOMEM;
 	a->headers = h;
+	if (q->json && !curl_slist_append(h, "Content-Type: application/json"))
+		return E_NOMEM;
 	if (q->bearer) {
 		char *line = str_fmt("Authorization: %s %s", q->scheme ? q->scheme : "Bearer", q->bearer);
 		if (!line || strpbrk(line, "\r\n"))

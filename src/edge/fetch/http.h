@@ -14,6 +14,7 @@
 struct http_ask {
 	const char *url;
 	const char *form;          /* NULL = GET */
+	bool json;                 /* form is JSON */
 	const char *user, *secret; /* HTTP Basic (client_secret_basic), NULL = none */
 	const char *bearer;        /* NULL = none */
 	const char *scheme;        /* of bearer; NULL = "Bearer" */

@@ -1,4 +1,5 @@
 /* fetch: start order and tables of its channels; what it does is in job.c. */
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -70,9 +71,16 @@ on_mail(struct ipc *c, uint32_t id, const void *m, int fd, void *arg)
 	mail_send(arg, m);
 }
 
+static void
+on_evaluate(struct ipc *c, uint32_t id, const void *m, int fd, void *arg)
+{
+	evaluate_start(arg, id, m);
+}
+
 static const struct ipc_row signer_rows[] = {
     {&sf_provider_def, 1, 0, on_provider},
     {&sf_mail_def, 1, 0, on_mail},
+    {&sf_evaluate_def, 1, IPC_REQUEST, on_evaluate},
 };
 static const struct ipc_ops signer_ops = {signer_rows, sizeof signer_rows / sizeof *signer_rows, on_signer_closed};
 
@@ -88,7 +96,7 @@ start(struct role_run *r, const struct pr_start *m, void *arg)
 	map_init(&f->providers, FETCH_PROVIDERS_MAX, 0, provider_drop);
 	if (guard_init(&f->guard, &m->allow_private, &why) < 0)
 		return role_fatal(r, "%s", why.text);
-	if (mail_start(f, m, &why) < 0)
+	if (mail_start(f, m, &why) < 0 || evaluate_origins(f, &m->evaluation_origins, &why) < 0)
 		return role_fatal(r, "%s", why.text);
 	return str_copy(f->ca_file, sizeof f->ca_file, m->ca_file);
 }
@@ -149,6 +157,8 @@ main(void)
 	int status = role_main("fetch", &ops, &f);
 	map_release(&f.providers);
 	secret_release(&f.mail.password);
+	for (size_t i = 0; i < f.norigins; i++)
+		free(f.origins[i]);
 	http_stop();
 	return status;
 }

@@ -60,6 +60,11 @@ void login_refused(struct req *r, const char *email, const struct idp *idp, cons
 void login_redirect(struct req *r);
 void login_redirect_to(struct req *r, const char *target); /* coming back to this path and query */
 
+/* --- evaluate.c: then(r, session, org_token) once all that its policies ask outside was asked; at once when there is
+   nothing to ask. Both are good until then returns. */
+void login_evaluate(struct req *r, struct session *s, const char *org_token, const struct app_view *a,
+                    void (*then)(struct req *r, struct session *s, const char *org_token));
+
 /* --- csrf.c */
 const char *csrf_cookie(struct req *r); /* CF_Session, made and set when absent */
 const char *csrf_token(struct req *r, const char *cookie, const char *purpose); /* for a hidden field */

@@ -81,8 +81,8 @@ purpose(struct req *r, const struct cli *c)
 	return req_fmt(r, "cli %s %s", c->s->id, c->key);
 }
 
-void
-cli_get(struct req *r)
+static void
+confirm(struct req *r, struct session *s, const char *org)
 {
 	struct cli c = {0};
 	char code[10];
@@ -93,6 +93,20 @@ cli_get(struct req *r)
 	const char *cookie = csrf_cookie(r);
 	page_cli_confirm(r, req_param(r, "app"), c.s->email, transfer_from(r->j, c.key), code,
 	                 csrf_token(r, cookie, purpose(r, &c)));
+}
+
+/* What policies ask outside is asked before the page: the answers stand with the session when the button comes. */
+void
+cli_get(struct req *r)
+{
+	const struct app_view *a = snapshot_app_of_host(r->snap, req_param(r, "app"), req_param(r, "aud"));
+	const char *org = NULL;
+	struct session *s = a ? login_session(r, a, &org) : NULL;
+
+	if (s)
+		login_evaluate(r, s, org, a, confirm);
+	else
+		confirm(r, NULL, NULL);
 }
 
 static void

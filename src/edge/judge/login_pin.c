@@ -42,9 +42,16 @@ passes(struct req *r, const struct app_view *a, const struct idp *idp, const cha
 	                    .idp = idp->id,
 	                    .idp_type = (char *)(uintptr_t)idp_type_str(idp->type),
 	                    .amr = {amr, 1}};
+	struct policy_external ask[POLICY_EXTERNAL_MAX];
+	const char *said[POLICY_EXTERNAL_MAX];
 	struct asker who = r->who;
 	struct policy_verdict v = {0};
 
+	/* nobody is asked yet: a yes may come */
+	who.nexternal = policy_app_external(a->policy, ask, POLICY_EXTERNAL_MAX);
+	for (size_t i = 0; i < who.nexternal; i++)
+		said[i] = ask[i].evaluate_url;
+	who.external = said;
 	who.session = &s;
 	snapshot_verdict(r->snap, a, &who, &v);
 	return policy_passes(&v);

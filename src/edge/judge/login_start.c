@@ -267,12 +267,33 @@ back_to_app(struct req *r, int code, const char *token)
 	reply_redirect(r, to);
 }
 
+/* All that its policies ask outside has been asked. */
+static void
+continue_asked(struct req *r, struct session *s, const char *org_token)
+{
+	const struct app_view *a = r->app;
+	struct policy_verdict v = {0};
+	struct reason why = {0};
+	struct asker who = req_asker(r, s);
+
+	snapshot_verdict(r->snap, a, &who, &v);
+	policy_verdict_reason(a->policy, &v, &why);
+	if (!policy_passes(&v)) {
+		judge_deny(r, s->email, v.code, why.text);
+		return;
+	}
+	r->j->n.allowed++;
+	judge_audit(
+	    r->j, r,
+	    &(struct audit_note){.kind = EVENT_ACCESS_ALLOWED, .actor = s->email, .session = s->id, .why = why.text});
+	login_app_token(r, s, org_token, a, "", &v, back_to_app);
+}
+
 void
 login_continue(struct req *r, struct session *s, const char *org_token, const struct login_dest *d)
 {
 	const struct app_view *a = d->team ? NULL : snapshot_app_of_host(r->snap, d->host, d->aud);
 	struct policy_verdict v = {0};
-	struct reason why = {0};
 
 	str_copy(r->session, sizeof r->session, s->id);
 	if (d->team || !a) {
@@ -281,15 +302,10 @@ login_continue(struct req *r, struct session *s, const char *org_token, const st
 	}
 	struct asker who = req_asker(r, s);
 	snapshot_verdict(r->snap, a, &who, &v);
-	policy_verdict_reason(a->policy, &v, &why);
 	r->app = a;
 	if (v.outcome == POLICY_LOGIN) {
 		/* Signed in, but by a provider that the application does not admit. */
 		offer(r, d, a);
-		return;
-	}
-	if (!policy_passes(&v)) {
-		judge_deny(r, s->email, v.code, why.text);
 		return;
 	}
 	struct login_dest *keep = arena_alloc(&r->arena, sizeof *keep);
@@ -299,11 +315,7 @@ login_continue(struct req *r, struct session *s, const char *org_token, const st
 	}
 	*keep = *d;
 	r->dest = keep;
-	r->j->n.allowed++;
-	judge_audit(
-	    r->j, r,
-	    &(struct audit_note){.kind = EVENT_ACCESS_ALLOWED, .actor = s->email, .session = s->id, .why = why.text});
-	login_app_token(r, s, org_token, a, "", &v, back_to_app);
+	login_evaluate(r, s, org_token, a, continue_asked);
 }
 
 /* --- after the signer's answer ---------------------------------------------------------------------------------- */

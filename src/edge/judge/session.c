@@ -317,6 +317,42 @@ session_entered(struct judge *j, struct session *s, const char *app, int64_t exp
 	return session_save(j, s);
 }
 
+/* Without those about app, then with what is new. */
+static int
+heard_set(struct texts *t, const char *app, const char *const *urls, size_t n)
+{
+	struct texts fresh = {0};
+	size_t napp = strlen(app);
+	int e = 0;
+
+	for (size_t i = 0; e == 0 && i < t->n; i++)
+		if (strncmp(t->v[i], app, napp) != 0 || t->v[i][napp] != ' ')
+			e = texts_add(&fresh, t->v[i]);
+	for (size_t i = 0; e == 0 && i < n; i++) {
+		char *row = str_fmt("%s %s", app, urls[i]);
+		e = row ? texts_add(&fresh, row) : E_NOMEM;
+		free(row);
+	}
+	if (e == 0) {
+		texts_release(t);
+		*t = fresh;
+	} else {
+		texts_release(&fresh);
+	}
+	return e;
+}
+
+int
+session_heard(struct judge *j, struct session *s, const char *app, const char *const *yes, size_t nyes,
+              const char *const *no, size_t nno)
+{
+	int e = heard_set(&s->said_yes, app, yes, nyes);
+
+	if (e == 0)
+		e = heard_set(&s->said_no, app, no, nno);
+	return e < 0 ? e : session_save(j, s);
+}
+
 /* --- tokens -------------------------------------------------------------------------------------------------- */
 
 int

@@ -29,6 +29,9 @@ int session_create(struct judge *j, const char *id, const struct js_login_done *
 /* It has entered an application with a token that lives until exp. */
 int session_entered(struct judge *j, struct session *s, const char *app, int64_t exp);
 
+/* What the outside judges of an application said, in place of what they said before. */
+int session_heard(struct judge *j, struct session *s, const char *app, const char *const *yes, size_t nyes,
+                  const char *const *no, size_t nno);
 /* Does it still stand: neither revoked nor over, its person not barred, its provider there, and app (NULL: none in
    particular) not revoked for it. 0 or an sp_code with why filled. s NULL: unknown here. */
 int session_standing(const struct judge *j, const struct session *s, const char *app, struct reason *why);

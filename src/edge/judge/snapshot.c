@@ -448,12 +448,41 @@ input_of(const struct asker *who)
 	return in;
 }
 
+/* What outside judges said about this session and application. */
+struct heard {
+	const char *yes[POLICY_EXTERNAL_MAX], *no[POLICY_EXTERNAL_MAX];
+};
+
+static size_t
+heard_of(const struct texts *t, const char *app, const char *v[POLICY_EXTERNAL_MAX])
+{
+	size_t napp = strlen(app), n = 0;
+
+	for (size_t i = 0; i < t->n && n < POLICY_EXTERNAL_MAX; i++)
+		if (strncmp(t->v[i], app, napp) == 0 && t->v[i][napp] == ' ')
+			v[n++] = t->v[i] + napp + 1;
+	return n;
+}
+
+static void
+hear(const struct session *s, const struct app_view *a, struct heard *h, struct policy_input *in)
+{
+	if (!s || in->external || in->external_no || !a->app->id)
+		return;
+	in->external = h->yes;
+	in->nexternal = heard_of(&s->said_yes, a->app->id, h->yes);
+	in->external_no = h->no;
+	in->nexternal_no = heard_of(&s->said_no, a->app->id, h->no);
+}
+
 void
 snapshot_verdict(const struct snapshot *s, const struct app_view *a, const struct asker *who,
                  struct policy_verdict *ret_v)
 {
 	struct policy_input in = input_of(who);
+	struct heard h;
 
+	hear(who->session, a, &h, &in);
 	policy_eval(s->set, a->policy, &in, ret_v, NULL);
 }
 

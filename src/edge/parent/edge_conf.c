@@ -354,6 +354,25 @@ key_allow_private(void *t, const char *file, const struct conf_node *v, struct c
 	                "a host name, an address or a network such as 10.0.0.0/8", file, v, err);
 }
 
+static bool
+origin_ok(const char *s)
+{
+	struct url u = {0};
+	bool ok = url_parse(s, &u) == 0 && !strcmp(u.path, "/") && !*u.query && !strpbrk(s, "?#") &&
+	          !str_ends(s, "/") &&
+	          (!strcmp(u.scheme, "https") || (!strcmp(u.scheme, "http") && host_is_localhost(u.at.host)));
+
+	url_release(&u);
+	return ok;
+}
+
+static int
+key_evaluation_origins(void *t, const char *file, const struct conf_node *v, struct conf_error *err)
+{
+	return set_list(((struct edge_conf *)t)->evaluation_origins, origin_ok,
+	                "an origin without a path such as https://eval.example.com", file, v, err);
+}
+
 static int
 key_ca_file(void *t, const char *file, const struct conf_node *v, struct conf_error *err)
 {
@@ -510,6 +529,7 @@ static const struct conf_key conf_keys[] = {
     {"forwarded_header", 0, key_forwarded_header},
     {"hsts", 0, key_hsts},
     {"allow_private", 0, key_allow_private},
+    {"evaluation_origins", 0, key_evaluation_origins},
     {"ca_file", 0, key_ca_file},
     {"mail", 0, key_mail},
     {"role_uids", 0, key_role_uids},
@@ -617,6 +637,7 @@ edge_conf_free(struct edge_conf *c)
 	for (size_t i = 0; i < EDGE_LIST_MAX; i++) {
 		free(c->trusted_proxies[i]);
 		free(c->allow_private[i]);
+		free(c->evaluation_origins[i]);
 	}
 	free(c);
 }

@@ -34,6 +34,7 @@ struct edge_conf {
 	bool proxy_protocol; /* connections of trusted_proxies begin with a PROXY header */
 	bool forwarded;      /* they say Forwarded, not X-Forwarded-For */
 	bool no_hsts;
+	char *evaluation_origins[EDGE_LIST_MAX + 1];
 	char ca_file[4096];
 	struct {
 		char url[512], from[255], user[255];

@@ -256,6 +256,7 @@ write_conf(const struct init *in)
 	    "%s%s%s"
 	    "# tls: {certificates: [{cert: /etc/ssl/edge.pem, key: /etc/ssl/edge.key}]}   # instead of the private CA\n"
 	    "# allow_private: [10.0.0.0/8]     # identity providers at private addresses\n"
+	    "# evaluation_origins: [https://eval.example.com]   # of external_evaluation rules\n"
 	    "# mail: {url: smtp://mail.example.com:587, from: sallyport@example.com, user: u, password_file: /etc/x}\n"
 	    "# deadlines: {handshake: 10s, head: 10s, body: 30s, drain: 30s}\n",
 	    c->dir, team, c->listen, c->tunnel_listen, c->metrics_listen, c->store, c->account, c->zone, c->local_idp,

@@ -338,6 +338,7 @@ role_start_msg(const struct edge_conf *c, unsigned threads, struct pr_start *m)
 	    .ca_file = c->ca_file,
 	    .token_rotate_s = c->token_rotate_ms / 1000,
 	    .token_overlap_s = c->token_overlap_ms / 1000,
+	    .evaluation_origins = list_of(c->evaluation_origins),
 	    .mail_url = c->mail.url,
 	    .mail_from = c->mail.from,
 	    .mail_user = c->mail.user,

@@ -227,5 +227,6 @@ SIGNER_HANDLER(on_sf_facts);
 SIGNER_HANDLER(on_js_login_facts);
 SIGNER_HANDLER(on_js_pin_begin);
 SIGNER_HANDLER(on_js_pin_check);
+SIGNER_HANDLER(on_js_evaluate);
 
 #endif

@@ -22,8 +22,8 @@ static const struct ipc_row judge_rows[] = {
     ROW(js_login_facts),    ROW(js_keys_get),
     ROW(js_keys_put),       ROW(js_keys_rotate),
     ROW(js_service_put),    ROW(js_service_delete),
-    ROW(js_service_token),  ROW(js_pin_begin),
-    ROW(js_pin_check),
+    ROW(js_service_token),  ROW(js_evaluate),
+    ROW(js_pin_begin),      ROW(js_pin_check),
 };
 static const struct ipc_row fetch_rows[] = {ROW(sf_jwks), ROW(sf_facts)};
 
