@@ -58,6 +58,13 @@ box_key_release(struct box_key *k)
 }
 
 int
+box_shared(const struct box_key *mine, const uint8_t their_pub[static 32], uint8_t out[static 32])
+{
+	sodium_ready();
+	return crypto_box_beforenm(out, their_pub, mine->sec) ? E_CRYPTO : 0;
+}
+
+int
 box(const struct box_key *mine, const uint8_t their_pub[static 32], struct slice plain, struct buf *out)
 {
 	uint8_t *d = NULL;

@@ -25,6 +25,9 @@ struct box_key {
 };
 void box_key_generate(struct box_key *ret_k);
 void box_key_release(struct box_key *k);
+/* What the two keys agree on (crypto_box_beforenm): input of a key derivation. E_CRYPTO for a public key of small
+ * order. */
+int box_shared(const struct box_key *mine, const uint8_t their_pub[static 32], uint8_t out[static 32]);
 int box(const struct box_key *mine, const uint8_t their_pub[static 32], struct slice plain, struct buf *out);
 int box_open(const struct box_key *mine, const uint8_t their_pub[static 32], struct slice boxed, struct buf *out);
 
