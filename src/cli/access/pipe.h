@@ -3,7 +3,11 @@
  *
  * What a byte costs. Up: one read into the thread's buffer, masked there in place, the frame header written in front of
  * it, one sealing, one send a batch. Down: one recv, one opening, one write. No allocation a frame; reads are 256 KiB;
- * each side is paused while the other's queue is over PIPE_MARK.
+ * each side is paused while the other's queue is over PIPE_MARK. A resumable session adds one copy of what is sent (4
+ * bytes a read and a 12-byte record each 512 KiB on the wire), and holds at most RESUME_BUFFER_MAX of it.
+ *
+ * When the other end knows wire/resume.h, a leg that is lost is replaced by another for as long as the connector keeps
+ * the session, without the local side noticing more than a pause.
  */
 #ifndef CLI_ACCESS_PIPE_H
 #define CLI_ACCESS_PIPE_H
@@ -17,6 +21,7 @@ struct pipe_options {
 	const char *destination; /* NULL */
 	const char *service_id, *service_secret;
 	struct cli_list headers;
+	bool one_leg;     /* do not offer to resume */
 	bool interactive; /* a listener has no terminal of its own */
 };
 
@@ -31,8 +36,8 @@ enum pipe_result {
 typedef void pipe_done_fn(enum pipe_result r, void *arg);
 
 struct pipe;
-/* Dials the application with the token (may be empty) and joins it to the local connection. local may be NULL until
- * pipe_attach. Takes local. */
+/* Dials the application with the token (may be empty; copied) and joins it to the local descriptors, which it takes
+ * once a session begins. c, a, o and tls stay the caller's and must live until fn. */
 int pipe_start(struct loop *l, const struct cli *c, const struct app *a, const struct pipe_options *o,
                struct tls_ctx *tls, struct slice token, int rfd, int wfd, pipe_done_fn *fn, void *arg,
                struct pipe **ret_p);
