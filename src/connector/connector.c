@@ -168,6 +168,7 @@ connector_end(struct connector *k)
 		k->links[i].stopping = true;
 		link_drop(&k->links[i], "stopping");
 	}
+	lanes_release(k);
 	ingress_unref(k->ingress);
 	origin_tls_release(k);
 	tls_ctx_unref(k->tls);
@@ -178,11 +179,14 @@ connector_run(const struct connector_options *o)
 {
 	static struct connector k; /* large: links and their texts */
 	struct reason why = {0};
+	uint64_t seed;
 
 	k = (struct connector){.o = o, .version = -1, .ingress = o->ingress ? ingress_ref(o->ingress) : NULL};
 	signal(SIGPIPE, SIG_IGN);
 	random_bytes(k.client_id, sizeof k.client_id);
 	uuid_v4_bits(k.client_id);
+	random_bytes(&seed, sizeof seed);
+	map_init(&k.lanes, LANES_MAX, seed, NULL);
 	if (loop_new(&k.loop) < 0)
 		return 1;
 	k.status = 1;

@@ -261,7 +261,7 @@ on_closed(struct h2stream *s, uint32_t err, void *arg)
 	if (s == l->control)
 		l->control = NULL;
 	else
-		stream_closed(s);
+		stream_closed(s, err);
 }
 
 static const struct h2link_ops h2_ops = {on_headers, on_data, on_end, on_drained, on_closed, NULL};

@@ -45,15 +45,6 @@ struct origin {
 	bool close_sent; /* raw: our direction to the service has ended */
 };
 
-static const char *
-header_value(const struct h2_header *h, size_t n, const char *name)
-{
-	for (size_t i = 0; i < n; i++)
-		if (!strcmp(h[i].name, name))
-			return h[i].value;
-	return "";
-}
-
 /* --- the end ------------------------------------------------------------------------------------------------------ */
 
 /* The service's connection is of no more use. Nothing is called for it afterwards. */
@@ -358,8 +349,9 @@ up_drained(void *arg)
 }
 
 static void
-up_closed(void *arg)
+up_closed(void *arg, uint32_t error)
 {
+	(void)error;
 	struct origin *o = arg;
 
 	o->done = true;
@@ -405,15 +397,15 @@ put_framing(struct origin *o, const char *length, const char *method)
 static int
 put_request(struct origin *o, const struct h2_header *h, size_t n, bool end)
 {
-	const char *method = header_value(h, n, ":method"), *length = header_value(h, n, "content-length");
+	const char *method = stream_header(h, n, ":method"), *length = stream_header(h, n, "content-length");
 	const char *host =
-	    o->rule->host_header && *o->rule->host_header ? o->rule->host_header : header_value(h, n, ":authority");
+	    o->rule->host_header && *o->rule->host_header ? o->rule->host_header : stream_header(h, n, ":authority");
 	int e;
 
 	if (!strcmp(method, "CONNECT") || (*length && str_u64(length, UINT64_MAX, &o->left) < 0))
 		return E_FORMAT;
 	o->chunked = !end && !*length && !o->websocket;
-	if ((e = http1_put_request(&o->out, method, header_value(h, n, ":path"), host)) < 0)
+	if ((e = http1_put_request(&o->out, method, stream_header(h, n, ":path"), host)) < 0)
 		return e;
 	for (size_t i = 0; i < n; i++)
 		if (!not_for_service(h[i].name) && (e = http1_put_header(&o->out, h[i].name, h[i].value)) < 0)
@@ -423,7 +415,7 @@ put_request(struct origin *o, const struct h2_header *h, size_t n, bool end)
 		return e;
 	if (o->websocket && (e = http1_put_header(&o->out, "Upgrade", "websocket")) < 0)
 		return e;
-	if (o->websocket && !*header_value(h, n, "sec-websocket-version") &&
+	if (o->websocket && !*stream_header(h, n, "sec-websocket-version") &&
 	    (e = http1_put_header(&o->out, "Sec-WebSocket-Version", "13")) < 0)
 		return e;
 	return http1_put_end(&o->out);
@@ -549,7 +541,7 @@ origin_request(struct link *l, struct h2stream *h2, const struct h2_header *h, s
 	buf_init_secret(&o->out, REQUEST_HEAD_MAX + H2_WINDOW_MAX);
 	h2stream_set_arg(h2, o);
 	l->k->streams++;
-	if (!strcmp(header_value(h, n, ":method"), "HEAD"))
+	if (!strcmp(stream_header(h, n, ":method"), "HEAD"))
 		http1_skip_body(o->in);
 	if (put_request(o, h, n, end) < 0) {
 		o->done = true;

@@ -3,6 +3,7 @@
 #define CONNECTOR_PRIVATE_H
 
 #include "connector/connector.h"
+#include "core/map.h"
 #include "io/conn.h"
 #include "io/net_listen.h"
 #include "wire/control.h"
@@ -10,6 +11,7 @@
 
 #define STREAMS_MAX 20000u /* on one link: above any edge's own limit, below what would hurt this host */
 
+#define LANES_MAX 20000u   /* as many as streams of a link */
 #define ORIGIN_TLS_MAX 16u /* different caPool files: they come from the edge's configuration too */
 
 struct link {
@@ -45,6 +47,8 @@ struct connector {
 	struct loop_timer grace, starter;
 	unsigned next_start;
 	size_t streams;
+	struct map lanes; /* id -> struct lane */
+	size_t unseen;    /* bytes that all lanes keep for their clients */
 	int status;
 	struct origin_tls { /* what https services are reached with, made when first needed */
 		struct tls_ctx *ctx;
@@ -66,7 +70,7 @@ struct stream_ops {
 	void (*data)(void *s, uint8_t *d, size_t n);
 	void (*end)(void *s);
 	void (*drained)(void *s);
-	void (*closed)(void *s);
+	void (*closed)(void *s, uint32_t error); /* the HTTP/2 code; H2_CANCEL: on purpose */
 };
 struct stream_base {
 	const struct stream_ops *ops;
@@ -77,9 +81,34 @@ void stream_request(struct link *l, struct h2stream *s, const struct h2_header *
 void stream_data(struct h2stream *s, uint8_t *d, size_t n);
 void stream_end(struct h2stream *s);
 void stream_drained(struct h2stream *s);
-void stream_closed(struct h2stream *s);
+void stream_closed(struct h2stream *s, uint32_t error);
+const char *stream_header(const struct h2_header *h, size_t n, const char *name); /* "" when absent */
 /* A whole answer without a body. src: who made it, "origin" or "cloudflared" (a.5). */
 void stream_answer(struct link *l, struct h2stream *s, unsigned status, const char *src);
+
+/* dial.c: from a rule and a request to a connection. For a bastion the first address that the rule's list permits; what
+   was checked is what is dialled. failed() instead of anything else; *conn is set before opened() comes. */
+struct dial {
+	struct connector *k;
+	struct ingress *ingress; /* keeps rule alive */
+	const struct ingress_rule *rule;
+	struct hostport to;
+	struct resolve *resolve;
+	const struct conn_ops *ops;
+	struct conn **conn;
+	void (*failed)(const char *why, void *arg);
+	void *arg;
+};
+void dial_start(struct dial *d, struct connector *k, const struct ingress_rule *rule, const struct h2_header *h,
+                size_t n, const struct conn_ops *ops, struct conn **conn, void (*failed)(const char *why, void *arg),
+                void *arg);
+void dial_log(const struct dial *d, const char *why);
+void dial_release(struct dial *d); /* safe on a zeroed one */
+
+/* lane.c: sessions that outlive their legs (wire/resume.h). False: this request does not ask for one. */
+bool lane_request(struct link *l, struct h2stream *s, const struct h2_header *h, size_t n,
+                  const struct ingress_rule *rule);
+void lanes_release(struct connector *k);
 
 /* origin.c: a request for a service that speaks HTTP */
 void origin_request(struct link *l, struct h2stream *s, const struct h2_header *h, size_t n, bool end,

@@ -7,7 +7,6 @@
  * one opening, unmasked in place, one copy into the socket's queue (none when the kernel takes it at once), one send a
  * batch. No allocation a frame.
  */
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,11 +27,8 @@ struct stream {
 	struct link *l;
 	struct h2stream *h2;
 	enum stream_kind kind;
+	struct dial dial;
 	struct conn *origin;
-	struct resolve *resolve;
-	struct ingress *ingress; /* keeps rule alive */
-	const struct ingress_rule *rule;
-	struct hostport to;
 	struct ws_in in;
 	bool open;        /* 200 was sent: bytes flow */
 	bool ended;       /* our END_STREAM is queued */
@@ -42,8 +38,8 @@ struct stream {
 	struct loop_timer ping;
 };
 
-static const char *
-header_value(const struct h2_header *h, size_t n, const char *name)
+const char *
+stream_header(const struct h2_header *h, size_t n, const char *name)
 {
 	for (size_t i = 0; i < n; i++)
 		if (!strcmp(h[i].name, name))
@@ -81,10 +77,7 @@ end_now(struct stream *s)
 static void
 fail(struct stream *s, const char *why)
 {
-	char to[300];
-
-	hostport_format(&s->to, to, sizeof to);
-	log_warn("origin_failed", "to", to, "why", why, NULL);
+	dial_log(&s->dial, why);
 	if (!s->open && !s->ended) {
 		s->ended = true;
 		stream_answer(s->l, s->h2, 502, "cloudflared");
@@ -198,67 +191,6 @@ origin_closed(struct conn *c, enum conn_why why, void *arg)
 
 static const struct conn_ops origin_ops = {origin_opened, origin_data, origin_drained, NULL, origin_closed};
 
-/* --- dialling
- * --------------------------------------------------------------------------------------------------------- */
-
-static const void *
-ip_of(const struct sockaddr_storage *ss, unsigned *ret_n)
-{
-	if (ss->ss_family == AF_INET) {
-		*ret_n = 4;
-		return &((const struct sockaddr_in *)(const void *)ss)->sin_addr;
-	}
-	*ret_n = 16;
-	return &((const struct sockaddr_in6 *)(const void *)ss)->sin6_addr;
-}
-
-/* The address to connect to: for a bastion the first that the rule's list permits; what was checked is what is dialled.
- */
-static int
-pick_address(const struct stream *s, const struct resolved *r, struct reason *why)
-{
-	for (unsigned i = 0; i < r->n; i++) {
-		unsigned n;
-		const void *ip = ip_of(&r->a[i], &n);
-		if (s->rule->kind != SERVICE_BASTION ||
-		    destination_check(s->rule, s->to.host, s->to.port, ip, n, why) == 0)
-			return (int)i;
-	}
-	return E_DENIED;
-}
-
-static void
-on_resolved(int err, const struct resolved *r, void *arg)
-{
-	struct stream *s = arg;
-	struct reason why = {.text = "the name does not resolve"};
-
-	s->resolve = NULL;
-	int i = err < 0 ? err : pick_address(s, r, &why);
-	if (i < 0) {
-		fail(s, why.text);
-		return;
-	}
-	if (conn_new_client(s->l->k->loop, &r->a[i], r->len[i], NULL, NULL, &origin_ops, s, &s->origin) < 0) {
-		fail(s, "cannot dial");
-		return;
-	}
-	conn_deadline(s->origin, s->rule->connect_timeout_ms ? s->rule->connect_timeout_ms : 30000);
-}
-
-static int
-choose_target(struct stream *s, const struct h2_header *h, size_t n)
-{
-	if (s->rule->kind == SERVICE_TCP) {
-		s->to = s->rule->target;
-		return 0;
-	}
-	const char *jump = header_value(h, n, "cf-access-jump-destination");
-	if (!*jump)
-		jump = s->rule->default_destination ? s->rule->default_destination : "";
-	return *jump ? destination_parse(jump, 0, &s->to) : E_NOENT;
-}
-
 /* --- from the edge
  * ---------------------------------------------------------------------------------------------------- */
 
@@ -283,30 +215,31 @@ stream_new(struct link *l, struct h2stream *h2, enum stream_kind kind, size_t ea
 }
 
 static void
+dial_failed(const char *why, void *arg)
+{
+	fail(arg, why);
+}
+
+static void
 begin_websocket(struct link *l, struct h2stream *h2, const struct h2_header *h, size_t n,
                 const struct ingress_rule *rule)
 {
 	struct stream *s = stream_new(l, h2, STREAM_SSH, H2_WINDOW_MAX);
-	const char *key = header_value(h, n, "sec-websocket-key");
+	const char *key = stream_header(h, n, "sec-websocket-key");
 
 	if (!s) {
 		stream_answer(l, h2, 502, "cloudflared");
 		return;
 	}
-	s->ingress = ingress_ref(l->k->ingress);
-	s->rule = rule;
 	if (*key)
 		ws_accept_value(key, s->accept);
-	if (choose_target(s, h, n) < 0)
-		fail(s, "no valid destination was asked for and the rule has no default");
-	else if (resolve_start(l->k->loop, s->to.host, s->to.port, NULL, on_resolved, s, &s->resolve) < 0)
-		fail(s, "cannot resolve");
+	dial_start(&s->dial, l->k, rule, h, n, &origin_ops, &s->origin, dial_failed, s);
 }
 
 void
 stream_request(struct link *l, struct h2stream *h2, const struct h2_header *h, size_t n, bool end)
 {
-	const char *upgrade = header_value(h, n, UPGRADE_HEADER), *path = header_value(h, n, ":path");
+	const char *upgrade = stream_header(h, n, UPGRADE_HEADER), *path = stream_header(h, n, ":path");
 	char bare[2048];
 	size_t k = strcspn(path, "?");
 
@@ -321,7 +254,7 @@ stream_request(struct link *l, struct h2stream *h2, const struct h2_header *h, s
 	}
 	memcpy(bare, path, k);
 	bare[k] = 0;
-	const struct ingress_rule *rule = ingress_match(l->k->ingress, header_value(h, n, ":authority"), bare, NULL);
+	const struct ingress_rule *rule = ingress_match(l->k->ingress, stream_header(h, n, ":authority"), bare, NULL);
 	if (!rule)
 		stream_answer(l, h2, 503, "cloudflared");
 	else if (rule->kind == SERVICE_STATUS)
@@ -330,7 +263,7 @@ stream_request(struct link *l, struct h2stream *h2, const struct h2_header *h, s
 		origin_request(l, h2, h, n, end, rule, !strcmp(upgrade, "websocket"));
 	else if (strcmp(upgrade, "websocket"))
 		stream_answer(l, h2, 502, "cloudflared");
-	else
+	else if (!lane_request(l, h2, h, n, rule))
 		begin_websocket(l, h2, h, n, rule);
 }
 
@@ -456,18 +389,18 @@ own_end(void *arg)
 }
 
 static void
-own_closed(void *arg)
+own_closed(void *arg, uint32_t error)
 {
+	(void)error;
 	struct stream *s = arg;
 
 	timer_stop(&s->ping);
-	resolve_cancel(s->resolve);
 	if (s->origin) {
 		conn_set_ops(s->origin, NULL, NULL);
 		conn_deadline(s->origin, LINGER_MS);
 		conn_close(s->origin);
 	}
-	ingress_unref(s->ingress);
+	dial_release(&s->dial);
 	buf_release(&s->early);
 	s->l->k->streams--;
 	free(s);
@@ -508,10 +441,10 @@ stream_drained(struct h2stream *h2)
 }
 
 void
-stream_closed(struct h2stream *h2)
+stream_closed(struct h2stream *h2, uint32_t error)
 {
 	struct stream_base *b = h2stream_arg(h2);
 
 	if (b)
-		b->ops->closed(b);
+		b->ops->closed(b, error);
 }

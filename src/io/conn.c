@@ -600,6 +600,18 @@ conn_deadline(struct conn *c, int64_t ms)
 }
 
 void
+conn_dead_after(struct conn *c, unsigned ms)
+{
+	const int on = 1, idle = (int)(ms / 2000 + 1), every = (int)(ms / 6000 + 1), probes = 3;
+
+	setsockopt(c->rfd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+	setsockopt(c->rfd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
+	setsockopt(c->rfd, IPPROTO_TCP, TCP_KEEPINTVL, &every, sizeof every);
+	setsockopt(c->rfd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+	setsockopt(c->rfd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof ms);
+}
+
+void
 conn_quickack(struct conn *c, bool on)
 {
 	c->quickack = on;

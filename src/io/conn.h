@@ -65,6 +65,9 @@ void conn_close(struct conn *c);                /* flush what the kernel takes a
 void conn_abort(struct conn *c);                /* RST */
 void conn_deadline(struct conn *c, int64_t ms); /* closes with CONN_TIMEOUT after ms unless changed; 0 = none */
 void conn_quickack(struct conn *c, bool on);    /* re-arm TCP_QUICKACK after each read (beside sshd: 42 ms a login) */
+/* A peer that cannot be reached is gone after about ms (TCP_USER_TIMEOUT, keep-alive), where TCP would wait for many
+ * minutes. */
+void conn_dead_after(struct conn *c, unsigned ms);
 
 /* Moves a connection to another loop; to be called on its present loop's thread. On the new thread fn(c, arg) runs
    first; no callback of ops happens in between, no byte is lost. */

@@ -485,7 +485,7 @@ h2link_free(struct h2link *l)
 	while (!list_empty(&l->streams)) {
 		struct h2stream *s = list_entry(l->streams.next, struct h2stream, all);
 		if (s->known && l->ops->closed)
-			l->ops->closed(s, NGHTTP2_CANCEL, l->arg);
+			l->ops->closed(s, NGHTTP2_CONNECT_ERROR, l->arg);
 		stream_free(s);
 	}
 	head_drop(l);

@@ -28,6 +28,9 @@
 #define H2_OUT_MARK \
 	(256u << 10) /* h2stream_queued at which writers pause; drained() when it falls to or below a quarter of it */
 #define H2_FRAME 16375
+/* RFC 9113 section 7: what a stream ends with. closed() says CONNECT_ERROR when the whole link is gone. */
+#define H2_CANCEL 8u         /* ended on purpose */
+#define H2_CONNECT_ERROR 10u /* what it was part of was lost */
 
 enum h2_role { H2_EDGE /* HTTP/2 client */, H2_CONNECTOR /* HTTP/2 server */ };
 struct h2link;

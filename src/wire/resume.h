@@ -16,7 +16,9 @@
 #include "core/err.h"
 #include "crypto/seal.h"
 
-#define RESUME_PROTOCOL "sallyport-resume.1" /* in Sec-WebSocket-Protocol */
+/* In Sec-WebSocket-Protocol: a new session, and the return to one, for which nothing is dialled. */
+#define RESUME_PROTOCOL "sallyport-resume.1"
+#define RESUME_PROTOCOL_BACK "sallyport-resume.1.back"
 #define RESUME_ID_LEN 16
 #define RESUME_HEAD 4
 #define RESUME_CHUNK 65536u

@@ -18,15 +18,21 @@ like "what ssh says" "$OUT" 'SP-1005'
 fixture_connector ssh
 eq "after" "$(sh_ 'echo two')" two
 
-# Killed in the middle of a session: ssh ends, the edge notices, the next connector serves.
+# Killed in the middle of a session: the edge notices, the next connector serves, and ssh ends as soon as there is somebody who can say that
+# the session is gone; a client that does not resume ends at once.
 sh_ 'echo up; exec sleep 600' >"$T/live" 2>/dev/null &
 live=$!
 PIDS+=("$live")
 wait_line "$T/live" up 20 >/dev/null
+SALLYPORT_NO_RESUME=1 sh_ 'echo up; exec sleep 600' >"$T/plain" 2>/dev/null &
+plain=$!
+PIDS+=("$plain")
+wait_line "$T/plain" up 20 >/dev/null
 kill -9 "$CONNECTOR_PID"
-timeout 10 tail --pid="$live" -f /dev/null || die "ssh hangs after its connector died"
+timeout 10 tail --pid="$plain" -f /dev/null || die "ssh without resume hangs after its connector died"
 : >"$T/connector-ssh.log"
 fixture_connector ssh
+timeout 15 tail --pid="$live" -f /dev/null || die "ssh hangs although another connector answers"
 until_ok 10 env SALLYPORT_NO_LOGIN=1 ssh -F "$T/ssh_config" "$UNIX_USER@$HOST" true || die "no connection through the new connector"
 
 # Two connectors: one may go and nobody is refused.

@@ -14,7 +14,9 @@
 
 #define OPEN_MS 30000
 #define AGAIN_MS 5000     /* one attempt to come back: a host that answers nothing must not use up the grace */
+#define DEAD_MS 20000     /* a leg on which nothing arrives is lost */
 #define AGAIN_LAST 2000   /* the back-off's ceiling */
+#define GONE_MAX 6        /* the edge may have chosen another of the tunnel's connectors */
 #define SAY_AFTER_MS 2000 /* a short gap is nobody's business */
 #define UP_ROOM (2 * CONN_READ_SIZE) /* one read may still come after a pause */
 #define CLOSE_MS 3000                /* for the other side's close frame */
@@ -34,7 +36,8 @@ struct pipe {
 	struct resume_in rin;
 	struct loop_timer again;
 	int64_t lost_at;
-	unsigned attempts;
+	unsigned attempts,
+	    gone;       /* tries since the leg was lost; of those, answered by a connector that has not our session */
 	bool eof, said; /* the local side has ended while there was no leg; the gap was told */
 	struct conn *ws, *local;
 	int rfd, wfd;
@@ -304,7 +307,7 @@ replay(struct pipe *p)
 static bool
 on_joined(struct pipe *p)
 {
-	p->attempts = 0;
+	p->attempts = p->gone = 0;
 	p->lost_at = 0;
 	if (p->said)
 		cli_note("the session with %s goes on", p->a->name);
@@ -336,6 +339,8 @@ on_control(struct pipe *p, const struct resume_record *rec)
 	}
 	if (ev == RESUME_EV_REPLAY)
 		return on_joined(p);
+	if (ev == RESUME_EV_GONE && ++p->gone < GONE_MAX && leg_lost(p))
+		return false;
 	if (ev == RESUME_EV_GONE) {
 		cli_fail(SP_CLIENT_NET, "%s no longer has the session", p->a->name);
 		finish_local(p, PIPE_LOST);
@@ -518,6 +523,8 @@ begin_session(struct pipe *p, struct conn *ws, struct slice left, bool resumable
 		pipe_end(p, PIPE_FAILED);
 		return;
 	}
+	if (resumable)
+		conn_dead_after(ws, DEAD_MS);
 	if (resumable && begin_resumable(p) < 0) {
 		cli_fail(SP_CLIENT_NET, "the session could not be begun");
 		pipe_end(p, PIPE_FAILED);
@@ -534,6 +541,7 @@ rejoin(struct pipe *p, struct conn *ws, struct slice left)
 	struct buf out;
 
 	p->ws = ws;
+	conn_dead_after(ws, DEAD_MS);
 	ws_in_init(&p->in, WS_CLIENT);
 	conn_set_ops(ws, &ws_ops, p);
 	buf_init(&out, 256);
@@ -574,11 +582,11 @@ explain_refusal(const struct pipe *p, const struct http_answer *a)
 }
 
 static bool
-speaks_resume(const struct http_answer *a)
+speaks(const struct http_answer *a, const char *protocol)
 {
 	const char *v = http_answer_header(a, "sec-websocket-protocol");
 
-	return v && !strcmp(v, RESUME_PROTOCOL);
+	return v && !strcmp(v, protocol);
 }
 
 /* A later leg. An edge that is coming up, or a tunnel whose connector is, is asked again; a refusal ends the session.
@@ -586,7 +594,7 @@ speaks_resume(const struct http_answer *a)
 static void
 on_answer_again(struct pipe *p, const struct http_answer *a)
 {
-	if (a->conn && speaks_resume(a)) {
+	if (a->conn && speaks(a, RESUME_PROTOCOL_BACK)) {
 		rejoin(p, a->conn, a->left);
 	} else if (a->err < 0 || a->status >= 500) {
 		leg_again(p);
@@ -611,7 +619,7 @@ on_answer(const struct http_answer *a, void *arg)
 		cli_fail(SP_CLIENT_NET, "cannot reach %s: %s failed: %s", p->a->name, http_step_str(a->step), a->why);
 		pipe_end(p, PIPE_FAILED);
 	} else if (a->conn) {
-		begin_session(p, a->conn, a->left, speaks_resume(a));
+		begin_session(p, a->conn, a->left, speaks(a, RESUME_PROTOCOL));
 	} else {
 		pipe_end(p, explain_refusal(p, a));
 	}
@@ -636,7 +644,9 @@ ask(struct pipe *p, int64_t deadline_ms)
 	for (size_t i = 0; i < o->headers.n; i++)
 		h[n++] = o->headers.v[i];
 	h[n++] = "User-Agent: sallyport/" SALLYPORT_VERSION;
-	if (!o->one_leg)
+	if (p->session)
+		h[n++] = "Sec-WebSocket-Protocol: " RESUME_PROTOCOL_BACK;
+	else if (!o->one_leg)
 		h[n++] = "Sec-WebSocket-Protocol: " RESUME_PROTOCOL;
 	h[n] = NULL;
 	snprintf(url, sizeof url, "https://%s/", p->a->name);
@@ -693,4 +703,11 @@ pipe_start(struct loop *l, const struct cli *c, const struct app *a, const struc
 		*ret_p = p;
 	}
 	return r;
+}
+
+void
+pipe_hangup(struct pipe *p)
+{
+	send_close(p, 1000); /* else the connector keeps the session for our return */
+	pipe_end(p, p->session ? PIPE_OK : PIPE_FAILED);
 }

@@ -41,5 +41,7 @@ struct pipe;
 int pipe_start(struct loop *l, const struct cli *c, const struct app *a, const struct pipe_options *o,
                struct tls_ctx *tls, struct slice token, int rfd, int wfd, pipe_done_fn *fn, void *arg,
                struct pipe **ret_p);
+/* Ends it in order, at once; fn is called. */
+void pipe_hangup(struct pipe *p);
 
 #endif

@@ -1,5 +1,6 @@
 /* ssh and tcp: the ProxyCommand of ssh, and a local listener (--url) that opens one session a connection. */
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -20,6 +21,8 @@ struct run {
 	struct tls_ctx *tls;
 	struct secret token;
 	enum pipe_result result;
+	struct pipe *pipe; /* over standard input and output */
+	struct loop_signal hup, term, intr;
 	struct listener listener;
 	size_t live;
 };
@@ -30,7 +33,19 @@ on_done(enum pipe_result r, void *arg)
 	struct run *run = arg;
 
 	run->result = r;
+	run->pipe = NULL;
 	loop_stop(run->loop);
+}
+
+/* ssh hangs up on its ProxyCommand when it is done with it. */
+static void
+on_signal(int signo, void *arg)
+{
+	struct run *run = arg;
+
+	(void)signo;
+	if (run->pipe)
+		pipe_hangup(run->pipe);
 }
 
 /* One session over standard input and output, the loop run until it ends. */
@@ -38,9 +53,17 @@ static enum pipe_result
 attempt(struct run *run)
 {
 	if (pipe_start(run->loop, run->c, &run->app, &run->o, run->tls, secret_slice(&run->token), 0, 1, on_done, run,
-	               NULL) < 0)
+	               &run->pipe) < 0)
 		return PIPE_FAILED;
-	loop_run(run->loop);
+	if (signal_start(run->loop, &run->hup, SIGHUP, on_signal, run) < 0 ||
+	    signal_start(run->loop, &run->term, SIGTERM, on_signal, run) < 0 ||
+	    signal_start(run->loop, &run->intr, SIGINT, on_signal, run) < 0)
+		pipe_hangup(run->pipe);
+	else
+		loop_run(run->loop);
+	signal_stop(&run->hup);
+	signal_stop(&run->term);
+	signal_stop(&run->intr);
 	return run->result;
 }
 
@@ -160,6 +183,8 @@ access_ssh(struct cli *c, int argc, char **argv)
 	    {"url", "L", "TUNNEL_SERVICE_URL", "ADDR:PORT", "listen there, one session a connection", &url, false},
 	    {"listener", NULL, NULL, "ADDR:PORT", NULL, &url, false},
 	    {"header", "H", NULL, "K:V", "send this header too", &run.o.headers, true},
+	    {"no-resume", NULL, "SALLYPORT_NO_RESUME", NULL, "end with the connection, as cloudflared does",
+	     &run.o.one_leg, false},
 	    SERVICE_OPTIONS(&service),
 	    {"log-level", NULL, NULL, "LEVEL", "debug, info, warn, error", &log_level, false},
 	    {"logfile", NULL, NULL, "FILE", NULL, &ignored, false},

@@ -47,6 +47,7 @@ struct session {
 	enum session_state state;
 	const char *ended; /* who ended first, in order; NULL while nobody has */
 	bool told;         /* judge heard of the end */
+	bool lost;         /* nobody ended it on purpose: the connector may keep it for a return (wire/resume.h) */
 };
 
 static void session_open(struct session *s);
@@ -79,7 +80,7 @@ settle(struct session *s, const char *why)
 	timer_stop(&s->timer);
 	opening_free(s);
 	if (s->link)
-		link_let_go(s->link, &s->stream, 8 /* CANCEL */);
+		link_let_go(s->link, &s->stream, s->lost ? H2_CONNECT_ERROR : H2_CANCEL);
 	s->link = NULL;
 	if (s->link_id)
 		registry_unpick(&f->links, s->link_id);
@@ -291,6 +292,7 @@ on_user_closed(struct conn *c, enum conn_why why, void *arg)
 	struct session *s = arg;
 	struct thread *t = s->t;
 
+	s->lost = true;
 	settle(s, s->ended ? s->ended : conn_why_str(why));
 	address_leave(t->f, conn_peer_ip(c));
 	t->nusers--;
@@ -633,6 +635,10 @@ sessions_announce(struct thread *t)
 void
 sessions_stop(struct thread *t)
 {
-	list_foreach (i, &t->sessions)
-		session_close((struct session *)i, "edge-stopped");
+	list_foreach (i, &t->sessions) {
+		struct session *s = (struct session *)i;
+
+		s->lost = true;
+		session_close(s, "edge-stopped");
+	}
 }

@@ -7,6 +7,7 @@
 #include "edge/judge/ticket.h"
 #include "edge/judge/tunnel_link.h"
 #include "wire/ingress.h"
+#include "wire/resume.h"
 
 #define DEFAULT_SSH_PORT 22
 
@@ -97,17 +98,29 @@ jump_destination(struct req *r, char out[static 300])
 	return 0;
 }
 
+/* Of the protocols that ride on a WebSocket we know one; its two words go through, no other does. */
+static const char *
+resume_protocol(const char *asked)
+{
+	if (asked && !strcmp(asked, RESUME_PROTOCOL))
+		return RESUME_PROTOCOL;
+	return asked && !strcmp(asked, RESUME_PROTOCOL_BACK) ? RESUME_PROTOCOL_BACK : NULL;
+}
+
 static void
 relay(struct req *r, const struct ticket *t, const char *token)
 {
 	const char *v[20];
 	size_t n = 0;
-	const char *key = req_header(r, "sec-websocket-key"), *agent = req_header(r, "user-agent");
+	const char *key = req_header(r, "sec-websocket-key"), *agent = req_header(r, "user-agent"),
+	           *resume = resume_protocol(req_header(r, "sec-websocket-protocol"));
 #define H(name, value) (v[n++] = (name), v[n++] = (value))
 	H("cf-cloudflared-proxy-connection-upgrade", "websocket");
 	H("sec-websocket-key", key ? key : "");
 	H("sec-websocket-version", "13");
 	H("user-agent", agent ? agent : "");
+	if (resume)
+		H("sec-websocket-protocol", resume);
 	if (*t->destination)
 		H("cf-access-jump-destination", t->destination);
 	if (*token)

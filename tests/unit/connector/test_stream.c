@@ -147,7 +147,7 @@ on_drained(struct h2stream *s, void *arg)
 static void
 on_closed(struct h2stream *s, uint32_t error, void *arg)
 {
-	stream_closed(s);
+	stream_closed(s, error);
 }
 
 static const struct h2link_ops link_ops = {on_headers, on_data, on_end, on_drained, on_closed, NULL};
