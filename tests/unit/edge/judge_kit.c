@@ -758,3 +758,31 @@ jk_register(struct jk *k, uint64_t link, const char *tunnel, struct slice secret
 	while (!r.done)
 		loop_run(k->s.loop);
 }
+
+void
+jk_connect(struct jk *k)
+{
+	char cause[128], config[4096];
+	struct reply r;
+	json_t *t = json_array_get(jk_api(k, "GET", JK_API "cfd_tunnel", NULL, &r), 0);
+	char id[40];
+	str_copy(id, sizeof id, json_str_or(t, "id", ""));
+	jk_reply_free(&r);
+	char path[200];
+	snprintf(path, sizeof path, JK_API "cfd_tunnel/%s/token", id);
+	struct buf tok, raw;
+	json_t *tj = NULL;
+	buf_init(&tok, 4096);
+	buf_init(&raw, 4096);
+	const char *text = json_string_value(jk_api(k, "GET", path, NULL, &r));
+	assert_int_equal(b64_decode(&tok, B64_STD, text, strlen(text)), 0);
+	assert_int_equal(json_load_strict(buf_ptr(&tok), buf_len(&tok), 4096, &tj), 0);
+	const char *s = json_str_or(tj, "s", "");
+	assert_int_equal(b64_decode(&raw, B64_STD, s, strlen(s)), 0);
+	jk_register(k, 1, id, buf_slice(&raw), 0, cause, config);
+	assert_string_equal(cause, "");
+	json_decref(tj);
+	buf_release(&tok);
+	buf_release(&raw);
+	jk_reply_free(&r);
+}

@@ -95,6 +95,9 @@ char *jk_between(const char *text, const char *from, const char *to); /* malloc'
 void jk_register(struct jk *k, uint64_t link, const char *tunnel, struct slice secret, unsigned index,
                  char cause[static 128], char config[static 4096]);
 
+/* A connector of the document's tunnel registers: again after each restart of the judge. */
+void jk_connect(struct jk *k);
+
 extern const char
     jk_document[]; /* provider "local", group staff, tunnel pool, applications ssh.localhost and jump.localhost */
 

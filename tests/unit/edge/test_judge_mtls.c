@@ -196,12 +196,60 @@ test_api(void **state)
 	assert_int_equal(change(k, "DELETE", ca, NULL), 404);
 }
 
+/* What a certificate opened ends with its authority, or with the host's name in it; and not by another's change. */
+static void
+test_live(void **state)
+{
+	struct jk *k = *state;
+	char ca[40], other[40];
+	struct reply live, r;
+	struct buf b = file("good.der");
+
+	jk_connect(k);
+	for (int how = 0; how < 3; how++) {
+		put_ca(k, "ca.pem", "[\"any.localhost\"]", ca);
+		k->cert = buf_slice(&b);
+		jk_socket(k, "any.localhost",
+		          (const char *const[]){"sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==", NULL}, &live);
+		assert_int_equal(live.action, 1);
+		assert_true(live.until > 0); /* no longer than the certificate */
+		k->cert = (struct slice){0};
+		size_t before = k->ncuts;
+		put_ca(k, "other.pem", "[\"any.localhost\"]", other);
+		assert_int_equal(change(k, "DELETE", other, NULL), 200);
+		assert_int_equal(k->ncuts, before);
+		if (how == 0) {
+			assert_int_equal(change(k, "DELETE", ca, NULL), 200);
+		} else if (how == 1) {
+			assert_int_equal(change(k, "PUT", ca, "{\"associated_hostnames\":[\"seven.localhost\"]}"), 200);
+		} else { /* the same record, another authority */
+			struct buf pem = file("other.pem");
+			json_t *doc = json_pack("{s:s}", "certificate", buf_cstr(&pem));
+			char *text = json_dump_str(doc), path[160];
+			snprintf(path, sizeof path, CERTS "/%s", ca);
+			jk_api(k, "PUT", path, text, &r);
+			assert_int_equal(r.status, 200);
+			jk_reply_free(&r);
+			json_decref(doc);
+			free(text);
+			buf_release(&pem);
+		}
+		assert_int_equal(k->ncuts, before + 1);
+		assert_int_equal(k->cuts[before], live.ticket);
+		jk_reply_free(&live);
+		if (how)
+			assert_int_equal(change(k, "DELETE", ca, NULL), 200);
+	}
+	buf_release(&b);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_who_gets_in),
 	    cmocka_unit_test(test_api),
+	    cmocka_unit_test(test_live),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

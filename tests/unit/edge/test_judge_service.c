@@ -24,35 +24,6 @@ struct mine {
 	char id[40], client_id[48], secret[80];
 };
 
-/* A connector of the pool registers: again after each restart of the judge. */
-static void
-connected(struct jk *k)
-{
-	char cause[128], config[4096];
-	struct reply r;
-	json_t *t = json_array_get(jk_api(k, "GET", JK_API "cfd_tunnel", NULL, &r), 0);
-	char id[40];
-	str_copy(id, sizeof id, json_str_or(t, "id", ""));
-	jk_reply_free(&r);
-	char path[200];
-	snprintf(path, sizeof path, JK_API "cfd_tunnel/%s/token", id);
-	struct buf tok, raw;
-	json_t *tj = NULL;
-	buf_init(&tok, 4096);
-	buf_init(&raw, 4096);
-	const char *text = json_string_value(jk_api(k, "GET", path, NULL, &r));
-	assert_int_equal(b64_decode(&tok, B64_STD, text, strlen(text)), 0);
-	assert_int_equal(json_load_strict(buf_ptr(&tok), buf_len(&tok), 4096, &tj), 0);
-	const char *s = json_str_or(tj, "s", "");
-	assert_int_equal(b64_decode(&raw, B64_STD, s, strlen(s)), 0);
-	jk_register(k, 1, id, buf_slice(&raw), 0, cause, config);
-	assert_string_equal(cause, "");
-	json_decref(tj);
-	buf_release(&tok);
-	buf_release(&raw);
-	jk_reply_free(&r);
-}
-
 static int
 setup(void **state)
 {
@@ -72,7 +43,7 @@ setup(void **state)
 	         "{\"name\":\"open\",\"domain\":\"open.localhost\",\"tunnel\":\"pool\",\"service\":\"ssh://"
 	         "localhost:22\",\"policies\":[{\"name\":\"b\",\"decision\":\"bypass\",\"include\":[{\"everyone\":{}}]}"
 	         "]}]}");
-	connected(k);
+	jk_connect(k);
 	*state = k;
 	return 0;
 }
@@ -283,6 +254,10 @@ test_one_header(void **state)
 	    with(k, "mixed.localhost", (const char *const[]){"x-robot", v, "cf-access-client-id", m.client_id, NULL}),
 	    401);
 	assert_int_equal(with(k, "mixed.localhost", (const char *const[]){"x-robot", v, "x-robot", v, NULL}), 401);
+	assert_int_equal(with(k, "mixed.localhost",
+	                      (const char *const[]){"x-robot", v, "cf-access-client-id", m.client_id,
+	                                            "cf-access-client-secret", m.secret, NULL}),
+	                 401);
 	snprintf(v, sizeof v, "{\"cf-access-client-id\": \"%s\"}", m.client_id);
 	assert_int_equal(with(k, "mixed.localhost", (const char *const[]){"x-robot", v, NULL}), 401);
 	assert_int_equal(with(k, "mixed.localhost", (const char *const[]){"x-robot", "{", NULL}), 401);
@@ -373,7 +348,7 @@ test_api(void **state)
 	jk_reply_free(&r);
 	/* the secret survives a restart of the judge, and never stands in its store */
 	jk_judge_restart(k);
-	connected(k);
+	jk_connect(k);
 	assert_true(in_store(k, m.client_id));
 	assert_false(in_store(k, m.secret));
 	deleted(k, &m);
@@ -444,7 +419,7 @@ test_cut(void **state)
 			assert_int_equal(put(k, &m, "{\"enabled\":false}"), 200);
 		} else if (how == 2) {
 			jk_judge_restart(k); /* taken up again, by the token that the origin was told */
-			connected(k);
+			jk_connect(k);
 			jk_live(k, &live, "robots.localhost");
 			assert_int_equal(k->ncuts, before);
 			assert_int_equal(put(k, &m, "{\"enabled\":false}"), 200);
@@ -462,6 +437,105 @@ test_cut(void **state)
 	jk_apply(k, "{\"apps\":[{\"name\":\"robots\",\"domain\":\"robots.localhost\",\"policies\":[{\"name\":"
 	            "\"robots\",\"decision\":\"non_identity\",\"include\":[{\"any_valid_service_token\":{}}],"
 	            "\"usernames\":[\"deploy\"]}]}]}");
+}
+
+/* --- certificates */
+
+/* An app token for the key, or NULL. */
+static char *
+exchange(struct jk *k, const char *host, const struct mine *m, const char *cnf)
+{
+	struct reply r;
+	char target[200];
+
+	snprintf(target, sizeof target, "/cdn-cgi/access/service_token?cnf=%s", cnf);
+	jk_ask(k, "POST", host, target,
+	       (const char *const[]){"cf-access-client-id", m->client_id, "cf-access-client-secret", m->secret, NULL},
+	       "", &r);
+	char *token = r.status == 200 ? str_dup(json_str_or(r.json, "app_token", "")) : NULL;
+	jk_reply_free(&r);
+	return token;
+}
+
+static unsigned
+sign(struct jk *k, const char *token, const char *key, const char *principal)
+{
+	struct reply r;
+	json_t *j =
+	    json_pack("{s:s, s:s, s:s, s:s}", "jwt", token, "public_key", key, "issuer", "", "principal", principal);
+	char *body = json_dump_str(j);
+
+	jk_ask(k, "POST", JK_TEAM, "/cdn-cgi/access/cert_sign", NULL, body, &r);
+	unsigned status = r.status;
+	jk_reply_free(&r);
+	free(body);
+	json_decref(j);
+	return status;
+}
+
+static void
+ca_for(struct jk *k, const char *domain)
+{
+	struct reply r, one;
+	json_t *apps = jk_api(k, "GET", JK_API "access/apps", NULL, &r), *a;
+	char path[200];
+	size_t i;
+
+	json_array_foreach(apps, i, a)
+	{
+		if (strcmp(json_str_or(a, "domain", ""), domain))
+			continue;
+		snprintf(path, sizeof path, JK_API "access/apps/%s/ca", json_str_or(a, "id", ""));
+		jk_api(k, "POST", path, NULL, &one);
+		assert_true(one.status < 300);
+		jk_reply_free(&one);
+	}
+	jk_reply_free(&r);
+}
+
+static void
+test_certificate(void **state)
+{
+	struct jk *k = *state;
+	struct kit_key key, other;
+	struct mine m;
+	struct reply r;
+	char body[200];
+
+	kit_key(&key);
+	kit_key(&other);
+	made(k, "{\"name\":\"certified\"}", &m);
+	ca_for(k, "robots.localhost");
+	ca_for(k, "mixed.localhost");
+	char *token = exchange(k, "robots.localhost", &m, key.cnf), *bare = exchange(k, "robots.localhost", &m, ""),
+	     *mixed = exchange(k, "mixed.localhost", &m, key.cnf);
+	assert_non_null(token);
+	assert_non_null(bare);
+	assert_non_null(mixed);
+	assert_null(exchange(k, "ssh.localhost", &m, key.cnf)); /* no service-auth policy there */
+	assert_null(exchange(k, "robots.localhost", &m, "short"));
+	/* the policy names the user, but nobody gave that name to this token */
+	assert_int_equal(sign(k, token, key.line, ""), 403);
+	snprintf(body, sizeof body, "{\"name\":\"deploy\",\"service_token\":\"certified\"}");
+	jk_api(k, "POST", JK_API "sallyport/principals", body, &r);
+	assert_int_equal(r.status, 200);
+	jk_reply_free(&r);
+	assert_int_equal(sign(k, token, key.line, ""), 200);
+	assert_int_equal(sign(k, token, key.line, "deploy"), 200);
+	assert_int_equal(sign(k, token, key.line, "root"), 403);
+	assert_int_equal(sign(k, token, other.line, ""), 403);
+	assert_int_equal(sign(k, bare, key.line, ""), 403);
+	/* bound, but this policy names no user, whatever is asked for */
+	assert_int_equal(sign(k, mixed, key.line, ""), 403);
+	assert_int_equal(sign(k, mixed, key.line, "deploy"), 403);
+	/* the token that was got before ends with the service token */
+	assert_int_equal(put(k, &m, "{\"enabled\":false}"), 200);
+	assert_int_equal(sign(k, token, key.line, ""), 401);
+	deleted(k, &m);
+	assert_int_equal(sign(k, token, key.line, ""), 401);
+	free(token);
+	free(bare);
+	free(mixed);
 }
 
 /* Rules name one; another one does not pass. A document makes one, whose secret it shows once. */
@@ -515,6 +589,7 @@ main(void)
 	    cmocka_unit_test(test_api),
 	    cmocka_unit_test(test_rotate),
 	    cmocka_unit_test(test_cut),
+	    cmocka_unit_test(test_certificate),
 	    cmocka_unit_test(test_named_and_applied),
 	};
 
