@@ -11,7 +11,7 @@
 
 struct admin_options {
 	bool dry_run, follow;
-	const char *type, *app, *email, *ip, *country, *idp, *session, *since, *service_token;
+	const char *type, *app, *email, *ip, *country, *idp, *session, *since, *service_token, *common_name;
 	struct cli_list groups, amr;
 };
 

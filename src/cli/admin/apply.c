@@ -62,6 +62,28 @@ say_secrets(const json_t *secrets)
 	}
 }
 
+/* Who gains and who loses what, by a dry run. */
+static void
+say_access(const json_t *access)
+{
+	const json_t *rows = json_object_get(access, "rows"), *row;
+	json_int_t more = json_integer_value(json_object_get(access, "left_out")),
+	           untried = json_integer_value(json_object_get(access, "untried"));
+	size_t i;
+
+	if (!access)
+		return;
+	if (!json_array_size(rows))
+		admin_say(stdout, "access: nobody known gains or loses any\n");
+	json_array_foreach(rows, i, row)
+	    admin_say(stdout, "access: %s %s %s (%s)\n", json_str_or(row, "email", "?"),
+	              json_str_or(row, "change", "?"), json_str_or(row, "app", "?"), json_str_or(row, "name", "?"));
+	if (more)
+		admin_say(stdout, "access: %lld more are not listed\n", (long long)more);
+	if (untried)
+		admin_say(stdout, "access: %lld known users were not tried: too many\n", (long long)untried);
+}
+
 static int
 show(const struct cli *c, const json_t *result)
 {
@@ -82,6 +104,7 @@ show(const struct cli *c, const json_t *result)
 	else
 		fwrite(buf_ptr(&out), 1, buf_len(&out), stdout);
 	buf_release(&out);
+	say_access(json_object_get(result, "access"));
 	say_secrets(json_object_get(result, "secrets"));
 	return r;
 }

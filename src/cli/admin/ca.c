@@ -100,10 +100,10 @@ admin_explain(struct cli *c, struct admin_options *o, const struct cli_list *pos
 	json_t *e = NULL;
 	struct buf path;
 
-	if (pos->n || !o->app || !o->email)
+	if (pos->n || !o->app || (!o->email && !o->service_token && !o->common_name))
 		return admin_usage(
 		    "explain --app HOST --email E [--ip A] [--country CC] [--group G] [--amr M] [--idp NAME] "
-		    "[-o json]");
+		    "[--service-token NAME] [--common-name CN] [-o json]");
 	buf_init(&path, 16384);
 	int r = buf_put_str(&path, "/accounts/%A/sallyport/explain");
 	if (r == 0)
@@ -116,6 +116,10 @@ admin_explain(struct cli *c, struct admin_options *o, const struct cli_list *pos
 		r = add(&path, "country", o->country);
 	if (r == 0)
 		r = add(&path, "idp", o->idp);
+	if (r == 0)
+		r = add(&path, "service_token", o->service_token);
+	if (r == 0)
+		r = add(&path, "common_name", o->common_name);
 	if (r == 0)
 		r = add_list(&path, "group", &o->groups);
 	if (r == 0)

@@ -71,6 +71,20 @@ explain_barred(struct req *r, json_t *o, const char *email)
 	json_object_set_new(o, "reason", json_string(why));
 }
 
+/* By id, name or client id. */
+static const char *
+explain_token(struct req *r)
+{
+	const char *ref = req_param(r, "service_token");
+
+	for (size_t i = 0; *ref && i < r->snap->nservice_tokens; i++) {
+		const struct service_token *t = r->snap->service_tokens[i];
+		if (!strcmp(t->id, ref) || !strcmp(t->name, ref) || (t->client_id && !strcmp(t->client_id, ref)))
+			return t->id;
+	}
+	return *ref ? ref : NULL;
+}
+
 void
 api_explain(struct req *r)
 {
@@ -93,7 +107,10 @@ api_explain(struct req *r)
 	struct policy_input in = {.have_identity = *email != '\0',
 	                          .email = email,
 	                          .ip = *req_param(r, "ip") ? req_param(r, "ip") : NULL,
-	                          .country = req_param(r, "country")};
+	                          .country = req_param(r, "country"),
+	                          .service_token = explain_token(r),
+	                          .common_name = *req_param(r, "common_name") ? req_param(r, "common_name") : NULL};
+	in.cert_ca = in.common_name ? "explained" : NULL;
 	if (!idp)
 		for (size_t i = 0; !idp && i < r->snap->nidps; i++)
 			if (policy_app_idp_allowed(a->policy, r->snap->idps[i]->id))

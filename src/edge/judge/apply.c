@@ -14,6 +14,7 @@
 #include "crypto/random.h"
 #include "edge/judge/api.h"
 #include "edge/judge/config_check.h"
+#include "edge/judge/policy_try.h"
 
 #define IDPS_NAMED_MAX 64 /* among which the nearest name is looked for */
 
@@ -742,14 +743,20 @@ api_apply(struct req *r)
 	e = change_begin(&x.c, r);
 	if (e == 0)
 		e = x.work ? apply_shape(doc, &x.c.err) : E_NOMEM;
+	x.c.tested = true;
 	if (e == 0)
 		e = all(&x, doc);
+	if (e == 0 && json_object_get(doc, "tests"))
+		e = tests_replace(&x.c, json_object_get(doc, "tests"));
+	if (e == 0 && !json_array_size(x.c.list) && json_object_get(doc, "tests"))
+		e = tests_hold(r->j->snap, &x.c.err); /* nothing to commit, but the file asks */
 	json_decref(body);
 	if (e == 0 && x.dry) {
 		struct snapshot *s = NULL;
 		if ((e = change_check(&x.c, &s)) == 0) {
 			json_array_extend(x.warnings, x.c.warnings);
 			json_t *out = result(&x);
+			json_object_set_new(out, "access", gains_and_losses(r->j, r->j->snap, s));
 			snapshot_drop(s);
 			release(&x);
 			reply_result(r, out);

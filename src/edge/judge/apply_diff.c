@@ -70,6 +70,7 @@ apply_shape(const json_t *doc, struct model_error *err)
 	                                       "policies",
 	                                       "tunnels",
 	                                       "apps",
+	                                       "tests",
 	                                       NULL};
 	const char *key;
 	json_t *v, *one;
@@ -90,7 +91,7 @@ apply_shape(const json_t *doc, struct model_error *err)
 			    err, at, "unknown key \"%.80s\"; %s%s%s", key,
 			    near ? "did you mean \""
 			         : "expected identity_providers, admins, lists, service_tokens, certificates, groups, "
-			           "policies, tunnels or apps",
+			           "policies, tunnels, apps or tests",
 			    near ? near : "", near ? "\"?" : "");
 		}
 		if (!json_is_array(v) || json_array_size(v) > SECTION_MAX)

@@ -1,5 +1,7 @@
 #include "edge/judge/change.h"
 
+#include "edge/judge/policy_try.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -164,6 +166,15 @@ warnings_collect(struct change *c, const struct snapshot *s)
 			policy_warn_app(s->set, i, warning_take, c->warnings);
 }
 
+/* A single change may be an emergency; a file can be corrected. */
+static bool
+tests_excused(struct change *c)
+{
+	if (!c->tested)
+		json_array_append_new(c->warnings, json_string(c->err.text));
+	return !c->tested;
+}
+
 int
 change_check(struct change *c, struct snapshot **ret_s)
 {
@@ -180,6 +191,10 @@ change_check(struct change *c, struct snapshot **ret_s)
 	}
 	if (e == 0) {
 		warnings_collect(c, s);
+		if (tests_hold(s, &c->err) < 0 && !tests_excused(c)) {
+			snapshot_drop(s);
+			return E_FORMAT;
+		}
 		*ret_s = s;
 		return 0;
 	}

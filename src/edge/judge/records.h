@@ -10,6 +10,7 @@
 #include "model/idp.h"
 #include "model/organization.h"
 #include "model/person.h"
+#include "model/policy_test.h"
 #include "model/route.h"
 #include "model/service_token.h"
 #include "model/session.h"

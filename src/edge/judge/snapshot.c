@@ -40,6 +40,7 @@ READER(app)
 READER(group)
 READER(access_list)
 READER(policy)
+READER(policy_test)
 READER(idp)
 READER(tunnel)
 READER(route)
@@ -211,6 +212,7 @@ snapshot_build(struct judge *j, bool keep_broken, struct snapshot **ret_s, struc
 	LOAD(group, groups, "group");
 	LOAD(access_list, lists, "list");
 	LOAD(policy, policies, "policy");
+	LOAD(policy_test, tests, "policy_test");
 	LOAD(idp, idps, "idp");
 	LOAD(tunnel, tunnels, "tunnel");
 	LOAD(route, routes, "route");
@@ -253,6 +255,7 @@ snapshot_drop(struct snapshot *s)
 	FREE(group, groups);
 	FREE(access_list, lists);
 	FREE(policy, policies);
+	FREE(policy_test, tests);
 	FREE(idp, idps);
 	FREE(tunnel, tunnels);
 	FREE(route, routes);

@@ -39,6 +39,9 @@ struct snapshot {
 	struct group **groups;
 	struct access_list **lists;
 	struct policy **policies; /* the reusable ones */
+	struct policy_test **tests;
+	size_t ntests;
+	int64_t *policy_test_versions;
 	struct idp **idps;
 	struct tunnel **tunnels;
 	struct route **routes;
