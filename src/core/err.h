@@ -73,6 +73,7 @@ enum sp_code {
 	SP_DISABLED = 1108,       /* the person is disabled */
 	SP_LOGIN_TIMEOUT = 1109,  /* nobody finished the sign-in in time */
 	SP_NOT_SIGNED_IN = 1110,  /* client: no token and no way to ask for one */
+	SP_RECHECK = 1111,        /* provider gives no answer about the person for too long */
 	/* 12xx policy and tokens */
 	SP_NO_POLICY = 1201,    /* application without a policy */
 	SP_POLICY_DENY = 1202,  /* no policy allowed it */

@@ -16,10 +16,11 @@ refuse(struct reason *r, int e, const char *why)
 	return reason_set(r, e, SP_ID_TOKEN, "ID token refused: %s", why);
 }
 
+/* For us, from the one we asked. */
 static int
 check_parties(const json_t *o, const struct oidc_check *c, struct reason *r)
 {
-	const char *iss, *azp = NULL, *nonce;
+	const char *iss, *azp = NULL;
 	json_t *aud = json_object_get(o, "aud"), *v;
 	size_t i;
 	bool ours = false;
@@ -36,9 +37,19 @@ check_parties(const json_t *o, const struct oidc_check *c, struct reason *r)
 	int e = json_get_str(o, "azp", &azp);
 	if (e == E_FORMAT || (!e && strcmp(azp, c->client_id) != 0) || (e && json_array_size(aud) > 1))
 		return refuse(r, E_DENIED, "it was issued to another client");
+	return 0;
+}
+
+static int
+check_login(const json_t *o, const struct oidc_check *c, struct reason *r)
+{
+	const char *nonce;
 	if (c->hosted_domain && strcasecmp(json_str_or(o, "hd", ""), c->hosted_domain) != 0)
 		return refuse(r, E_DENIED, "the account is not of the configured hosted domain (claim hd)");
-	if (!c->nonce || !*c->nonce || json_get_str(o, "nonce", &nonce) || strcmp(nonce, c->nonce) != 0)
+	int e = json_get_str(o, "nonce", &nonce);
+	if (e == E_NOENT && c->subject)
+		return 0;
+	if (!c->nonce || !*c->nonce || e || strcmp(nonce, c->nonce) != 0)
 		return refuse(r, E_DENIED, "nonce is missing or not that of this login");
 	return 0;
 }
@@ -68,17 +79,34 @@ check_times(const json_t *o, const struct oidc_check *c, struct oidc_identity *i
 	if (c->now - id->iat > AGE_MAX)
 		return refuse(r, E_EXPIRED, "it is older than a day");
 	e = get_time(o, "auth_time", &id->auth_time);
-	return e && e != E_NOENT ? refuse(r, E_FORMAT, "auth_time is not an integer") : 0;
+	if (e && e != E_NOENT)
+		return refuse(r, E_FORMAT, "auth_time is not an integer");
+	if (c->max_age <= 0 || c->subject)
+		return 0;
+	if (e)
+		return refuse(r, E_DENIED, "auth_time is missing though max_age was asked for");
+	if (c->now - id->auth_time > c->max_age + LEEWAY)
+		return refuse(r, E_EXPIRED, "the provider saw the user longer ago than max_age");
+	return 0;
+}
+
+static bool
+printable(const char *s, size_t max)
+{
+	size_t n = strlen(s);
+	for (const char *p = s; *p; p++)
+		if (*p < 0x20 || *p > 0x7e)
+			return false;
+	return n && n <= max;
 }
 
 static int
-read_sub(const json_t *o, struct oidc_identity *id, struct reason *r)
+read_sub(const json_t *o, const struct oidc_check *c, struct oidc_identity *id, struct reason *r)
 {
-	if (json_get_str(o, "sub", &id->sub) || !*id->sub || strlen(id->sub) > OIDC_SUB_MAX)
-		return refuse(r, E_FORMAT, "subject is missing or too long");
-	for (const char *p = id->sub; *p; p++)
-		if (*p < 0x20 || *p > 0x7e)
-			return refuse(r, E_FORMAT, "subject is not printable ASCII");
+	if (json_get_str(o, "sub", &id->sub) || !printable(id->sub, OIDC_SUB_MAX))
+		return refuse(r, E_FORMAT, "subject is missing, too long or not printable ASCII");
+	if (c->subject && strcmp(id->sub, c->subject) != 0)
+		return refuse(r, E_DENIED, "it is of another subject");
 	return 0;
 }
 
@@ -206,17 +234,14 @@ load_userinfo(const char *text, const char *sub, json_t **ret_o, struct reason *
 	return 0;
 }
 
-int
-oidc_claims_check(json_t *claims, const struct oidc_check *c, const char *userinfo, struct oidc_identity *ret_i,
-                  struct reason *r)
+/* Who it is, of claims whose origin was checked. */
+static int
+read_identity(json_t *claims, const struct oidc_check *c, const char *userinfo, struct oidc_identity *ret_i,
+              struct reason *r)
 {
-	struct oidc_identity id = {.email_raw = "", .name = ""};
+	struct oidc_identity id = *ret_i;
 	json_t *info = NULL, *all = NULL;
-	int e = json_is_object(claims) ? check_parties(claims, c, r) : refuse(r, E_FORMAT, "not an object");
-	if (!e)
-		e = check_times(claims, c, &id, r);
-	if (!e)
-		e = read_sub(claims, &id, r);
+	int e = read_sub(claims, c, &id, r);
 	if (!e && userinfo && *userinfo)
 		e = load_userinfo(userinfo, id.sub, &info, r);
 	if (e)
@@ -237,6 +262,9 @@ oidc_claims_check(json_t *claims, const struct oidc_check *c, const char *userin
 	id.name = json_str_or(all, "name", "");
 	if (!name_ok(id.name))
 		id.name = "";
+	id.sid = json_str_or(all, "sid", "");
+	if (!printable(id.sid, OIDC_SUB_MAX))
+		id.sid = "";
 	read_groups(all, &id);
 	read_amr(all, &id);
 	id.claims = all;
@@ -245,6 +273,39 @@ oidc_claims_check(json_t *claims, const struct oidc_check *c, const char *userin
 out:
 	json_decref(all);
 	json_decref(info);
+	return e;
+}
+
+int
+oidc_claims_check(json_t *claims, const struct oidc_check *c, const char *userinfo, struct oidc_identity *ret_i,
+                  struct reason *r)
+{
+	struct oidc_identity id = {.email_raw = "", .name = ""};
+	int e = json_is_object(claims) ? check_parties(claims, c, r) : refuse(r, E_FORMAT, "not an object");
+	if (!e)
+		e = check_login(claims, c, r);
+	if (!e)
+		e = check_times(claims, c, &id, r);
+	if (!e)
+		e = read_identity(claims, c, userinfo, &id, r);
+	if (!e)
+		*ret_i = id;
+	return e;
+}
+
+int
+oidc_userinfo_check(const char *userinfo, const struct oidc_check *c, struct oidc_identity *ret_i, struct reason *r)
+{
+	struct oidc_identity id = {.email_raw = "", .name = ""};
+	json_t *o = NULL;
+	if (!c->subject || !*c->subject)
+		return refuse(r, E_STATE, "userinfo alone proves no sign-in");
+	int e = load_userinfo(userinfo, c->subject, &o, r);
+	if (!e)
+		e = read_identity(o, c, NULL, &id, r);
+	json_decref(o);
+	if (!e)
+		*ret_i = id;
 	return e;
 }
 
@@ -270,4 +331,75 @@ oidc_identity_release(struct oidc_identity *i)
 {
 	json_decref(i->claims);
 	memset(i, 0, sizeof *i);
+}
+
+/* --- logout tokens ----------------------------------------------------------------------------------------------- */
+
+static int
+read_session(const json_t *o, struct oidc_logout *l, struct reason *r)
+{
+	int es = json_get_str(o, "sub", &l->sub), ei = json_get_str(o, "sid", &l->sid);
+	if ((es && es != E_NOENT) || (ei && ei != E_NOENT) || (es && ei))
+		return refuse(r, E_FORMAT, "a logout names sub, sid or both");
+	if ((!es && !printable(l->sub, OIDC_SUB_MAX)) || (!ei && !printable(l->sid, OIDC_SUB_MAX)))
+		return refuse(r, E_FORMAT, "sub or sid is empty, too long or not printable ASCII");
+	if (es)
+		l->sub = "";
+	if (ei)
+		l->sid = "";
+	if (json_get_str(o, "jti", &l->jti) || !printable(l->jti, OIDC_JTI_MAX))
+		return refuse(r, E_FORMAT, "a logout token has a jti");
+	return 0;
+}
+
+int
+oidc_logout_check(json_t *claims, const struct oidc_check *c, struct oidc_logout *ret_l, struct reason *r)
+{
+	static const char event[] = "http://schemas.openid.net/event/backchannel-logout";
+	struct oidc_logout l = {0};
+	int64_t exp = 0;
+	int e = json_is_object(claims) ? check_parties(claims, c, r) : refuse(r, E_FORMAT, "not an object");
+	if (e)
+		return e;
+	if (!json_is_object(json_object_get(json_object_get(claims, "events"), event)))
+		return refuse(r, E_DENIED, "it is no logout token: the event is missing");
+	if (json_object_get(claims, "nonce"))
+		return refuse(r, E_DENIED, "a logout token has no nonce");
+	if (get_time(claims, "iat", &l.iat))
+		return refuse(r, E_FORMAT, "iat is missing or not an integer");
+	e = get_time(claims, "exp", &exp);
+	if (e && e != E_NOENT)
+		return refuse(r, E_FORMAT, "exp is not an integer");
+	if (l.iat > c->now + LEEWAY)
+		return refuse(r, E_EXPIRED, "it is from the future");
+	if ((!e && c->now >= exp + LEEWAY) || c->now - l.iat > OIDC_LOGOUT_AGE_MAX)
+		return refuse(r, E_EXPIRED, "it has expired");
+	if ((e = read_session(claims, &l, r)))
+		return e;
+	l.claims = json_incref(claims);
+	*ret_l = l;
+	return 0;
+}
+
+int
+oidc_logout_token_check(const char *token, const struct jwks *set, const struct oidc_check *c,
+                        struct oidc_logout *ret_l, bool *ret_need_keys, struct reason *r)
+{
+	struct reason why = {0};
+	json_t *claims = NULL;
+	int e = jwt_verify(token, strlen(token), set, c->algs ? c->algs : JWT_ANY, &claims, &why);
+	if (e) {
+		*ret_need_keys = e == E_NOENT;
+		return reason_set(r, e, SP_ID_TOKEN, "%s", why.text);
+	}
+	e = oidc_logout_check(claims, c, ret_l, r);
+	json_decref(claims);
+	return e;
+}
+
+void
+oidc_logout_release(struct oidc_logout *l)
+{
+	json_decref(l->claims);
+	memset(l, 0, sizeof *l);
 }

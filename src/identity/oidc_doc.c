@@ -1,4 +1,6 @@
 /* oidc: what a provider publishes and answers: discovery, token response, the URL that we send people to. */
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -129,6 +131,7 @@ take_abilities(const json_t *doc, struct oidc_provider *p, struct reason *r)
 		json_array_foreach(a, i, v) if (json_is_string(v)) p->algs |= jwt_alg_bit(json_string_value(v));
 	if (!p->algs)
 		return refuse(r, "ID tokens are signed by none of RS256, ES256, EdDSA");
+	p->offline = json_get_array(doc, "scopes_supported", &a) == 0 && array_has(a, "offline_access");
 	p->iss_parameter = json_bool_or(doc, "authorization_response_iss_parameter_supported", false);
 	return 0;
 }
@@ -218,8 +221,9 @@ int
 oidc_request_url(const struct oidc_request *q, struct buf *out)
 {
 	const char *scopes = q->scopes ? q->scopes : "";
-	char *all = NULL;
+	char *all = NULL, max_age[24];
 	int e;
+	snprintf(max_age, sizeof max_age, "%" PRId64, q->max_age);
 	if (!oidc_url_ok(q->authorization) || !*q->state || !*q->nonce || !*q->challenge)
 		return E_FORMAT;
 	all = has_openid(scopes) ? str_dup(scopes) : str_fmt("openid%s%s", *scopes ? " " : "", scopes);
@@ -238,6 +242,8 @@ oidc_request_url(const struct oidc_request *q, struct buf *out)
 	    {"prompt", q->prompt},
 	    {"login_hint", q->login_hint},
 	    {"hd", q->hosted_domain},
+	    {"access_type", q->access_type},
+	    {"max_age", q->max_age > 0 ? max_age : NULL},
 	};
 	e = buf_put_str(out, q->authorization);
 	if (!e)

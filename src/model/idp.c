@@ -1,5 +1,6 @@
 #include "model/idp.h"
 
+#include "core/clock.h"
 #include "core/str.h"
 #include "core/url.h"
 
@@ -7,6 +8,11 @@
 #include <string.h>
 
 #define IDP_USERS_MAX 100000
+#define RECHECK_MS 900000
+#define RECHECK_GRACE_MS 3600000
+#define RECHECK_MIN_MS 1000
+#define RECHECK_MAX_MS 86400000
+#define MAX_AGE_MAX_MS 2678400000
 
 static const char *const idp_type_words[] = {"local",  "onetimepin",  "oidc",    "okta", "google",
                                              "github", "google-apps", "azureAD", NULL};
@@ -92,6 +98,33 @@ users_write(const void *rec, enum model_form form)
 /* --- config ---------------------------------------------------------------------------------------------------------
  */
 
+static int
+recheck_read(void *rec, const json_t *v, bool text_scalars, struct model_error *err)
+{
+	struct idp_config *c = rec;
+	const char *s = json_string_value(v);
+	int64_t ms;
+
+	if (s && strcmp(s, "off") == 0)
+		ms = 0;
+	else if (!s || duration_parse(s, &ms) != 0 || ms < RECHECK_MIN_MS || ms > RECHECK_MAX_MS)
+		return model_fail(err, "", "found %.60s%s%s, expected off or a duration from 1s to 24h such as 15m",
+		                  s ? "\"" : "no text", s ? s : "", s ? "\"" : "");
+	c->recheck_ms = ms;
+	return E_OK;
+}
+
+static json_t *
+recheck_write(const void *rec, enum model_form form)
+{
+	const struct idp_config *c = rec;
+	char text[32] = "off";
+
+	if (c->recheck_ms)
+		duration_format(c->recheck_ms, text, sizeof text);
+	return json_string(text);
+}
+
 #define AT(m) offsetof(struct idp_config, m)
 static const struct model_field config_fields[] = {
     {"client_id", MT_TEXT, AT(client_id)},
@@ -112,10 +145,14 @@ static const struct model_field config_fields[] = {
     {"trust_email", MT_BOOL, AT(trust_email)},
     {"email_claim_name", MT_TEXT, AT(email_claim_name)},
     {"prompt", MT_TEXT, AT(prompt)},
+    {"max_age", MT_DURATION, AT(max_age_ms), .min = 1000, .max = MAX_AGE_MAX_MS},
+    {"recheck", MT_CUSTOM, .read = recheck_read, .write = recheck_write},
+    {"recheck_grace", MT_DURATION, AT(recheck_grace_ms), .min = 1000, .max = RECHECK_MAX_MS},
     {"scopes", MT_STRS, AT(scopes)},
     {"claims", MT_STRS, AT(claims)},
     {"pkce_enabled", MT_BOOL, AT(pkce_enabled), MF_EMPTY},
     {"redirect_url", MT_TEXT, .flags = MF_IGNORE},
+    {"backchannel_logout_url", MT_TEXT, .flags = MF_IGNORE},
     {0},
 };
 #undef AT
@@ -180,6 +217,26 @@ url_check(const char *field, const char *s, struct model_error *err)
 	return model_fail(err, pointer, "found \"%.60s\", expected a URL such as https://idp.example.com", s);
 }
 
+/* OpenID Connect Core 3.1.2.1. "none" would never let anybody sign in. */
+static int
+prompt_check(const char *prompt, struct model_error *err)
+{
+	static const char *const words[] = {"login", "consent", "select_account"};
+	size_t n;
+
+	for (const char *p = prompt; p && *p; p += n + strspn(p + n, " ")) {
+		bool known = false;
+
+		n = strcspn(p, " ");
+		for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+			known |= strlen(words[i]) == n && strncmp(words[i], p, n) == 0;
+		if (!known)
+			return model_fail(err, "/config/prompt",
+			                  "found \"%.60s\", expected words of login, consent, select_account", prompt);
+	}
+	return E_OK;
+}
+
 static int
 idp_check(struct idp *i, struct model_error *err)
 {
@@ -201,6 +258,8 @@ idp_check(struct idp *i, struct model_error *err)
 	for (size_t k = 0; k < sizeof urls / sizeof *urls; k++)
 		if (url_check(urls[k].name, urls[k].url, err) != 0)
 			return E_FORMAT;
+	if (prompt_check(c->prompt, err) != 0)
+		return E_FORMAT;
 	if (i->type >= IDP_OIDC && !c->client_id)
 		return model_fail(err, "/config", "a provider of type %s lacks config: {client_id: ...}",
 		                  idp_type_str(i->type));
@@ -235,6 +294,9 @@ idp_from_json(const json_t *j, bool text_scalars, struct idp **ret_i, struct mod
 	if (!i)
 		return E_NOMEM;
 	i->config.pkce_enabled = true;
+	i->config.recheck_ms = RECHECK_MS;
+	i->config.recheck_grace_ms = RECHECK_GRACE_MS;
+	i->config.max_age_ms = -1; /* absent */
 	ret = model_read(&idp_table, j, text_scalars, i, err);
 	if (ret == E_OK)
 		ret = idp_check(i, err);
@@ -391,6 +453,8 @@ idp_provider_record(const struct idp *i, struct buf *out)
 	              c->prompt, "groups_url", groups, "trust_email",
 	              c->trust_email || (i->type == IDP_AZURE && i->domains.n > 0));
 	if (!o)
+		goto out;
+	if (c->max_age_ms > 0 && json_object_set_new(o, "max_age", json_integer(c->max_age_ms / 1000)) != 0)
 		goto out;
 	if ((ret = put_secret(o, "client_secret", &c->client_secret)) == 0 &&
 	    (ret = put_secret(o, "api_token", &c->api_token)) == 0)

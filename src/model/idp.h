@@ -43,6 +43,9 @@ struct idp_config {
 	bool pkce_enabled;
 	bool support_groups; /* azureAD, google-apps: ask the directory for groups */
 	bool trust_email;    /* addresses without email_verified count; with domains: only in those */
+	/* ours, in milliseconds. recheck: how old the provider's last word may be before it is asked again, 0 = "off".
+	   recheck_grace: since its last good answer, while it gives none. max_age: 0 = none. */
+	int64_t recheck_ms, recheck_grace_ms, max_age_ms;
 };
 struct idp {
 	char *id, *name;

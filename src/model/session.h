@@ -18,6 +18,11 @@ struct session {
 	bool groups_unknown; /* groups or claims were more than could be taken */
 	/* what external evaluation said when it last entered an application: "<app id> <evaluate_url>" */
 	struct texts said_yes, said_no;
+	/* asking the provider again: fetch's name for what it asks with (NULL: nothing), when the provider last said
+	   yes, its session, and the nonce of the sign-in */
+	char *recheck;
+	int64_t checked_at, checked_saved; /* checked_saved: what the store knows of it; not written */
+	char *sid, *nonce;
 	char *ip, *country, *user_agent;
 	struct texts apps; /* ids of the applications it entered */
 	int64_t created_at, expires_at, last_seen;

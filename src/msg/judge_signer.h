@@ -96,8 +96,23 @@ MSG_DECLARE(js_login_facts, JS_LOGIN_FACTS)
 	F(S, STR, name, 254)                                                                          \
 	F(S, STRS, amr, 64) F(S, STRS, groups, 256)                                                   \
 	    F(S, BOOL, groups_unknown, 1)    /* the provider said more than could be taken */         \
-	    F(S, STR, claims, JS_CLAIMS_MAX) /* JSON of the verified claims, for OIDC claim rules */
+	    F(S, STR, claims, JS_CLAIMS_MAX) /* JSON of the verified claims, for OIDC claim rules */ \
+	    F(S, STR, sid, 255)              /* OIDC: the provider's session */
 MSG_DECLARE(js_login_done, JS_LOGIN_DONE)
+/* What a provider says of a sign-in when it is asked again: the ID token of a refresh, userinfo, or both. It must be of
+   this subject, and a nonce in it must be that of the sign-in. handle: under which fetch asked, and brought groups that
+   come beside ID tokens. -> js_login_done without org_token. */
+#define JS_RECHECK(F, S)                                                                               \
+	F(S, STR, idp, 36) F(S, STR, subject, 255) F(S, STR, nonce, 64) F(S, STR, handle, 32)          \
+	F(S, STR, id_token, JS_TOKEN_MAX) /* "" = userinfo alone */ F(S, STR, userinfo, JS_CLAIMS_MAX)
+MSG_DECLARE(js_recheck, JS_RECHECK)
+/* Logout token of OIDC back-channel logout. Accepted once. */
+#define JS_LOGOUT_OIDC(F, S) F(S, STR, idp, 36) F(S, STR, logout_token, JS_TOKEN_MAX)
+MSG_DECLARE(js_logout_oidc, JS_LOGOUT_OIDC)
+#define JS_LOGOUT_IS(F, S)                                                                          \
+	JS_RESULT(F, S)                                                                             \
+	F(S, BOOL, need_keys, 1) F(S, STR, sub, 255) F(S, STR, sid, 255) F(S, STR, jti, 255)
+MSG_DECLARE(js_logout_is, JS_LOGOUT_IS)
 
 /* App token on the evidence of an org token. cnf: b64url sha256 of the SSH public key blob, "" = none. */
 #define JS_APP_TOKEN(F, S)                 \

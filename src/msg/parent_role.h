@@ -50,7 +50,7 @@ enum listener_kind { LISTEN_USERS, LISTEN_TUNNELS, LISTEN_METRICS };
 MSG_DECLARE(pr_listener, PR_LISTENER)
 
 /* Carries an opened file or folder. Names: signer "store" "journal", "node-key" or
-   "node-passphrase"; judge "state" "audit" (folders); fetch "store" "node-key" "mail-password";
+   "node-passphrase"; judge "state" "audit" (folders); fetch "vault-a" "vault-b" "mail-password";
    front "tls-chain:N" "tls-key:N". */
 #define PR_FILE(F, S) F(S, STR, name, 64)
 MSG_DECLARE(pr_file, PR_FILE)

@@ -158,13 +158,14 @@ role_pid() { ps -o pid=,args= --ppid "$EDGE_PID" | sed -n "s/^ *\([0-9]*\) .*sal
 audit_has() { "$SP" admin log -o json | grep -E -- "$1"; }
 
 # --- an OpenID provider that is not ours ------------------------------------------------------------------------------
-# oidc_start USERS_JSON: $OIDC, its issuer; may be called again for another
+# oidc_start USERS_JSON: $OIDC, its issuer, and $OIDC_PID; may be called again for another
 OIDC_N=0
 oidc_start() {
 	[ -d "$TOP/tests/oidc/node_modules/oidc-provider" ] || skip "tests/oidc is not installed (npm ci)"
-	REDIRECT_URI=https://$TEAM_HOST:$UPORT/cdn-cgi/access/callback node "$TOP/tests/oidc/provider.mjs" "$1" \
+	REDIRECT_URI=https://$TEAM_HOST:$UPORT/cdn-cgi/access/callback RP_CA=$CA node "$TOP/tests/oidc/provider.mjs" "$1" \
 		>"$T/oidc.out.$OIDC_N" 2>"$T/oidc.log" &
-	PIDS+=($!)
+	OIDC_PID=$!
+	PIDS+=("$OIDC_PID")
 	wait_line "$T/oidc.out.$OIDC_N" '^ready' 30 >/dev/null
 	OIDC=http://localhost:$(sed -n 's/^ready //p' "$T/oidc.out.$OIDC_N")
 	OIDC_N=$((OIDC_N + 1))
@@ -174,7 +175,9 @@ oidc_as() {
 	local at=${2:-$OIDC}
 	curl -sS --max-time 10 "${at/localhost/127.0.0.1}/test/as/$1" >/dev/null || die "provider"
 }
-# oidc_idp NAME ALG: lines of an identity provider for the apply file
+# oidc_admin WHAT: what its administrator does (tests/oidc/provider.mjs), e.g. disable/jdoe
+oidc_admin() { curl -sS --max-time 10 "${OIDC/localhost/127.0.0.1}/test/$1" || die "provider: $1"; }
+# oidc_idp NAME ALG [more lines of config]: lines of an identity provider for the apply file
 oidc_idp() {
 	cat <<-YML
 		  - name: $1
@@ -185,6 +188,7 @@ oidc_idp() {
 		      client_secret: sp-secret-$2
 		      scopes: [openid, email, profile, groups]
 		      claims: [groups]
+		      ${3:-}
 	YML
 }
 idp_id() { "$SP" admin get idps -o json | jq -r --arg n "$1" '.[] | select(.name == $n) | .id'; }

@@ -3,6 +3,8 @@
  * records, and those come from the signer alone; judge names a provider and a kind. (architecture.md, Process
  * contracts.)
  *
+ * Refresh tokens, and access tokens of sign-ins without one, never leave: judge knows them by a handle (vault.h).
+ *
  * Limits: FETCH_JOBS_MAX jobs, GATHER_PAGES_MAX pages of a list, FETCH_BODY_MAX bytes an answer, FETCH_TIMEOUT_MS a
  * request, no redirects, https only except towards loopback issuers, private addresses only when listed (guard.h).
  */
@@ -13,6 +15,7 @@
 #include "core/map.h"
 #include "core/secret.h"
 #include "edge/fetch/guard.h"
+#include "edge/fetch/vault.h"
 #include "identity/oidc.h"
 #include "io/ipc.h"
 #include "msg/fetch.h"
@@ -27,6 +30,7 @@
 #define FETCH_ORIGINS_MAX 64
 #define FETCH_MAILS_MAX 256u /* under way at once; a mail server that hangs must not eat the memory */
 #define FETCH_MAIL_MS 30000L
+#define FETCH_SWEEP_MS 600000
 
 struct provider {
 	char id[37];
@@ -53,6 +57,9 @@ struct fetch {
 	size_t norigins;
 	unsigned jobs;
 	bool draining;
+	int vault_fd[2]; /* given before go */
+	struct vault vault;
+	struct loop_timer sweep;
 };
 
 /* provider.c */
@@ -77,11 +84,13 @@ struct job {
 	struct fetch *f;
 	uint32_t id;
 	enum fetch_kind kind;
-	char provider[37];
+	char provider[37], handle[33]; /* handle: what is asked with, or what was kept */
+	int64_t keep_until;
 	char *code, *verifier, *redirect_uri, *access_token;
+	bool gone, spent, lost, kept;
 };
 void job_start(struct fetch *f, uint32_t id, const struct jh_fetch *m);
-/* Each answers judge and frees the job. */
+/* Each answers judge and frees the job. code 0 or an sp_code. */
 void job_end(struct job *j, unsigned code, unsigned status, const char *why, const char *body);
 void job_fail(struct job *j, const char *why);
 
@@ -93,5 +102,14 @@ bool gather_wanted(const struct provider *p);
 /* body: the token endpoint's answer, given to judge at the end (without the refresh token). */
 void gather_groups(struct job *j, struct provider *p, unsigned status, struct slice body);
 void job_give_json(struct job *j, unsigned status, struct slice body);
+
+/* refresh.c: asking again with what is kept */
+/* Keeps what a token answer brought; takes refresh_token out of it, and on a refresh everything but id_token. */
+void refresh_take(struct job *j, const struct provider *p, json_t *answer);
+/* What an answer that is no good says about the sign-in: sets gone, spent or lost. err as of http_done_fn. */
+void refresh_judge(struct job *j, int err, long status, struct slice body);
+/* The entry of a REFRESH or USERINFO by handle; NULL: the job was ended. */
+struct vault_entry *refresh_entry(struct job *j);
+void refresh_sweep(void *fetch); /* a timer's: forgets what has run out */
 
 #endif

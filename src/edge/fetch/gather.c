@@ -347,7 +347,7 @@ gather_wanted(const struct provider *p)
 
 /* Whose groups, and of which login: what the ID token says. The signer verifies it and compares both. */
 static int
-read_id_token(struct gather *g, const char *id_token)
+read_id_token(struct gather *g, const struct job *j, const char *id_token)
 {
 	json_t *claims = NULL;
 	int e = jwt_peek(id_token, strlen(id_token), &claims);
@@ -355,7 +355,8 @@ read_id_token(struct gather *g, const char *id_token)
 	if (e == 0)
 		e = str_copy(g->f.sub, sizeof g->f.sub, json_str_or(claims, "sub", ""));
 	if (e == 0)
-		e = str_copy(g->nonce, sizeof g->nonce, json_str_or(claims, "nonce", ""));
+		e = str_copy(g->nonce, sizeof g->nonce,
+		             j->kind == FETCH_REFRESH ? j->handle : json_str_or(claims, "nonce", ""));
 	json_decref(claims);
 	return e == 0 && g->f.sub[0] && g->nonce[0] ? 0 : E_FORMAT;
 }
@@ -368,7 +369,7 @@ gather_groups(struct job *j, struct provider *p, unsigned status, struct slice b
 	bool okta = !strcmp(json_str_or(p->record, "type", ""), "okta");
 
 	if (!g || json_load_strict(body.p, body.n, FETCH_BODY_MAX, &o) < 0 ||
-	    read_id_token(g, json_str_or(o, "id_token", "")) < 0) {
+	    read_id_token(g, j, json_str_or(o, "id_token", "")) < 0) {
 		gather_free(g);
 		job_give_json(j, status, body); /* what is wrong with it is for others to say */
 		json_decref(o);

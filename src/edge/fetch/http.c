@@ -52,10 +52,14 @@ ask_finish(CURLMsg *m)
 {
 	struct ask *a = NULL;
 	long status = 0;
+	curl_off_t ready = 0; /* microseconds until the request could be sent; 0 = never */
 	int err = m->data.result == CURLE_OK ? 0 : m->data.result == CURLE_OPERATION_TIMEDOUT ? E_TIMEOUT : E_IO;
 
 	curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &a);
 	curl_easy_getinfo(m->easy_handle, CURLINFO_RESPONSE_CODE, &status);
+	curl_easy_getinfo(m->easy_handle, CURLINFO_PRETRANSFER_TIME_T, &ready);
+	if (err && !ready)
+		err = E_AGAIN;
 	const char *why = a->guarded.code ? a->guarded.text : a->why[0] ? a->why : curl_easy_strerror(m->data.result);
 	curl_multi_remove_handle(g.multi, a->easy);
 	a->fn(err, status, buf_slice(&a->body), err ? why : "", a->arg);
@@ -210,8 +214,12 @@ set_options(struct ask *a, const struct http_ask *q)
 	curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, a);
 	if (g.ca_file[0])
 		curl_easy_setopt(e, CURLOPT_CAINFO, g.ca_file);
-	if (a->form)
+	if (a->form) {
 		curl_easy_setopt(e, CURLOPT_POSTFIELDS, a->form);
+		/* On a connection used before, libcurl repeats what had no answer; a code or a refresh token must not
+		   be sent twice without our knowing. */
+		curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, 1L);
+	}
 	if (q->user) {
 		curl_easy_setopt(e, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
 		curl_easy_setopt(e, CURLOPT_USERNAME, q->user);

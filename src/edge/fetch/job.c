@@ -24,11 +24,18 @@ wipe_free(char *s)
 void
 job_end(struct job *j, unsigned code, unsigned status, const char *why, const char *body)
 {
-	struct jh_fetched m = {.code = code, .why = why, .status = status, .body = body};
+	struct jh_fetched m = {
+	    .code = code, .status = status, .body = body, .gone = j->gone, .spent = j->spent, .lost = j->lost};
+	struct vault_entry *e = j->kind == FETCH_REFRESH && code != SP_BUSY ? vault_get(&j->f->vault, j->handle) : NULL;
 	char clipped[256];
 
 	str_copy_n(clipped, sizeof clipped, why, strnlen(why, sizeof clipped - 1));
 	m.why = clipped;
+	m.handle = j->kept && !code ? j->handle : "";
+	if (e)
+		e->asking = false;
+	if (j->gone || j->spent || j->lost)
+		vault_drop(&j->f->vault, j->handle);
 	if (code)
 		log_warn("fetch_failed", "provider", j->provider, "why", clipped, "status", log_num(status), NULL);
 	ipc_reply(j->f->judge, j->id, &jh_fetched_def, &m);
@@ -70,7 +77,7 @@ give_jwks(struct job *j, struct provider *p, struct slice body)
 	free(text);
 }
 
-/* Takes the refresh token out: only fetch and signer may hold one (architecture.md). */
+/* Takes the refresh token out: fetch alone holds one. */
 void
 job_give_json(struct job *j, unsigned status, struct slice body)
 {
@@ -81,7 +88,7 @@ job_give_json(struct job *j, unsigned status, struct slice body)
 		job_fail(j, "the provider's answer is not a JSON object");
 		goto out;
 	}
-	json_object_del(o, "refresh_token");
+	refresh_take(j, provider_get(j->f, j->provider), o);
 	text = json_dump_str(o);
 	if (!text)
 		job_fail(j, "out of memory");
@@ -99,16 +106,19 @@ on_answer(int err, long status, struct slice body, const char *why, void *arg)
 	struct provider *p = provider_get(j->f, j->provider);
 	char text[128];
 
+	if (err < 0 || status < 200 || status > 299)
+		refresh_judge(j, err, status, body);
 	if (err < 0) {
 		job_fail(j, why);
 	} else if (status < 200 || status > 299) {
-		snprintf(text, sizeof text, "the provider answered with status %ld", status);
+		snprintf(text, sizeof text, "the provider answered with status %ld%s", status,
+		         j->gone || j->lost ? ": this sign-in is over" : "");
 		job_end(j, SP_LOGIN_PROVIDER, (unsigned)(status > 0 && status < 600 ? status : 0), text, "");
 	} else if (!p) {
 		job_fail(j, "the provider was removed meanwhile");
 	} else if (j->kind == FETCH_JWKS) {
 		give_jwks(j, p, body);
-	} else if (j->kind == FETCH_TOKEN && gather_wanted(p)) {
+	} else if ((j->kind == FETCH_TOKEN || j->kind == FETCH_REFRESH) && gather_wanted(p)) {
 		gather_groups(j, p, (unsigned)status, body);
 	} else {
 		job_give_json(j, (unsigned)status, body);
@@ -117,33 +127,42 @@ on_answer(int err, long status, struct slice body, const char *why, void *arg)
 
 /* --- the requests ------------------------------------------------------------------------------------------------ */
 
+struct form_row {
+	const char *name, *value; /* NULL = left out */
+};
+
 static int
-token_form(const struct job *j, const struct provider *p, struct buf *out)
+form_put(struct buf *out, const struct form_row *f, size_t n)
 {
-	const struct {
-		const char *name, *value;
-	} f[] = {{"grant_type", "authorization_code"},
-	         {"code", j->code},
-	         {"redirect_uri", j->redirect_uri},
-	         {"code_verifier", j->verifier},
-	         {"client_id", p->client_id}};
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < sizeof f / sizeof *f; i++) {
-		r = buf_putf(out, "%s%s=", i ? "&" : "", f[i].name);
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		if (!f[i].value)
+			continue;
+		r = buf_putf(out, "%s%s=", buf_len(out) ? "&" : "", f[i].name);
 		if (r == 0)
 			r = url_escape(out, f[i].value);
-	}
-	if (r == 0 && p->client_secret[0] && !strcmp(json_str_or(p->record, "token_auth", "basic"), "post")) {
-		r = buf_put_str(out, "&client_secret=");
-		if (r == 0)
-			r = url_escape(out, p->client_secret);
 	}
 	return r;
 }
 
 static int
-ask_token(struct job *j, struct provider *p)
+token_form(const struct job *j, const struct provider *p, const char *refresh, struct buf *out)
+{
+	bool post = p->client_secret[0] && !strcmp(json_str_or(p->record, "token_auth", "basic"), "post");
+	const struct form_row rows[] = {{"grant_type", refresh ? "refresh_token" : "authorization_code"},
+	                                {"refresh_token", refresh},
+	                                {"code", refresh ? NULL : j->code},
+	                                {"redirect_uri", refresh ? NULL : j->redirect_uri},
+	                                {"code_verifier", refresh ? NULL : j->verifier},
+	                                {"client_id", p->client_id},
+	                                {"client_secret", post ? p->client_secret : NULL}};
+
+	return form_put(out, rows, sizeof rows / sizeof *rows);
+}
+
+static int
+ask_token(struct job *j, struct provider *p, const char *refresh)
 {
 	struct buf form, user, secret;
 	bool basic = p->client_secret[0] && strcmp(json_str_or(p->record, "token_auth", "basic"), "post") != 0;
@@ -152,7 +171,7 @@ ask_token(struct job *j, struct provider *p)
 	buf_init_secret(&form, 16384);
 	buf_init_secret(&user, 4096);
 	buf_init_secret(&secret, 4096);
-	r = token_form(j, p, &form);
+	r = token_form(j, p, refresh, &form);
 	/* RFC 6749 2.3.1: both halves are form-encoded before Basic */
 	if (r == 0 && basic)
 		r = url_escape(&user, p->client_id);
@@ -174,19 +193,53 @@ ask_token(struct job *j, struct provider *p)
 }
 
 static int
+ask_again(struct job *j, struct provider *p)
+{
+	struct vault_entry *e = refresh_entry(j);
+	int r;
+
+	if (!e)
+		return 0;
+	if (!e->refresh) { /* userinfo is all that can be asked */
+		job_end(j, 0, 204, "", "{}");
+		return 0;
+	}
+	r = ask_token(j, p, e->refresh);
+	e->asking = r == 0;
+	return r;
+}
+
+static int
+ask_userinfo(struct job *j, struct provider *p)
+{
+	struct http_ask q = {.body_max = FETCH_BODY_MAX, .timeout_ms = FETCH_TIMEOUT_MS, .url = p->doc.userinfo};
+
+	if (!q.url) {
+		job_end(j, SP_NOT_FOUND, 0, "the provider has no userinfo endpoint", "");
+		return 0;
+	}
+	q.bearer = j->access_token;
+	if (*j->handle) {
+		const struct vault_entry *e = refresh_entry(j);
+		if (!e)
+			return 0;
+		q.bearer = e->access;
+	}
+	return q.bearer && *q.bearer ? http_ask(&q, on_answer, j) : E_NOENT;
+}
+
+static int
 job_ask(struct job *j, struct provider *p)
 {
 	struct http_ask q = {.body_max = FETCH_BODY_MAX, .timeout_ms = FETCH_TIMEOUT_MS};
 
 	switch (j->kind) {
 	case FETCH_TOKEN:
-		return ask_token(j, p);
+		return ask_token(j, p, NULL);
+	case FETCH_REFRESH:
+		return ask_again(j, p);
 	case FETCH_USERINFO:
-		if (!p->doc.userinfo)
-			return E_NOENT;
-		q.url = p->doc.userinfo;
-		q.bearer = j->access_token;
-		return http_ask(&q, on_answer, j);
+		return ask_userinfo(j, p);
 	case FETCH_JWKS:
 		q.url = p->doc.jwks;
 		return http_ask(&q, on_answer, j);
@@ -280,7 +333,9 @@ job_new(struct fetch *f, uint32_t id, const struct jh_fetch *m)
 	j->f = f;
 	j->id = id;
 	j->kind = m->kind;
+	j->keep_until = m->keep_until;
 	str_copy(j->provider, sizeof j->provider, m->provider);
+	str_copy(j->handle, sizeof j->handle, m->kind == FETCH_TOKEN ? "" : m->handle);
 	j->code = str_dup(m->code);
 	j->verifier = str_dup(m->verifier);
 	j->redirect_uri = str_dup(m->redirect_uri);

@@ -1,4 +1,5 @@
 /* fetch: start order and tables of its channels; what it does is in job.c. */
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -6,6 +7,7 @@
 #include "core/log.h"
 #include "core/secret.h"
 #include "core/str.h"
+#include "crypto/random.h"
 #include "edge/fetch/fetch.h"
 #include "edge/fetch/http.h"
 #include "edge/role/role.h"
@@ -37,9 +39,20 @@ on_judge_closed(struct ipc *c, const char *why, void *arg)
 		f->judge = NULL; /* answers on their way are dropped by ipc_reply */
 }
 
+static void
+on_forget(struct ipc *c, uint32_t id, const void *mv, int fd, void *arg)
+{
+	const struct jh_forget *m = mv;
+	struct fetch *f = arg;
+
+	if (vault_drop(&f->vault, m->handle) < 0)
+		log_error("vault", "why", "a sign-in that is over could not be removed from disk", NULL);
+}
+
 static const struct ipc_row judge_rows[] = {
     {&jh_fetch_def, 1, IPC_REQUEST, on_fetch},
     {&jh_ping_def, 1, IPC_REQUEST, on_ping},
+    {&jh_forget_def, 1, 0, on_forget},
 };
 static const struct ipc_ops judge_ops = {judge_rows, sizeof judge_rows / sizeof *judge_rows, on_judge_closed};
 
@@ -77,7 +90,28 @@ on_evaluate(struct ipc *c, uint32_t id, const void *m, int fd, void *arg)
 	evaluate_start(arg, id, m);
 }
 
+/* The key is the node's: a signer that was restarted brings the same. */
+static void
+on_key(struct ipc *c, uint32_t id, const void *mv, int fd, void *arg)
+{
+	const struct sf_key *m = mv;
+	struct fetch *f = arg;
+	size_t lost = 0;
+
+	if (f->vault.open || f->vault_fd[0] < 0 || f->vault_fd[1] < 0 || m->key.n != VAULT_KEY_LEN)
+		return;
+	int e = vault_open(&f->vault, f->vault_fd[0], f->vault_fd[1], m->key.p, random_u64(), &lost);
+	f->vault_fd[0] = f->vault_fd[1] = -1;
+	if (e < 0)
+		log_error("vault", "why", err_str(e), NULL);
+	if (lost)
+		log_error("vault_damaged", "lost_bytes", log_num((long long)lost), NULL);
+	log_info("vault", "sign_ins", log_num((long long)map_len(&f->vault.entries)), NULL);
+	timer_repeat(f->loop, &f->sweep, FETCH_SWEEP_MS, refresh_sweep, f);
+}
+
 static const struct ipc_row signer_rows[] = {
+    {&sf_key_def, 1, 0, on_key},
     {&sf_provider_def, 1, 0, on_provider},
     {&sf_mail_def, 1, 0, on_mail},
     {&sf_evaluate_def, 1, IPC_REQUEST, on_evaluate},
@@ -103,11 +137,10 @@ start(struct role_run *r, const struct pr_start *m, void *arg)
 
 /* The password of the mail server: one line. */
 static int
-file(struct role_run *r, const char *name, int fd, void *arg)
+mail_file(struct role_run *r, const char *name, int fd, struct fetch *f)
 {
-	struct fetch *f = arg;
 	char text[1024];
-	ssize_t n = strcmp(name, "mail-password") == 0 ? read(fd, text, sizeof text - 1) : -1;
+	ssize_t n = read(fd, text, sizeof text - 1);
 
 	close(fd);
 	if (n < 0)
@@ -117,6 +150,22 @@ file(struct role_run *r, const char *name, int fd, void *arg)
 	int e = secret_set_str(&f->mail.password, text);
 	mem_wipe(text, sizeof text);
 	return e;
+}
+
+static int
+file(struct role_run *r, const char *name, int fd, void *arg)
+{
+	struct fetch *f = arg;
+	int *slot = !strcmp(name, "vault-a") ? &f->vault_fd[0] : !strcmp(name, "vault-b") ? &f->vault_fd[1] : NULL;
+
+	if (!strcmp(name, "mail-password"))
+		return mail_file(r, name, fd, f);
+	if (!slot || *slot >= 0 || f->vault.open) {
+		close(fd);
+		return slot ? 0 : E_STATE;
+	}
+	*slot = fd;
+	return 0;
 }
 
 static int
@@ -148,13 +197,24 @@ go(struct role_run *r, void *arg)
 	return 0;
 }
 
+static void
+wipe_free(void *p)
+{
+	if (p)
+		mem_wipe(p, malloc_usable_size(p));
+	free(p);
+}
+
 int
 main(void)
 {
 	static const struct role_ops ops = {.start = start, .file = file, .peer = peer, .go = go};
-	static struct fetch f;
+	static struct fetch f = {.vault_fd = {-1, -1}};
 
+	json_set_alloc_funcs(malloc, wipe_free); /* answers and records hold tokens and secrets */
 	int status = role_main("fetch", &ops, &f);
+	timer_stop(&f.sweep);
+	vault_release(&f.vault);
 	map_release(&f.providers);
 	secret_release(&f.mail.password);
 	for (size_t i = 0; i < f.norigins; i++)

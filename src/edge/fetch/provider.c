@@ -25,6 +25,7 @@ provider_put(struct fetch *f, const char *id, struct slice record)
 
 	if (!record.n) {
 		map_del(&f->providers, id);
+		vault_drop_provider(&f->vault, id);
 		return 0;
 	}
 	p = calloc(1, sizeof *p);

@@ -223,6 +223,10 @@ idp_json(struct req *r, const struct idp *i)
 	}
 	json_object_set_new(config, "redirect_url",
 	                    json_string(req_fmt(r, "%s/cdn-cgi/access/callback", r->j->issuer)));
+	if (i->type >= IDP_OIDC)
+		json_object_set_new(
+		    config, "backchannel_logout_url",
+		    json_string(req_fmt(r, "%s/cdn-cgi/access/backchannel-logout/%s", r->j->issuer, i->id)));
 	return j;
 }
 

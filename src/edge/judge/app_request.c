@@ -5,6 +5,7 @@
 #include "core/str.h"
 #include "edge/judge/login.h"
 #include "edge/judge/page.h"
+#include "edge/judge/recheck.h"
 #include "edge/judge/service.h"
 
 /* Cf-Access-Token is the client's way, the cookie the browser's. Cf-Access-Jwt-Assertion is what the edge says to
@@ -136,6 +137,16 @@ app_request(struct req *r)
 		return;
 	}
 	str_copy(r->session, sizeof r->session, s->id);
+	if ((code = recheck_gate(r, s, app_request)) == RECHECK_HELD)
+		return;
+	if (code == SP_RECHECK || code == SP_BUSY) {
+		judge_deny(r, s->email, code, "the provider gave no answer");
+		return;
+	}
+	if (code) {
+		turn_away(r, code, "the provider did not confirm the sign-in");
+		return;
+	}
 	struct asker who = req_asker(r, s);
 	snapshot_verdict(r->snap, r->app, &who, &v);
 	if (!policy_passes(&v)) {

@@ -12,6 +12,7 @@
 #include "core/log.h"
 #include "core/str.h"
 #include "edge/judge/login.h"
+#include "edge/judge/recheck.h"
 #include "edge/judge/service.h"
 #include "edge/judge/tunnel_link.h"
 #include "ssh/sshcert.h"
@@ -270,6 +271,12 @@ cert_issue(struct req *r)
 	token_release(&t);
 	r->app = a;
 	str_copy(r->session, sizeof r->session, s->id);
+	if ((code = recheck_gate(r, s, cert_issue)) == RECHECK_HELD)
+		return;
+	if (code) {
+		refuse(r, s->email, code, "the provider did not confirm the sign-in");
+		return;
+	}
 	struct asker who = req_asker(r, s);
 	snapshot_verdict(r->snap, a, &who, &v);
 	if (!policy_passes(&v)) {

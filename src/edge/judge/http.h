@@ -82,6 +82,9 @@ struct req {
 	struct list wait;
 	int64_t wait_until;
 	uint64_t wait_arg;
+	/* held until the provider was asked (recheck.h) */
+	void (*again)(struct req *r);
+	struct snapshot *before;     /* held: the snapshot that it began with, once it goes on with another */
 	void *ctx;                   /* of the step that runs; in the arena */
 	void *held;                  /* what `done` releases */
 	const void *dest;            /* login: where it leads; in the arena */

@@ -41,6 +41,7 @@ static const struct code_row {
     {SP_LOGIN_RATE, 429, "Too many attempts. Wait a minute."},
     {SP_DISABLED, 403, "This account is disabled."},
     {SP_LOGIN_TIMEOUT, 408, "Nobody finished the sign-in in time."},
+    {SP_RECHECK, 503, "Your identity provider cannot be asked at the moment whether you may still enter. Try again."},
     {SP_NO_POLICY, 403, "Access denied: this application has no policy."},
     {SP_POLICY_DENY, 403, "Access denied."},
     {SP_POLICY_BLOCK, 403, "Access denied."},

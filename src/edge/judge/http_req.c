@@ -129,6 +129,7 @@ req_drop(struct req *r)
 	query_release(&r->form);
 	snapshot_drop(r->snap);
 	json_decref(r->warnings);
+	snapshot_drop(r->before);
 	wipe(r);
 	arena_release(&r->arena);
 	free(r);

@@ -32,6 +32,7 @@ static const struct http_route routes[] = {
     {"GET", A "login/:host", ROUTE_TEAM, login_get},
     {"POST", A "login/:host", ROUTE_TEAM | ROUTE_FORM, login_post},
     {"GET", A "callback", ROUTE_TEAM, login_callback},
+    {"POST", A "backchannel-logout/:idp", ROUTE_TEAM | ROUTE_FORM | ROUTE_JSON, backchannel_logout},
     {"GET", A "authorized", ROUTE_APP, authorized_get},
     {"GET", A "chain", ROUTE_APP, chain_get},
     {"GET", A "cli", ROUTE_APP, cli_app_get},

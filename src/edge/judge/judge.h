@@ -89,6 +89,11 @@ struct judge {
 	struct list client_cert_age;
 	struct map service_seen; /* service token's id -> struct service_seen */
 	uint8_t proof_key[32];
+	struct map watches;     /* session id -> struct watch (recheck.c) */
+	struct list watched;    /* those with live connections */
+	struct list questions, recheck_waiting;
+	size_t nquestions, nwaiting;
+	int64_t logout_keys_at; /* when keys were last fetched for a logout token */
 	uint8_t csrf_key[32];
 	uint8_t binding_key[32]; /* of CF_Binding; in the store */
 	bool binding_there;

@@ -52,7 +52,7 @@ void login_continue(struct req *r, struct session *s, const char *org_token, con
 void login_app_token(struct req *r, struct session *s, const char *org_token, const struct app_view *a, const char *cnf,
                      const struct policy_verdict *v, void (*then)(struct req *r, int code, const char *token));
 /* The signer vouched for somebody: session, cookies, on to login_continue. */
-void login_vouched(struct req *r, const struct js_login_done *m, const char *session, const struct idp *idp,
+void login_vouched(struct req *r, const struct js_login_done *m, struct session_new n, const struct idp *idp,
                    const struct login_dest *d);
 void login_refused(struct req *r, const char *email, const struct idp *idp, const struct login_dest *d, int code,
                    const char *why);
@@ -89,6 +89,7 @@ void cli_post(struct req *r);
 void authorized_get(struct req *r);
 int code_new(struct judge *j, const char *host, const char *token, int64_t exp, const char **ret_code);
 void logout_get(struct req *r);
+void backchannel_logout(struct req *r); /* backchannel.c: the provider says that somebody signed out */
 void logout_post(struct req *r);
 void identity_get(struct req *r);
 void certs_get(struct req *r);

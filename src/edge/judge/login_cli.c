@@ -5,6 +5,7 @@
 #include "core/str.h"
 #include "edge/judge/login.h"
 #include "edge/judge/page.h"
+#include "edge/judge/recheck.h"
 #include "identity/pkce.h"
 
 /* On the application's host: the way to the team host, with everything the client said. */
@@ -41,7 +42,7 @@ to_login(struct req *r, const struct cli *c)
 
 /* True when the caller may go on; otherwise the answer has been given, to the waiting client too where it is final. */
 static bool
-admit(struct req *r, struct cli *c)
+admit(struct req *r, struct cli *c, void (*again)(struct req *))
 {
 	struct reason why = {0};
 	struct asker who;
@@ -60,6 +61,18 @@ admit(struct req *r, struct cli *c)
 	}
 	r->app = c->a;
 	str_copy(r->session, sizeof r->session, c->s->id);
+	int code = recheck_gate(r, c->s, again);
+	if (code == RECHECK_HELD)
+		return false;
+	if (code == SP_RECHECK || code == SP_BUSY) {
+		transfer_refuse(r->j, c->key, code, sp_text(code));
+		judge_deny(r, c->s->email, code, "the provider gave no answer");
+		return false;
+	}
+	if (code) {
+		to_login(r, c);
+		return false;
+	}
 	who = req_asker(r, c->s);
 	snapshot_verdict(r->snap, c->a, &who, &c->v);
 	policy_verdict_reason(c->a->policy, &c->v, &why);
@@ -87,7 +100,7 @@ confirm(struct req *r, struct session *s, const char *org)
 	struct cli c = {0};
 	char code[10];
 
-	if (!admit(r, &c))
+	if (!admit(r, &c, cli_get))
 		return;
 	login_code(c.pub, code);
 	const char *cookie = csrf_cookie(r);
@@ -139,7 +152,7 @@ cli_post(struct req *r)
 		reply_refuse(r, SP_INTERNAL);
 		return;
 	}
-	if (!admit(r, c))
+	if (!admit(r, c, cli_post))
 		return;
 	if (!csrf_ok(r, purpose(r, c), req_field(r, "csrf"))) {
 		judge_deny(r, c->s->email, SP_LOGIN_STATE, "confirmation of another page");

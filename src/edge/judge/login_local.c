@@ -46,7 +46,7 @@ answered(int err, const void *msg, void *arg)
 	} else if (code) {
 		login_refused(r, c->email, c->idp, &c->d, code, m ? m->why : "no answer from the signer");
 	} else {
-		login_vouched(r, m, c->session, c->idp, &c->d);
+		login_vouched(r, m, (struct session_new){.id = c->session}, c->idp, &c->d);
 	}
 }
 

@@ -15,6 +15,7 @@
 #include "msg/fetch.h"
 
 #define DISCOVERY_SEC 600
+#define KEEP_SEC 172800 /* longer than a sign-in lives at first; later answers say how long */
 
 struct login {
 	struct list age;
@@ -40,6 +41,8 @@ struct oidc_ctx {
 	char *id_token, *access_token;
 	struct buf userinfo;
 	bool keys_tried, userinfo_tried;
+	char handle[33]; /* what fetch kept of it; "" = nothing */
+	bool vouched;
 	void (*found)(struct req *r, const struct discovery *d);
 };
 
@@ -180,6 +183,34 @@ scopes_of(struct req *r, const struct idp *idp)
 	return s;
 }
 
+static bool
+has_word(const char *list, const char *word)
+{
+	size_t n = strlen(word);
+
+	for (const char *p = list; (p = strstr(p, word)); p += n)
+		if ((p == list || p[-1] == ' ') && (!p[n] || p[n] == ' '))
+			return true;
+	return false;
+}
+
+/* A sign-in that is to be asked for again needs a refresh token. OpenID Connect Core section 11: scope offline_access,
+   with prompt=consent unless the administrator knows better; Google has access_type instead. */
+static void
+want_refresh(struct req *r, const struct idp *idp, const struct oidc_provider *p, struct oidc_request *q)
+{
+	bool google = idp->type == IDP_GOOGLE || idp->type == IDP_GOOGLE_APPS;
+
+	if (!idp->config.recheck_ms)
+		return;
+	if (google)
+		q->access_type = "offline";
+	else if (p->offline && !has_word(q->scopes, "offline_access"))
+		q->scopes = req_fmt(r, "%s offline_access", q->scopes);
+	if (!q->prompt && (google || (idp->type == IDP_OIDC && has_word(q->scopes, "offline_access"))))
+		q->prompt = "consent";
+}
+
 static void
 send_there(struct req *r, const struct discovery *d)
 {
@@ -203,6 +234,9 @@ send_there(struct req *r, const struct discovery *d)
 	                         .challenge = challenge,
 	                         .prompt = c->idp->config.prompt,
 	                         .hosted_domain = c->idp->config.apps_domain};
+	if (c->idp->config.max_age_ms > 0)
+		q.max_age = c->idp->config.max_age_ms / 1000;
+	want_refresh(r, c->idp, &d->p, &q);
 	buf_init(&url, 16384);
 	if (q.client_id && oidc_request_url(&q, &url) == 0 && buf_cstr(&url))
 		reply_redirect(r, req_fmt(r, "%s", buf_cstr(&url)));
@@ -262,6 +296,9 @@ callback_end(struct req *r)
 
 	if (!c)
 		return;
+	struct jh_forget forget = {.handle = c->handle};
+	if (*c->handle && !c->vouched && r->j->fetch)
+		ipc_send(r->j->fetch, &jh_forget_def, &forget);
 	row_free(c->row);
 	if (c->id_token)
 		mem_wipe(c->id_token, strlen(c->id_token));
@@ -315,7 +352,12 @@ verified(int err, const void *msg, void *arg)
 		login_refused(r, m ? m->email : NULL, c->idp, &c->d, code ? code : SP_ID_TOKEN,
 		              m ? m->why : "no answer from the signer");
 	} else {
-		login_vouched(r, m, c->row->session, c->idp, &c->d);
+		char nonce[PKCE_TEXT];
+		login_nonce(c->row->salt, c->d.cnf, nonce);
+		struct session_new n = {.id = c->row->session, .recheck = c->handle, .nonce = nonce};
+		/* a refusal after this finds the session and what belongs to it; one before it finds nobody */
+		c->vouched = !person_barred(r->j, m->sub, m->email);
+		login_vouched(r, m, n, c->idp, &c->d);
 	}
 }
 
@@ -351,6 +393,7 @@ exchanged(int err, const void *msg, void *arg)
 		                          : "code exchange failed");
 		return;
 	}
+	str_copy(c->handle, sizeof c->handle, m->handle);
 	c->id_token = str_dup(t.id_token);
 	c->access_token = t.access_token ? str_dup(t.access_token) : NULL;
 	oidc_tokens_release(&t);
@@ -369,6 +412,7 @@ exchange(struct req *r, const struct discovery *d)
 		return;
 	}
 	struct jh_fetch m = {.kind = FETCH_TOKEN,
+	                     .keep_until = c->idp->config.recheck_ms ? judge_now() + KEEP_SEC : 0,
 	                     .provider = c->idp->id,
 	                     .code = c->code,
 	                     .verifier = c->row->verifier,
@@ -387,7 +431,7 @@ facts_verified(int err, const void *msg, void *arg)
 	if (code)
 		login_refused(r, m ? m->email : NULL, c->idp, &c->d, code, m ? m->why : "no answer from the signer");
 	else
-		login_vouched(r, m, c->row->session, c->idp, &c->d);
+		login_vouched(r, m, (struct session_new){.id = c->row->session, .recheck = c->handle}, c->idp, &c->d);
 }
 
 /* fetch has told the signer who it is; here only whether that went well. */

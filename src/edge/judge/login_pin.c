@@ -96,7 +96,7 @@ checked(int err, const void *msg, void *arg)
 	if (code)
 		login_refused(r, c->email, c->idp, &c->d, code, m ? m->why : "no answer from the signer");
 	else
-		login_vouched(r, m, c->session, c->idp, &c->d);
+		login_vouched(r, m, (struct session_new){.id = c->session}, c->idp, &c->d);
 }
 
 static void

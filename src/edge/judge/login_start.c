@@ -7,6 +7,7 @@
 #include "edge/judge/change.h"
 #include "edge/judge/login.h"
 #include "edge/judge/page.h"
+#include "edge/judge/recheck.h"
 
 /* By its audience; without one by where the user is to come back to. */
 static const struct app_view *
@@ -174,8 +175,17 @@ login_get(struct req *r)
 	}
 	struct session *s = login_session(r, a, &org);
 	if (s && !*req_param(r, "idp")) {
-		login_continue(r, s, org, &d);
-		return;
+		str_copy(r->session, sizeof r->session, s->id);
+		if ((code = recheck_gate(r, s, login_get)) == RECHECK_HELD)
+			return;
+		if (code == SP_RECHECK || code == SP_BUSY) {
+			judge_deny(r, s->email, code, "the provider gave no answer");
+			return;
+		}
+		if (!code) {
+			login_continue(r, s, org, &d);
+			return;
+		} /* else: a new sign-in */
 	}
 	if (r->head) { /* how clients learn an application's audience */
 		reply_text(r, 200, "");
@@ -346,11 +356,14 @@ admin_pin(struct req *r, const struct js_login_done *m, const struct idp *idp)
 }
 
 void
-login_vouched(struct req *r, const struct js_login_done *m, const char *session, const struct idp *idp,
+login_vouched(struct req *r, const struct js_login_done *m, struct session_new n, const struct idp *idp,
               const struct login_dest *d)
 {
 	struct session *s = NULL;
-	int code = session_create(r->j, session, m, idp, r->client_ip, req_header(r, "user-agent"), &s);
+
+	n.ip = r->client_ip;
+	n.user_agent = req_header(r, "user-agent");
+	int code = session_create(r->j, &n, m, idp, &s);
 
 	if (code) {
 		login_refused(r, m->email, idp, d, code, "no session");

@@ -12,6 +12,7 @@
 #include "edge/judge/http.h"
 #include "edge/judge/login.h"
 #include "edge/judge/news.h"
+#include "edge/judge/recheck.h"
 #include "edge/judge/service.h"
 #include "edge/judge/session.h"
 #include "edge/judge/snapshot.h"
@@ -201,6 +202,7 @@ tick(void *arg)
 
 	login_sweep(j);
 	tickets_cut_again(j);
+	rechecks_tick(j);
 	audit_followers_wake(j);
 	news_tick(j);
 	if (++j->ticks % SWEEP_EVERY)
@@ -208,6 +210,7 @@ tick(void *arg)
 	sessions_sweep(j);
 	tickets_sweep(j);
 	http_sweep(j);
+	store_once_sweep(j->store, judge_now(), NULL);
 }
 
 static int

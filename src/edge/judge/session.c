@@ -6,7 +6,11 @@
 #include "core/log.h"
 #include "core/str.h"
 #include "crypto/random.h"
+#include "edge/judge/recheck.h"
 #include "edge/judge/ticket.h"
+
+/* A good answer that changed nothing is written down this often: after a restart it is at most this much older. */
+#define CHECKED_SAVE_SEC 300
 
 int64_t
 session_ttl(const struct judge *j)
@@ -222,13 +226,13 @@ person_seen(struct judge *j, const struct js_login_done *who, const struct idp *
 }
 
 static int
-session_fill(struct session *s, const char *id, const struct js_login_done *who, const struct idp *idp, json_t *claims,
-             const char *ip, const char *user_agent)
+session_fill(struct session *s, const struct session_new *n, const struct js_login_done *who, const struct idp *idp,
+             json_t *claims)
 {
 	int64_t now = judge_now();
 	int e;
 
-	text_set(&s->id, id);
+	text_set(&s->id, n->id);
 	text_set(&s->person, who->sub);
 	text_set(&s->sub, who->sub);
 	text_set(&s->iss, who->iss);
@@ -236,15 +240,18 @@ session_fill(struct session *s, const char *id, const struct js_login_done *who,
 	text_set(&s->email, who->email);
 	text_set(&s->idp, idp->id);
 	text_set(&s->idp_type, idp_type_str(idp->type));
-	text_set(&s->ip, ip);
-	if (user_agent) {
+	text_set(&s->ip, n->ip);
+	text_set(&s->recheck, n->recheck);
+	text_set(&s->nonce, n->nonce);
+	text_set(&s->sid, who->sid);
+	if (n->user_agent) {
 		char short_ua[257] = "";
-		str_copy_n(short_ua, sizeof short_ua, user_agent, strnlen(user_agent, sizeof short_ua - 1));
+		str_copy_n(short_ua, sizeof short_ua, n->user_agent, strnlen(n->user_agent, sizeof short_ua - 1));
 		text_set(&s->user_agent, short_ua);
 	}
 	s->claims = json_incref(claims);
 	s->groups_unknown = who->groups_unknown;
-	s->created_at = s->last_seen = now;
+	s->created_at = s->last_seen = s->checked_at = now;
 	if (!s->id || !s->sub || !s->person || !s->email || !s->idp)
 		return E_NOMEM;
 	e = texts_set(&s->amr, &who->amr);
@@ -259,8 +266,8 @@ person_barred(const struct judge *j, const char *sub, const char *email)
 }
 
 int
-session_create(struct judge *j, const char *id, const struct js_login_done *who, const struct idp *idp, const char *ip,
-               const char *user_agent, struct session **ret_s)
+session_create(struct judge *j, const struct session_new *n, const struct js_login_done *who, const struct idp *idp,
+               struct session **ret_s)
 {
 	struct reason why = {0};
 	struct person *p = NULL;
@@ -276,7 +283,7 @@ session_create(struct judge *j, const char *id, const struct js_login_done *who,
 	    (json_load_strict(who->claims, strlen(who->claims), JS_CLAIMS_MAX, &claims) < 0 || !json_is_object(claims)))
 		goto out;
 	if (person_seen(j, who, idp, claims, &p) < 0 || !(s = calloc(1, sizeof *s)) ||
-	    session_fill(s, id, who, idp, claims, ip, user_agent) < 0)
+	    session_fill(s, n, who, idp, claims) < 0)
 		goto out;
 	s->expires_at = s->created_at + session_ttl(j);
 	code = SP_STORE;
@@ -300,6 +307,98 @@ out:
 	session_free(s);
 	json_decref(claims);
 	return code;
+}
+
+static bool
+texts_differ(const struct texts *a, const struct strs *b)
+{
+	bool differ = a->n != b->n;
+
+	for (size_t i = 0; !differ && i < a->n; i++)
+		differ = strcmp(a->v[i], b->v[i]) != 0;
+	return differ;
+}
+
+/* What a sign-in alone says (how and when somebody proved who they are) stays true when a later answer is silent. */
+static json_t *
+claims_now(const struct session *s, const struct js_login_done *m)
+{
+	static const char *const of_sign_in[] = {"amr", "acr", "auth_time", "sid", "nonce"};
+	json_t *o = NULL;
+
+	if (json_load_strict(m->claims, strlen(m->claims), JS_CLAIMS_MAX, &o) < 0 || !json_is_object(o)) {
+		json_decref(o);
+		return NULL;
+	}
+	for (size_t i = 0; s->claims && i < sizeof of_sign_in / sizeof *of_sign_in; i++) {
+		json_t *v = json_object_get(s->claims, of_sign_in[i]);
+		if (v && !json_object_get(o, of_sign_in[i]))
+			json_object_set(o, of_sign_in[i], v);
+	}
+	return o;
+}
+
+/* Times and hashes of the token itself are new in every answer. */
+static bool
+claims_differ(const json_t *a, const json_t *b)
+{
+	static const char *const of_token[] = {"iat", "exp", "nbf", "jti", "at_hash", "c_hash", "s_hash", "rt_hash"};
+	json_t *x = a ? json_copy((json_t *)(uintptr_t)a) : NULL, *y = b ? json_copy((json_t *)(uintptr_t)b) : NULL;
+
+	for (size_t i = 0; i < sizeof of_token / sizeof *of_token; i++) {
+		json_object_del(x, of_token[i]);
+		json_object_del(y, of_token[i]);
+	}
+	bool differ = (x || y) && !json_equal(x, y);
+	json_decref(x);
+	json_decref(y);
+	return differ;
+}
+
+static bool
+session_take(struct judge *j, struct session *s, const struct js_login_done *m)
+{
+	json_t *claims = claims_now(s, m);
+	bool changed = texts_differ(&s->groups, &m->groups) || s->groups_unknown != m->groups_unknown ||
+	               claims_differ(s->claims, claims) || (m->amr.n && texts_differ(&s->amr, &m->amr));
+	struct person *p = s->person ? map_get(&j->persons, s->person) : NULL;
+	struct identity *i;
+
+	json_decref(s->claims);
+	s->claims = json_incref(claims);
+	s->groups_unknown = m->groups_unknown;
+	texts_set(&s->groups, &m->groups); /* out of memory: fewer groups, never more */
+	if (m->amr.n)
+		texts_set(&s->amr, &m->amr);
+	if (changed && p && person_identity_add(p, s->sub, &i) == 0) {
+		json_decref(i->claims);
+		i->claims = json_incref(claims);
+		texts_set(&i->groups, &m->groups);
+		p->updated_at = judge_now();
+		person_save(j, p);
+	}
+	json_decref(claims);
+	return changed;
+}
+
+bool
+session_confirmed(struct judge *j, struct session *s, const struct js_login_done *m)
+{
+	bool changed = m && session_take(j, s, m);
+
+	s->checked_at = judge_now();
+	if (changed || s->checked_at - s->checked_saved >= CHECKED_SAVE_SEC)
+		if (session_save(j, s) == 0)
+			s->checked_saved = s->checked_at;
+	return changed;
+}
+
+void
+session_unasked(struct judge *j, struct session *s)
+{
+	text_set(&s->recheck, NULL);
+	s->checked_at = 0;
+	session_save(j, s);
 }
 
 int
@@ -475,6 +574,8 @@ revoke_where(struct judge *j, match_fn *match, mark_fn *mark, const void *arg, c
 			continue;
 		n++;
 		m = mark(s, arg, why);
+		if (s->revoked_at)
+			recheck_forget(j, s);
 		if (e == 0)
 			e = m < 0 ? m : session_save(j, s);
 	}
@@ -611,8 +712,10 @@ sessions_sweep(struct judge *j)
 			continue;
 		if ((e = store_delete(j->store, STORE_SESSION, s->id, STORE_ANY, &why)) == E_NOENT)
 			e = 0;
-		if (e == 0)
+		if (e == 0) {
+			recheck_drop(j, s->id);
 			map_del(&j->sessions, s->id);
+		}
 	}
 	e = e ? e : store_commit(j->store, &why);
 	if (e < 0) { /* what was forgotten in memory expires by its own time when it is read again */

@@ -24,8 +24,17 @@ int sessions_load(struct judge *j, struct reason *why);             /* persons t
 struct session *session_get(const struct judge *j, const char *id); /* live or not; NULL when unknown */
 /* From the signer's own statement about who it was. ret_s is borrowed from the map. Code SP_DISABLED, SP_BUSY,
  * SP_INTERNAL or 0. */
-int session_create(struct judge *j, const char *id, const struct js_login_done *who, const struct idp *idp,
-                   const char *ip, const char *user_agent, struct session **ret_s);
+struct session_new {
+	const char *id, *ip, *user_agent;
+	const char *recheck, *nonce; /* of a sign-in outside: what it can be asked for again by; NULL = none */
+};
+int session_create(struct judge *j, const struct session_new *n, const struct js_login_done *who, const struct idp *idp,
+                   struct session **ret_s);
+/* Its provider was asked again and said yes; m: what it says of the person now, NULL = no more than that. True when
+   groups or claims are others than before. */
+bool session_confirmed(struct judge *j, struct session *s, const struct js_login_done *m);
+/* It cannot be asked for any more: written down, so that a restart does not make it good again. */
+void session_unasked(struct judge *j, struct session *s);
 /* It has entered an application with a token that lives until exp. */
 int session_entered(struct judge *j, struct session *s, const char *app, int64_t exp);
 

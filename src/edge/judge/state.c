@@ -8,6 +8,7 @@
 #include "edge/judge/judge.h"
 #include "edge/judge/login.h"
 #include "edge/judge/news.h"
+#include "edge/judge/recheck.h"
 #include "edge/judge/service.h"
 #include "edge/judge/session.h"
 #include "edge/judge/ticket.h"
@@ -51,6 +52,10 @@ judge_state_init(struct judge *j)
 	map_init(&j->client_certs, CLIENT_CERTS_MAX + 1, seed, NULL);
 	list_init(&j->client_cert_age);
 	random_bytes(j->proof_key, sizeof j->proof_key);
+	map_init(&j->watches, SESSIONS_MAX + 1, seed, free);
+	list_init(&j->watched);
+	list_init(&j->questions);
+	list_init(&j->recheck_waiting);
 	list_init(&j->login_age);
 	list_init(&j->code_age);
 	list_init(&j->transfer_age);
@@ -69,6 +74,7 @@ judge_state_release(struct judge *j)
 	news_stop(j);
 	timer_stop(&j->jwks_timer);
 	login_rows_release(j);
+	rechecks_release(j);
 	map_release(&j->discoveries);
 	service_proofs_drop(j);
 	map_release(&j->proofs);

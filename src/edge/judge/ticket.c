@@ -12,12 +12,21 @@
 #include "edge/judge/client_cert.h"
 #include "edge/judge/http.h"
 #include "edge/judge/login.h"
+#include "edge/judge/recheck.h"
 #include "edge/judge/service.h"
 
 static void
 key_of(uint64_t id, char out[static 17])
 {
 	snprintf(out, 17, "%016" PRIx64, id);
+}
+
+/* It is over, or never was. */
+static void
+drop(struct judge *j, struct ticket *t)
+{
+	recheck_ticket(j, t->session, false);
+	map_del(&j->tickets, t->key);
 }
 
 /* Of one sign-in, or of one service token. */
@@ -76,6 +85,7 @@ ticket_new(struct judge *j, const struct req *r, const struct session *s, const 
 		free(t);
 		return SP_BUSY;
 	}
+	recheck_ticket(j, t->session, true);
 	*ret_t = t;
 	return 0;
 }
@@ -140,7 +150,7 @@ ticket_ended(struct judge *j, const struct fj_ticket_ended *m)
 	                                 .why = m->why,
 	                                 .details = d});
 	json_decref(d);
-	map_del(&j->tickets, t->key);
+	drop(j, t);
 }
 
 /* Its connection may have moved to another loop thread: every channel is told. False when one had no room. */
@@ -264,6 +274,7 @@ ticket_live(struct judge *j, unsigned front, const struct fj_ticket_live *m)
 		free(t);
 		return;
 	}
+	recheck_ticket(j, t->session, true);
 	if (!fine)
 		cut(j, t, "no longer allowed");
 }
@@ -296,33 +307,49 @@ service_stands(const struct judge *j, struct ticket *t)
 	return true;
 }
 
+static void
+judge_again(struct judge *j, struct ticket *t)
+{
+	const struct session *s = *t->session ? session_get(j, t->session) : NULL;
+	const struct app_view *a = snapshot_app_by_id(j->snap, t->app);
+	struct policy_verdict v = {0};
+
+	if (!a || (*t->session && session_standing(j, s, t->app, NULL))) {
+		cut(j, t, a ? "session ended" : "application removed");
+		return;
+	}
+	if (*t->service && !service_stands(j, t)) {
+		cut(j, t, "service token ended");
+		return;
+	}
+	struct asker who = ticket_asker(j, t, s);
+	snapshot_verdict(j->snap, a, &who, &v);
+	if (!policy_passes(&v))
+		cut(j, t, "policy changed");
+	else if (!a->tunnel || strcmp(a->tunnel->id, t->tunnel))
+		cut(j, t, "application moved to another tunnel");
+	else if (!ws_destination_stands(a->app, t->destination))
+		cut(j, t, "destination is no longer listed");
+}
+
 void
 tickets_judge_again(struct judge *j)
 {
 	struct map_iter it = {0};
 
+	while (map_next(&j->tickets, &it))
+		judge_again(j, it.value);
+}
+
+void
+tickets_judge_session(struct judge *j, const char *session)
+{
+	struct map_iter it = {0};
+
 	while (map_next(&j->tickets, &it)) {
 		struct ticket *t = it.value;
-		const struct session *s = *t->session ? session_get(j, t->session) : NULL;
-		const struct app_view *a = snapshot_app_by_id(j->snap, t->app);
-		struct policy_verdict v = {0};
-
-		if (!a || (*t->session && session_standing(j, s, t->app, NULL))) {
-			cut(j, t, a ? "session ended" : "application removed");
-			continue;
-		}
-		if (*t->service && !service_stands(j, t)) {
-			cut(j, t, "service token ended");
-			continue;
-		}
-		struct asker who = ticket_asker(j, t, s);
-		snapshot_verdict(j->snap, a, &who, &v);
-		if (!policy_passes(&v))
-			cut(j, t, "policy changed");
-		else if (!a->tunnel || strcmp(a->tunnel->id, t->tunnel))
-			cut(j, t, "application moved to another tunnel");
-		else if (!ws_destination_stands(a->app, t->destination))
-			cut(j, t, "destination is no longer listed");
+		if (!strcmp(t->session, session))
+			judge_again(j, t);
 	}
 }
 
@@ -349,7 +376,7 @@ tickets_sweep(struct judge *j)
 	while (map_next(&j->tickets, &it)) {
 		struct ticket *t = it.value;
 		if (!t->begun && now > t->made_at + TICKET_BEGIN_SEC)
-			map_del(&j->tickets, t->key);
+			drop(j, t);
 		else if (t->until && now > t->until)
 			cut(j, t, *t->service ? "service token ended" : "session expired");
 	}

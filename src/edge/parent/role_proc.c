@@ -133,6 +133,8 @@ static const struct role_file role_file_table[] = {
     {ROLE_SIGNER, "store", "keys/store", O_RDWR | O_APPEND},
     {ROLE_SIGNER, "journal", "keys/journal", O_RDWR | O_APPEND},
     {ROLE_SIGNER, "node-key", "node.key", O_RDONLY},
+    {ROLE_FETCH, "vault-a", "fetch/vault-a", O_RDWR},
+    {ROLE_FETCH, "vault-b", "fetch/vault-b", O_RDWR},
     {ROLE_JUDGE, "state", "state", O_RDONLY | O_DIRECTORY},
     {ROLE_JUDGE, "audit", "audit", O_RDONLY | O_DIRECTORY},
 };
@@ -195,6 +197,8 @@ give_row(const struct edge_conf *c, const struct role_file *f, int (*give)(const
 	char path[4400] = "the passphrase";
 	int fd = phrase ? dup(c->passphrase_fd) : open_row(c, f, path, sizeof path);
 
+	if (fd < 0 && errno == ENOENT && f->role == ROLE_FETCH)
+		return 0; /* of a folder that was restored: 'run' makes them */
 	if (fd < 0)
 		return reason_set(why, E_IO, SP_CONFIG, "%s: %s; was this folder made by 'sallyportd init'?", path,
 		                  strerror(errno));
@@ -281,6 +285,24 @@ own_dir(const struct edge_conf *c, const char *sub, enum role r, struct reason *
 	return 0;
 }
 
+/* fetch keeps two files and makes none: they are there before it starts, empty at first. */
+static int
+own_vault(const struct edge_conf *c, const char *sub, struct reason *why)
+{
+	char path[4200];
+	struct role_ids ids;
+
+	snprintf(path, sizeof path, "%s/%s", c->dir, sub);
+	role_ids(c, ROLE_FETCH, &ids);
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int e = fd < 0 || (geteuid() == 0 && fchown(fd, ids.uid, ids.gid) < 0) ? E_IO : 0;
+	if (e < 0)
+		e = reason_set(why, e, SP_CONFIG, "%s: %s", path, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return e;
+}
+
 int
 role_dirs(const struct edge_conf *c, struct reason *why)
 {
@@ -296,7 +318,9 @@ role_dirs(const struct edge_conf *c, struct reason *why)
 
 	for (size_t i = 0; r == 0 && i < sizeof dirs / sizeof *dirs; i++)
 		r = own_dir(c, dirs[i].sub, dirs[i].role, why);
-	return r;
+	if (r == 0)
+		r = own_vault(c, "fetch/vault-a", why);
+	return r == 0 ? own_vault(c, "fetch/vault-b", why) : r;
 }
 
 static struct strs

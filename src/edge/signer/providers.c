@@ -118,6 +118,7 @@ provider_read(const struct signer *s, const char *id, const json_t *rec, struct 
 	p->asks_groups = p->kind == PROVIDER_OIDC && json_str_or(rec, "groups_url", "")[0] &&
 	                 (strcmp(type, "okta") != 0 || json_str_or(rec, "api_token", "")[0]);
 	p->trust_email = json_bool_or(rec, "trust_email", false);
+	p->max_age = json_i64_or(rec, "max_age", 0);
 	if ((e = str_copy(p->email_claim, sizeof p->email_claim, json_str_or(rec, "email_claim", ""))) < 0)
 		e = reason_set(r, E_FORMAT, SP_BAD_REQUEST, "provider: email_claim is too long");
 	else if ((e = str_copy(p->hosted_domain, sizeof p->hosted_domain, json_str_or(rec, "apps_domain", ""))) < 0)
@@ -177,7 +178,10 @@ providers_send_all(struct signer *s)
 {
 	struct map_iter it = {0};
 	struct slice rec;
+	struct sf_key key = {.key = {s->fetch_key, sizeof s->fetch_key}};
 
+	if (s->fetch && ipc_send(s->fetch, &sf_key_def, &key) < 0)
+		log_warn("fetch_key_not_sent", NULL, NULL);
 	while (keystore_next(&s->ks, KS_PROVIDER, &it, &rec)) {
 		const struct provider *p = provider_get(s, it.key);
 		if (p && !provider_is_ours(p))
@@ -381,34 +385,49 @@ on_sf_jwks(struct ipc *c, uint32_t id, const void *mv, int fd, void *arg)
 /* --- sign-in with an ID token --------------------------------------------------------------------------------------
  */
 
+int
+provider_oidc_check(struct signer *s, const char *idp, const struct provider **ret_p, struct oidc_check *ret_c,
+                    struct reason *r)
+{
+	const struct provider *p = provider_get(s, idp);
+	int e;
+
+	if (!p || p->kind != PROVIDER_OIDC)
+		return reason_set(r, E_NOENT, SP_LOGIN_PROVIDER, "no provider %s", idp);
+	if ((e = signer_clock_check(s, signer_now(), r)) < 0)
+		return e;
+	*ret_c = (struct oidc_check){.issuer = p->issuer,
+	                             .client_id = p->client_id,
+	                             .now = signer_now(),
+	                             .algs = p->algs,
+	                             .email_claim = p->email_claim[0] ? p->email_claim : NULL,
+	                             .trust_email = p->trust_email,
+	                             .trust_domains = (const char *const *)(uintptr_t)p->domains,
+	                             .ntrust_domains = p->ndomains,
+	                             .issuer_alias = !strcmp(p->issuer, GOOGLE_ISSUER) ? GOOGLE_ALIAS : NULL,
+	                             .hosted_domain = p->hosted_domain[0] ? p->hosted_domain : NULL,
+	                             .max_age = p->max_age};
+	*ret_p = p;
+	return 0;
+}
+
 static int
 oidc_check_run(struct signer *s, const struct js_login_oidc *m, const struct provider **ret_p, struct oidc_identity *i,
                bool *need_keys, struct reason *r)
 {
-	const struct provider *p = provider_get(s, m->idp);
+	struct oidc_check check;
 	char nonce[PKCE_TEXT];
-	int e;
+	int e = provider_oidc_check(s, m->idp, ret_p, &check, r);
 
-	if (!p || p->kind != PROVIDER_OIDC)
-		return reason_set(r, E_NOENT, SP_LOGIN_PROVIDER, "no provider %s", m->idp);
+	if (e < 0)
+		return e;
 	if (!tokens_session_ok(m->session) || !m->salt[0])
 		return reason_set(r, E_FORMAT, SP_BAD_REQUEST, "session or salt is malformed");
-	if ((e = tokens_ttl_check(m->ttl, r)) < 0 || (e = signer_clock_check(s, signer_now(), r)) < 0)
+	if ((e = tokens_ttl_check(m->ttl, r)) < 0)
 		return e;
 	login_nonce(m->salt, m->cnf, nonce);
-	struct oidc_check check = {.issuer = p->issuer,
-	                           .client_id = p->client_id,
-	                           .nonce = nonce,
-	                           .now = signer_now(),
-	                           .algs = p->algs,
-	                           .email_claim = p->email_claim[0] ? p->email_claim : NULL,
-	                           .trust_email = p->trust_email,
-	                           .trust_domains = (const char *const *)(uintptr_t)p->domains,
-	                           .ntrust_domains = p->ndomains,
-	                           .issuer_alias = !strcmp(p->issuer, GOOGLE_ISSUER) ? GOOGLE_ALIAS : NULL,
-	                           .hosted_domain = p->hosted_domain[0] ? p->hosted_domain : NULL};
-	*ret_p = p;
-	return oidc_id_token_check(m->id_token, &p->jwks, &check, m->userinfo, i, need_keys, r);
+	check.nonce = nonce;
+	return oidc_id_token_check(m->id_token, &(*ret_p)->jwks, &check, m->userinfo, i, need_keys, r);
 }
 
 static int
@@ -438,19 +457,33 @@ oidc_mint(struct signer *s, const struct js_login_oidc *m, const struct provider
 }
 
 /* The directory's list instead of the claim's, which may end early; the texts stay f's. */
-static void
-groups_asked(struct signer *s, const struct js_login_oidc *m, const struct provider *p, struct facts *f,
-             struct oidc_identity *i)
+void
+groups_asked(struct signer *s, const struct provider *p, const char *key, struct facts *f, struct oidc_identity *i)
 {
-	char nonce[PKCE_TEXT];
-
 	if (!p->asks_groups)
 		return;
-	login_nonce(m->salt, m->cnf, nonce);
-	bool there = facts_take(s, p->id, nonce, f) && !f->groups_unknown && strcmp(f->sub, i->sub) == 0;
+	bool there = facts_take(s, p->id, key, f) && !f->groups_unknown && strcmp(f->sub, i->sub) == 0;
 	i->groups_overage = !there;
 	for (i->ngroups = 0; there && i->ngroups < f->ngroups; i->ngroups++)
 		i->groups[i->ngroups] = f->groups[i->ngroups];
+}
+
+void
+login_done_fill(struct js_login_done *a, const struct provider *p, const struct oidc_identity *i, const char *sub,
+                struct buf *claims)
+{
+	if (json_dump(i->claims, claims) < 0)
+		buf_clear(claims); /* too long for claim rules */
+	a->groups_unknown = i->groups_overage || !buf_len(claims);
+	a->sub = sub;
+	a->iss = p->issuer;
+	a->subject = i->sub;
+	a->email = i->email;
+	a->name = strlen(i->name) <= 254 ? i->name : "";
+	a->sid = i->sid;
+	a->amr = (struct strs){(const char **)(uintptr_t)i->amr, i->namr};
+	a->groups = (struct strs){(const char **)(uintptr_t)i->groups, i->ngroups};
+	a->claims = buf_cstr(claims);
 }
 
 void
@@ -464,31 +497,23 @@ on_js_login_oidc(struct ipc *c, uint32_t id, const void *mv, int fd, void *arg)
 	const struct provider *p = NULL;
 	struct reason r = {0};
 	struct buf org, claims;
-	char sub[37];
+	char sub[37], nonce[PKCE_TEXT];
 	bool need = false;
 
 	buf_init_secret(&org, JS_TOKEN_MAX + 1);
 	buf_init(&claims, JS_CLAIMS_MAX + 1);
 	int e = oidc_check_run(s, m, &p, &i, &need, &r);
 	if (e == 0) {
-		groups_asked(s, m, p, &f, &i);
+		login_nonce(m->salt, m->cnf, nonce);
+		groups_asked(s, p, nonce, &f, &i);
 		identity_uuid(p->issuer, i.sub, sub);
-		if ((e = oidc_mint(s, m, p, &i, sub, &org, &r)) == 0 && json_dump(i.claims, &claims) < 0)
-			buf_clear(&claims); /* too long for claim rules */
-		a.groups_unknown = i.groups_overage || !buf_len(&claims);
+		e = oidc_mint(s, m, p, &i, sub, &org, &r);
 	}
 	signer_result(e, &r, &a.code, &a.why);
 	a.need_keys = need;
 	if (e == 0) {
+		login_done_fill(&a, p, &i, sub, &claims);
 		a.org_token = buf_cstr(&org);
-		a.sub = sub;
-		a.iss = p->issuer;
-		a.subject = i.sub;
-		a.email = i.email;
-		a.name = strlen(i.name) <= 254 ? i.name : "";
-		a.amr = (struct strs){i.amr, i.namr};
-		a.groups = (struct strs){i.groups, i.ngroups};
-		a.claims = buf_cstr(&claims);
 	}
 	signer_log("login_oidc", &r, e, "idp", m->idp);
 	signer_reply(s, s->judge_gen, id, &js_login_done_def, &a);

@@ -10,6 +10,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/str.h"
+#include "crypto/hash.h"
 #include "crypto/random.h"
 
 /* An answer that waits for the journal, in its encoded form. */
@@ -58,6 +59,7 @@ tables_init(struct signer *s, uint64_t seed)
 	pins_init(s, seed);
 	recent_init(&s->serials, SIGNER_SERIALS_MAX, seed);
 	recent_init(&s->user_keys, SIGNER_KEYS_MAX, seed);
+	recent_init(&s->logouts, SIGNER_LOGOUTS_MAX, seed);
 	rate_init(&s->login_account, 20, 15000, seed); /* guesses at one account: 20 at once, then one each 15 s */
 	rate_init(&s->login_ip, 60, 2000, seed);
 	/* A guess at 256 random bits does not succeed; this bounds what guessing costs. A right secret always passes. */
@@ -85,6 +87,7 @@ signer_load(struct signer *s, struct reason *r)
 		    "no usable node key: expected 32 bytes or 64 hex digits, or a passphrase of 12 to 1024 characters");
 	if (s->store_fd < 0 || s->journal_fd < 0)
 		return reason_set(r, E_STATE, SP_CONFIG, "store and journal must be given before the start");
+	hmac_sha256((struct slice){s->node_key, 32}, slice_str("sallyport fetch store"), s->fetch_key);
 	e = keystore_open(&s->ks, s->store_fd, s->node_key, seed, r);
 	s->store_fd = -1;
 	mem_wipe(s->node_key, sizeof s->node_key);
@@ -122,9 +125,11 @@ signer_release(struct signer *s)
 	pins_release(s);
 	recent_release(&s->serials);
 	recent_release(&s->user_keys);
+	recent_release(&s->logouts);
 	key_free(s->tls_key);
 	free(s->tls_pem);
 	mem_wipe(s->node_key, sizeof s->node_key);
+	mem_wipe(s->fetch_key, sizeof s->fetch_key);
 }
 
 void

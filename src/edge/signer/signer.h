@@ -15,6 +15,8 @@
 #include "edge/signer/keys.h"
 #include "edge/signer/rate.h"
 #include "edge/signer/worker.h"
+#include "edge/signer/recent.h"
+#include "identity/oidc.h"
 #include "identity/token.h"
 #include "io/ipc.h"
 #include "msg/judge_signer.h"
@@ -29,9 +31,11 @@
 #define SIGNER_TTL_MAX 2678400
 #define SIGNER_DOMAINS_MAX 64
 #define SIGNER_OWNERS_MAX 64
+#define SIGNER_LOGOUTS_MAX 16384u /* jti of logout tokens remembered while they could be sent again */
 #define SIGNER_GROUPS_MAX TOKEN_LIST_MAX
 
 struct held;
+struct facts;
 struct signer {
 	struct loop *loop;
 	struct ipc *judge, *fetch;
@@ -42,6 +46,7 @@ struct signer {
 	int store_fd, journal_fd;
 	char account[33];
 	uint8_t node_key[32];
+	uint8_t fetch_key[32]; /* derived: fetch seals under it */
 	bool have_key;
 	bool dead; /* the journal failed: nothing leaves any more */
 
@@ -63,7 +68,7 @@ struct signer {
 	struct key *tls_key;
 	char *tls_pem;
 
-	struct recent serials, user_keys;
+	struct recent serials, user_keys, logouts;
 	struct rate pin_mails, pin_mails_ip, pin_tries, pin_tries_ip;
 	struct rate service_wrong, service_mint, login_account, login_ip, setup_tries, cert_person, cert_ca, cert_all,
 	    leafs;
@@ -125,6 +130,7 @@ struct provider {
 	unsigned algs;
 	bool trust_email;
 	bool asks_groups;                  /* a list comes beside the ID token, or its groups are unknown */
+	int64_t max_age;                   /* seconds; 0 = any */
 	char *domains[SIGNER_DOMAINS_MAX]; /* authoritative for these; lower case */
 	size_t ndomains;
 	struct jwks jwks;
@@ -134,11 +140,21 @@ int provider_store(struct signer *s, const char *id, struct slice record, const 
 const struct provider *provider_get(const struct signer *s, const char *id);
 const struct provider *provider_by_issuer(const struct signer *s, const char *issuer);
 bool provider_rules(const struct provider *p, const char *email); /* authoritative for its domain */
-void providers_send_all(struct signer *s);
+void providers_send_all(struct signer *s);                        /* and the key that fetch seals under, first */
 bool provider_is_ours(const struct provider *p); /* the signer itself is who vouches */
 
+/* What both ways of signing in with OIDC check alike; more is the caller's to set. E_NOENT: no such provider. */
+int provider_oidc_check(struct signer *s, const char *idp, const struct provider **ret_p, struct oidc_check *ret_c,
+                        struct reason *r);
+/* Groups that come beside the ID token, under this key, in place of its own; the texts stay f's, which the caller
+   releases. */
+void groups_asked(struct signer *s, const struct provider *p, const char *key, struct facts *f,
+                  struct oidc_identity *i);
+/* Who it is, as judge is told; texts borrow from i, sub and claims. */
+void login_done_fill(struct js_login_done *a, const struct provider *p, const struct oidc_identity *i, const char *sub,
+                     struct buf *claims);
+
 /* --- facts.c */
-struct facts;
 void facts_init(struct signer *s);
 /* Those of this login, once; ret_f is released by the caller. */
 bool facts_take(struct signer *s, const char *idp, const char *nonce, struct facts *ret_f);
@@ -203,6 +219,8 @@ SIGNER_HANDLER(on_js_keys_put);
 SIGNER_HANDLER(on_js_keys_rotate);
 SIGNER_HANDLER(on_js_login_local);
 SIGNER_HANDLER(on_js_login_oidc);
+SIGNER_HANDLER(on_js_recheck);
+SIGNER_HANDLER(on_js_logout_oidc);
 SIGNER_HANDLER(on_js_app_token);
 SIGNER_HANDLER(on_js_ca_create);
 SIGNER_HANDLER(on_js_ca_get);

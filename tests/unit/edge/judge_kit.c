@@ -159,10 +159,28 @@ on_fetch(struct ipc *c, uint32_t id, const void *mv, int fd, void *arg)
 {
 	const struct jh_fetch *m = mv;
 	struct jk *k = arg;
-	const char *body = m->kind == FETCH_DISCOVERY ? k->discovery : m->kind == FETCH_TOKEN ? k->token_answer : "";
+	const char *body = m->kind == FETCH_DISCOVERY  ? k->discovery
+	                   : m->kind == FETCH_TOKEN    ? k->token_answer
+	                   : m->kind == FETCH_REFRESH  ? k->refresh_answer
+	                   : m->kind == FETCH_USERINFO ? k->userinfo
+	                                               : "";
 	struct jh_fetched a = {.code = body ? 0 : 1104, .status = body ? 200 : 502, .body = body ? body : ""};
 
 	k->nfetched[m->kind]++;
+	if (m->kind == FETCH_TOKEN && m->keep_until) {
+		a.handle = k->handle;
+		k->keep_until = m->keep_until;
+	}
+	if (m->kind == FETCH_REFRESH || m->kind == FETCH_USERINFO) {
+		str_copy(k->last_handle, sizeof k->last_handle, m->handle);
+		a.gone = m->kind == FETCH_REFRESH ? k->refresh_gone : k->userinfo_gone;
+		if (a.gone)
+			a.code = 1104;
+		else if (m->kind == FETCH_USERINFO && !body)
+			a.code = 1011;
+		if (m->kind == FETCH_REFRESH && k->refresh_hangs)
+			return;
+	}
 	if (m->kind == FETCH_JWKS && k->jwks) {
 		hand_jwks(k, c, id);
 		return;
@@ -178,8 +196,16 @@ on_fetch_gone(struct ipc *c, const char *why, void *arg)
 	((struct jk *)arg)->fetch = NULL;
 }
 
-static const struct ipc_row fetch_rows[] = {{&jh_fetch_def, 1, IPC_REQUEST, on_fetch}};
-static const struct ipc_ops fetch_ops = {fetch_rows, 1, on_fetch_gone};
+static void
+on_forget(struct ipc *c, uint32_t id, const void *mv, int fd, void *arg)
+{
+	struct jk *k = arg;
+	str_copy(k->forgotten, sizeof k->forgotten, ((const struct jh_forget *)mv)->handle);
+}
+
+static const struct ipc_row fetch_rows[] = {{&jh_fetch_def, 1, IPC_REQUEST, on_fetch},
+                                            {&jh_forget_def, 1, 0, on_forget}};
+static const struct ipc_ops fetch_ops = {fetch_rows, 2, on_fetch_gone};
 
 static void
 spawn(struct jk *k)

@@ -35,10 +35,15 @@ struct jk {
 	struct kit s; /* the signer */
 	char state[128], audit[128];
 	pid_t pid;
-	struct ipc *parent, *front, *fetch;   /* the test is fetch too */
-	const char *discovery, *token_answer; /* bodies that it answers with; NULL = an error */
-	const char *jwks, *jwks_provider;     /* what it hands to the signer when asked to */
-	unsigned nfetched[4];                 /* by kind */
+	struct ipc *parent, *front, *fetch;    /* the test is fetch too */
+	const char *discovery, *token_answer;  /* bodies that it answers with; NULL = an error */
+	const char *jwks, *jwks_provider;      /* what it hands to the signer when asked to */
+	const char *refresh_answer, *userinfo; /* likewise; userinfo NULL = the provider has none */
+	const char *handle;                    /* under which it keeps a sign-in */
+	bool refresh_gone, userinfo_gone, refresh_hangs;
+	char forgotten[40], last_handle[40];
+	int64_t keep_until;
+	unsigned nfetched[8]; /* by kind */
 	char last_code[256], last_verifier[128];
 	bool ready, gone;
 	char fatal[512];

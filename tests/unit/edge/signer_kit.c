@@ -130,8 +130,19 @@ on_keys_changed(struct ipc *c, uint32_t id, const void *m, int fd, void *arg)
 
 static const struct ipc_row judge_rows[] = {{&sj_keys_changed_def, 1, 0, on_keys_changed}};
 static const struct ipc_ops judge_ops = {judge_rows, 1, on_judge_gone};
-static const struct ipc_row fetch_rows[] = {{&sf_provider_def, 1, 0, on_provider}, {&sf_mail_def, 1, 0, on_mail}};
-static const struct ipc_ops fetch_ops = {fetch_rows, 2, on_fetch_gone};
+static void
+on_key(struct ipc *c, uint32_t id, const void *mv, int fd, void *arg)
+{
+	const struct sf_key *m = mv;
+	struct kit *k = arg;
+
+	assert_int_equal(m->key.n, sizeof k->fetch_key);
+	memcpy(k->fetch_key, m->key.p, sizeof k->fetch_key);
+}
+
+static const struct ipc_row fetch_rows[] = {
+    {&sf_key_def, 1, 0, on_key}, {&sf_provider_def, 1, 0, on_provider}, {&sf_mail_def, 1, 0, on_mail}};
+static const struct ipc_ops fetch_ops = {fetch_rows, 3, on_fetch_gone};
 
 static void
 spawn(struct kit *k, const char *arg)

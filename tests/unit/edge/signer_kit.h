@@ -36,6 +36,7 @@ struct kit {
 	char provider_record[4096];
 	/* the last sf_mail */
 	char mail_to[255], mail_pin[17];
+	uint8_t fetch_key[32]; /* as the signer gave it */
 	/* a request under way */
 	const struct msg_def *reply_def;
 	void *reply;
