@@ -241,7 +241,14 @@ test_certificate(void **state)
 	assert_int_equal(kit_sign(k, token, KIT_AUD2, key.line, "deploy", &cert), SP_TOKEN_AUDIENCE);
 	assert_int_equal(show(k, ID, secret, "", &bare, NULL), 0);
 	assert_int_equal(kit_sign(k, bare, KIT_AUD, key.line, "deploy", &cert), SP_KEY_MISMATCH);
-	/* the name is not a person's to take */
+	/* the name is not another service token's, nor a person's to take */
+	char second[65] = "", *theirs = NULL;
+	assert_int_equal(put(k, OTHER, 1, 0, 0, true, second), 0);
+	assert_int_equal(show(k, OTHER, second, other.cnf, &theirs, NULL), 0);
+	assert_int_equal(kit_sign(k, theirs, KIT_AUD, other.line, "deploy", &cert), SP_PRINCIPAL);
+	assert_int_equal(kit_sign(k, theirs, KIT_AUD, key.line, "deploy", &cert), SP_PRINCIPAL);
+	free(theirs);
+	assert_int_equal(forget(k, OTHER), 0);
 	assert_int_equal(kit_account(k, "deploy@example.test", PASSWORD, ""), 0);
 	char *org = kit_org(k, "deploy@example.test", PASSWORD), *app = kit_app(k, org, KIT_AUD, other.cnf);
 	assert_int_equal(kit_sign(k, app, KIT_AUD, other.line, "", &cert), SP_PRINCIPAL_OWNED);

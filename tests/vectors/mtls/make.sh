@@ -39,3 +39,5 @@ cp "$T/good.pem" good.pem
 leaf forged good "$EC" /CN=admin "$CLIENT" $DAYS
 cat forged.der good.der >forged-chain.der
 rm -f forged.der middle.der
+sed 's/.*/    "&\\n"/' ca.pem >../../fuzz/x509_client_ca.h
+cp good.der chain.der twocn.der foreign.der ca.pem good.pem ../../fuzz/corpus/x509_client/
