@@ -29,6 +29,8 @@
 struct tls_ctx {
 	SSL_CTX *ssl;
 	atomic_uint refs;
+	struct tls_ctx **named; /* tls_server_by_name: held */
+	size_t nnamed;
 };
 
 struct tls_key {
@@ -163,6 +165,52 @@ server_new(const char *chain_pem, EVP_PKEY *key, struct tls_ctx **ret_c, struct 
 out:
 	tls_ctx_unref(c);
 	return e;
+}
+
+static bool
+certificate_fits(const struct tls_ctx *c, const char *name, unsigned flags)
+{
+	X509 *leaf = SSL_CTX_get0_certificate(c->ssl);
+
+	return leaf && X509_check_host(leaf, name, 0, flags, NULL) == 1;
+}
+
+/* Called when the client's hello has been read, with or without a name in it. */
+static int
+choose_by_name(SSL *ssl, int *alert, void *arg)
+{
+	static const unsigned rounds[] = {X509_CHECK_FLAG_NO_WILDCARDS, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS};
+	const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+	const struct tls_ctx *c = arg, *best = NULL;
+
+	(void)alert;
+	for (size_t r = 0; name && !best && r < 2; r++)
+		for (size_t i = 0; i < c->nnamed && !best; i++)
+			if (certificate_fits(c->named[i], name, rounds[r] | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT))
+				best = c->named[i];
+	return SSL_set_SSL_CTX(ssl, (best ? best : c->named[0])->ssl) ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+int
+tls_server_by_name(struct tls_ctx *const *v, size_t n, struct tls_ctx **ret_c)
+{
+	struct tls_ctx *c = NULL;
+	int e = n ? ctx_new(TLS_server_method(), &c) : E_STATE;
+
+	if (e < 0)
+		return e;
+	c->named = calloc(n, sizeof(*c->named));
+	if (!c->named) {
+		tls_ctx_unref(c);
+		return E_NOMEM;
+	}
+	for (size_t i = 0; i < n; i++)
+		c->named[c->nnamed++] = tls_ctx_ref(v[i]);
+	SSL_CTX_set_tlsext_servername_callback(c->ssl, choose_by_name);
+	SSL_CTX_set_tlsext_servername_arg(c->ssl, c);
+	SSL_CTX_set_alpn_select_cb(c->ssl, select_alpn, NULL);
+	*ret_c = c;
+	return 0;
 }
 
 /* Never asks the terminal: an encrypted key is an error. */
@@ -368,5 +416,8 @@ tls_ctx_unref(struct tls_ctx *c)
 	if (!c || atomic_fetch_sub(&c->refs, 1) != 1)
 		return;
 	SSL_CTX_free(c->ssl);
+	for (size_t i = 0; i < c->nnamed; i++)
+		tls_ctx_unref(c->named[i]);
+	free(c->named);
 	free(c);
 }

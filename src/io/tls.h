@@ -21,6 +21,10 @@ int tls_key_spki(const struct tls_key *k, struct buf *out_der); /* SubjectPublic
 void tls_key_free(struct tls_key *k);
 int tls_server_new_key(const char *chain_pem, struct tls_key *k, struct tls_ctx **ret_c, struct reason *why);
 
+/* Server that answers with the one of v whose certificate is for the name that the client asks: exactly, else by a
+   wildcard of one label, earlier ones first; the first where none is, or no name is asked. Holds them. */
+int tls_server_by_name(struct tls_ctx *const *v, size_t n, struct tls_ctx **ret_c);
+
 /* Client: system roots plus ca_file (may be NULL). only_ca: ca_file alone is trusted (cloudflared --cacert). */
 int tls_client_new(const char *ca_file, bool only_ca, struct tls_ctx **ret_c, struct reason *why);
 /* ALPN to offer, e.g. "http/1.1"; NULL for none. */

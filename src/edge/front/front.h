@@ -76,10 +76,11 @@ struct address_count {
 
 struct certs { /* leaf.c */
 	pthread_mutex_t lock;
-	struct tls_ctx *users, *tunnels; /* NULL until there is a certificate */
-	bool configured;                 /* users is a configured one */
-	struct tls_key *key;             /* of the leaf */
-	struct tls_asks asks;            /* names that ask users for a certificate */
+	struct tls_ctx *users, *tunnels; /* NULL until there is a certificate; tunnels is our leaf */
+	struct tls_ctx *configured[FRONT_CERTS_MAX];
+	size_t given;         /* pairs that came since they were last taken into use */
+	struct tls_key *key;  /* of the leaf */
+	struct tls_asks asks; /* names that ask users for a certificate */
 	struct loop_timer timer;
 	bool asking;
 	struct buf chain_pem[FRONT_CERTS_MAX], key_pem[FRONT_CERTS_MAX];
@@ -160,9 +161,9 @@ void sessions_stop(struct thread *t);
 
 /* leaf.c */
 int certs_init(struct front *f);
-int certs_file(struct front *f, const char *name, int fd);        /* tls-chain:N, tls-key:N; takes fd */
-int certs_use(struct front *f, struct reason *why);               /* takes the files into use */
-void certs_ask(struct front *f);                                  /* on thread 0: a new leaf */
+int certs_file(struct front *f, const char *name, int fd); /* tls-chain:N, tls-key:N; takes fd */
+void certs_use(struct front *f); /* takes the files into use; a pair that does not fit leaves the one before */
+void certs_ask(struct front *f); /* on thread 0: a new leaf */
 struct tls_ctx *certs_get(struct front *f, enum listener_kind k); /* a reference, or NULL */
 void certs_stop(struct front *f);
 

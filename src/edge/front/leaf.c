@@ -38,6 +38,8 @@ certs_file(struct front *f, const char *name, int fd)
 		b = chain ? &f->certs.chain_pem[n] : &f->certs.key_pem[n];
 		buf_release(b);
 		e = file_read_fd(fd, b);
+		if (n >= f->certs.given)
+			f->certs.given = n + 1;
 	}
 	close(fd);
 	return e;
@@ -56,28 +58,65 @@ swap(struct front *f, struct tls_ctx **slot, struct tls_ctx *fresh)
 	count(f, C_LEAVES, 1);
 }
 
-int
-certs_use(struct front *f, struct reason *why)
+/* What users are served with: each configured certificate for its names, our leaf for the rest; to who asks for
+   none of them, the first. */
+static void
+users_again(struct front *f)
 {
-	const char *chain, *key;
-	struct tls_ctx *fresh;
-	int e;
+	struct tls_ctx *v[FRONT_CERTS_MAX + 1], *fresh;
+	size_t n = 0;
 
-	if (buf_len(&f->certs.chain_pem[0]) == 0)
-		return 0;
-	chain = buf_cstr(&f->certs.chain_pem[0]);
-	key = buf_cstr(&f->certs.key_pem[0]);
-	e = chain && key ? tls_server_new(chain, key, &fresh, why) : E_NOMEM;
+	for (size_t i = 0; i < FRONT_CERTS_MAX; i++)
+		if (f->certs.configured[i])
+			v[n++] = f->certs.configured[i];
+	if (f->certs.tunnels)
+		v[n++] = f->certs.tunnels;
+	if (n == 0)
+		return;
+	if (tls_server_by_name(v, n, &fresh) < 0) {
+		log_error("certificates", "why", "out of memory", NULL);
+		return;
+	}
+	tls_ctx_asks(fresh, &f->certs.asks);
+	swap(f, &f->certs.users, fresh);
+}
+
+/* A pair that cannot be used must not take the edge down: what was in use for it stays, else our leaf answers. */
+static void
+use_pair(struct front *f, size_t i)
+{
+	const char *chain = buf_cstr(&f->certs.chain_pem[i]), *key = buf_cstr(&f->certs.key_pem[i]);
+	struct reason why = {0};
+	struct tls_ctx *fresh;
+
+	if (!chain || !key || tls_server_new(chain, key, &fresh, &why) < 0) {
+		log_error("certificate_refused", "number", log_num((long long)i + 1), "why",
+		          why.text[0] ? why.text : "out of memory", "instead",
+		          f->certs.configured[i] ? "the one before" : "the edge's own", NULL);
+		return;
+	}
+	tls_ctx_asks(fresh, &f->certs.asks);
+	tls_ctx_unref(f->certs.configured[i]);
+	f->certs.configured[i] = fresh;
+}
+
+void
+certs_use(struct front *f)
+{
+	size_t n = f->certs.given;
+
+	for (size_t i = 0; i < n; i++)
+		use_pair(f, i);
 	for (size_t i = 0; i < FRONT_CERTS_MAX; i++) {
 		buf_release(&f->certs.chain_pem[i]);
 		buf_release(&f->certs.key_pem[i]);
+		if (i >= n) { /* no longer configured: every reload brings all of them */
+			tls_ctx_unref(f->certs.configured[i]);
+			f->certs.configured[i] = NULL;
+		}
 	}
-	if (e < 0)
-		return e;
-	f->certs.configured = true;
-	tls_ctx_asks(fresh, &f->certs.asks);
-	swap(f, &f->certs.users, fresh);
-	return 0;
+	f->certs.given = 0;
+	users_again(f);
 }
 
 struct tls_ctx *
@@ -111,9 +150,8 @@ take_chain(struct front *f, const char *chain)
 		return;
 	}
 	tls_ctx_asks(fresh, &f->certs.asks);
-	if (!f->certs.configured)
-		swap(f, &f->certs.users, tls_ctx_ref(fresh));
 	swap(f, &f->certs.tunnels, fresh);
+	users_again(f);
 	log_info("leaf", NULL);
 	for (unsigned i = 0; i < f->nthreads; i++)
 		thread_accept(f->threads[i]);
@@ -162,6 +200,8 @@ certs_stop(struct front *f)
 	timer_stop(&f->certs.timer);
 	tls_ctx_unref(f->certs.users);
 	tls_ctx_unref(f->certs.tunnels);
+	for (size_t i = 0; i < FRONT_CERTS_MAX; i++)
+		tls_ctx_unref(f->certs.configured[i]);
 	f->certs.users = f->certs.tunnels = NULL;
 	tls_key_free(f->certs.key);
 	for (size_t i = 0; i < FRONT_CERTS_MAX; i++) {

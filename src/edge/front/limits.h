@@ -6,7 +6,7 @@
 
 #define FRONT_THREADS_MAX 64u
 #define FRONT_LISTENERS_MAX 8u    /* of one kind */
-#define FRONT_CERTS_MAX 8u        /* configured certificates */
+#define FRONT_CERTS_MAX 16u       /* configured certificates */
 #define FRONT_CONNS_THREAD 65536u /* users' connections of a thread: memory, descriptors */
 #define FRONT_CONNS_IP 4096u      /* users' connections of one address: one host must not fill the table */
 #define FRONT_HANDSHAKES 2048u    /* TLS handshakes under way on a thread: slow-loris before the first byte of HTTP */

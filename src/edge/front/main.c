@@ -163,11 +163,9 @@ on_go(struct role_run *r, void *arg)
 {
 	struct program *p = arg;
 	struct front *f = &p->f;
-	struct reason why = {0};
 
 	raise_nofile();
-	if (certs_use(f, &why) < 0)
-		return role_fatal(r, "configured certificate: %s", why.text);
+	certs_use(f);
 	if (make_threads(p) < 0)
 		return role_fatal(r, "threads could not be started");
 	if (sandbox_enter(SANDBOX_FRONT, &(struct sandbox_limits){0}) < 0)
@@ -186,11 +184,9 @@ static void
 on_reload(struct role_run *r, void *arg)
 {
 	struct program *p = arg;
-	struct reason why = {0};
 
 	(void)r;
-	if (certs_use(&p->f, &why) < 0)
-		log_error("certificate_refused", "why", why.text, NULL); /* the old one stays in use */
+	certs_use(&p->f);
 }
 
 static void

@@ -66,21 +66,6 @@ cmd_init(const struct init_args *a)
 	return a->team ? edge_init(a) : usage("init", "--team is missing");
 }
 
-static int
-cmd_run(const struct init_args *a)
-{
-	struct edge_conf *c = load("run", a->dir);
-
-	if (!c)
-		return 1;
-	if (a->passphrase_fd && node_passphrase("run", a->passphrase_fd, &c->passphrase_fd) < 0) {
-		edge_conf_free(c);
-		return 1;
-	}
-	log_init("parent", c->log_level);
-	return edge_run(c);
-}
-
 /* Whether chain and key of each configured certificate belong together; front would refuse them otherwise. */
 static int
 certs_check(const struct edge_conf *c, struct reason *why)
@@ -98,12 +83,33 @@ certs_check(const struct edge_conf *c, struct reason *why)
 		if (e < 0 && !why->text[0])
 			str_copy(why->text, sizeof why->text, err_str(e));
 		if (e < 0)
-			fprintf(stderr, "sallyportd check: %s, %s: ", c->certs[i].cert, c->certs[i].key);
+			fprintf(stderr, "sallyportd: %s, %s: ", c->certs[i].cert, c->certs[i].key);
 		tls_ctx_unref(t);
 		buf_release(&chain);
 		buf_release(&key);
 	}
 	return e;
+}
+
+static int
+cmd_run(const struct init_args *a)
+{
+	struct edge_conf *c = load("run", a->dir);
+	struct reason why = {0};
+
+	if (!c)
+		return 1;
+	if (a->passphrase_fd && node_passphrase("run", a->passphrase_fd, &c->passphrase_fd) < 0) {
+		edge_conf_free(c);
+		return 1;
+	}
+	if (certs_check(c, &why) < 0) { /* later, with an edge that serves, it is only said */
+		fprintf(stderr, "%s\n", why.text);
+		edge_conf_free(c);
+		return 1;
+	}
+	log_init("parent", c->log_level);
+	return edge_run(c);
 }
 
 static int
