@@ -218,6 +218,10 @@ MSG_DECLARE(js_setup_done, JS_SETUP_DONE)
 #define JS_API_MINT(F, S) \
 	F(S, STR, admin_token, JS_TOKEN_MAX) F(S, STR, name, 128) F(S, STRS, scopes, 64) F(S, I64, ttl, 31536000)
 MSG_DECLARE(js_api_mint, JS_API_MINT) /* -> js_text: the token */
+MSG_DECLARE(js_api_tokens, JS_EMPTY)  /* -> js_text: [{id, name, scopes, iat, exp, by}]; no secrets */
+/* Scope tokens:write. From then on the signer itself takes no such token. */
+#define JS_API_REVOKE(F, S) F(S, STR, admin_token, JS_TOKEN_MAX) F(S, STR, jti, 36)
+MSG_DECLARE(js_api_revoke, JS_API_REVOKE)
 
 /* --- the edge's TLS --------------------------------------------------------------------------------------------- */
 #define JS_LEAF(F, S) F(S, DATA, spki, 1024) F(S, STRS, names, 253)

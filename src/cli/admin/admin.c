@@ -21,6 +21,7 @@ static const struct {
     {"principals", "[list] | bind | release NAME", "who owns which Unix name", admin_principals},
     {"log", "[--since T] [--follow]", "what happened", admin_log},
     {"sessions", "[list] | play ID", "who is signed in", admin_sessions},
+    {"tokens", "[list] | create NAME --scope S | revoke ID", "who may use the API", admin_tokens},
     {"hash", "", "a password's hash for the apply file", admin_hash},
 };
 #define NCOMMANDS (sizeof commands / sizeof *commands)
@@ -78,6 +79,8 @@ cmd_admin(struct cli *c, int argc, char **argv)
 	     &o.service_token, false},
 	    {"common-name", NULL, NULL, "CN", "explain: with a client certificate of that name", &o.common_name, false},
 	    {"session", NULL, NULL, "ID", "revoke: one session", &o.session, false},
+	    {"scope", NULL, NULL, "S", "tokens create: access:read, tunnels:write, ...; repeatable", &o.scopes, true},
+	    {"ttl", NULL, NULL, "T", "tokens create: how long it lives (90d, 8h; default 365d)", &o.ttl, false},
 	    {"since", NULL, NULL, "T", "log: a duration back (1h) or a time (2026-11-22T10:00:00Z)", &o.since, false},
 	    {"follow", "f", NULL, NULL, "log: stay and print what comes", &o.follow, false},
 	    CLI_API_OPTIONS(c),

@@ -12,7 +12,8 @@
 struct admin_options {
 	bool dry_run, follow;
 	const char *type, *app, *email, *ip, *country, *idp, *session, *since, *service_token, *common_name;
-	struct cli_list groups, amr;
+	const char *ttl;
+	struct cli_list groups, amr, scopes;
 };
 
 int admin_apply(struct cli *c, struct admin_options *o, const struct cli_list *pos);
@@ -24,6 +25,7 @@ int admin_users(struct cli *c, struct admin_options *o, const struct cli_list *p
 int admin_principals(struct cli *c, struct admin_options *o, const struct cli_list *pos);
 int admin_sessions(struct cli *c, struct admin_options *o, const struct cli_list *pos);
 int admin_log(struct cli *c, struct admin_options *o, const struct cli_list *pos);
+int admin_tokens(struct cli *c, struct admin_options *o, const struct cli_list *pos);
 int admin_hash(struct cli *c, struct admin_options *o, const struct cli_list *pos);
 
 /* Prints "usage: sallyport admin ..." and returns 2. */

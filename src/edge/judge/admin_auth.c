@@ -5,6 +5,7 @@
 
 #include "core/log.h"
 #include "core/str.h"
+#include "edge/judge/api_standing.h"
 #include "edge/judge/judge.h"
 #include "identity/scope.h"
 
@@ -68,7 +69,11 @@ admin_auth(struct req *r, const char *scope)
 	if (token_open(TOKEN_API, h, &r->j->jwks_api, r->j->issuer, NULL, judge_now(), &t, &why) < 0)
 		return refuse(r, why.code ? why.code : SP_API_TOKEN, why.text);
 	keep(r, h, &t);
+	int64_t exp = t.exp;
 	token_release(&t);
+	if (api_revoked(r->j, r->api_jti))
+		return refuse(r, SP_API_TOKEN, "the API token was revoked");
+	api_used(r->j, r->api_jti, exp);
 	if (scope && !admin_may(r, scope))
 		return refuse(r, SP_API_SCOPE, req_fmt(r, "%s is needed.", scope));
 	return account_fits(r) || refuse(r, SP_NOT_FOUND, "no such account");

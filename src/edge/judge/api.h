@@ -28,6 +28,11 @@ json_t *now_json(void);
 bool list_filter(struct req *r, const char *name, const char *id); /* ?name=, ?uuid=, ?search= (part of the name) */
 
 void api_token_verify(struct req *r);
+void api_tokens_groups(struct req *r); /* the scopes there are */
+void api_tokens_list(struct req *r);
+void api_tokens_create(struct req *r);
+void api_tokens_get(struct req *r);
+void api_tokens_delete(struct req *r);
 void api_user_get(struct req *r); /* who asks: the token */
 void api_accounts_list(struct req *r);
 void api_accounts_get(struct req *r);

@@ -122,12 +122,12 @@ void
 api_users_failed(struct req *r)
 {
 	const struct person *p = person(r, r->seg[1]);
-	uint64_t head = r->j->audit ? audit_head_get(r->j->audit).seq : 0;
 	struct failed f;
 	struct reason why = {0};
 
 	if (!p)
 		return;
+	uint64_t head = r->j->audit ? audit_head_get(r->j->audit).seq : 0;
 	f = (struct failed){p->email ? p->email : "", json_array()};
 	if (audit_read(r->j->audit_fd, head > FAILED_LOOK ? head - FAILED_LOOK : 0, 0, take_failed, &f, &why) < 0)
 		log_error("audit_read", "why", why.text, NULL);
@@ -192,12 +192,12 @@ void
 api_user_checks(struct req *r)
 {
 	const struct app_view *a = api_app(r);
-	const char *id = req_param(r, "user_id"), *email = req_param(r, "email");
 	const struct person *p;
 	const struct identity *i;
 
 	if (!a)
 		return;
+	const char *id = req_param(r, "user_id"), *email = req_param(r, "email");
 	if (!*id && !*email) {
 		reply_refuse_text(r, SP_BAD_REQUEST, "Say whom: ?email= or ?user_id=.");
 		return;

@@ -245,11 +245,11 @@ api_tunnels_delete(struct req *r)
 {
 	int64_t version;
 	const struct tunnel *t = find(r, &version);
-	bool cascade = !strcmp(req_param(r, "cascade"), "true");
 	struct change c;
 
 	if (!t)
 		return;
+	bool cascade = !strcmp(req_param(r, "cascade"), "true");
 	const struct app *user = user_of(r, t);
 	if (t->deleted_at || (tunnel_is_live(r->j, t->id) && !cascade) || user) {
 		reply_refuse_text(

@@ -12,6 +12,7 @@
 #include "core/log.h"
 #include "core/str.h"
 #include "crypto/random.h"
+#include "edge/judge/admin_auth.h"
 #include "edge/judge/api.h"
 #include "edge/judge/config_check.h"
 #include "edge/judge/policy_try.h"
@@ -283,7 +284,11 @@ admin_one(struct apply *x, const json_t *given)
 	const char *id = req_fmt(x->r, "%s", json_str_or(now, "id", ""));
 	json_t *fields = old ? apply_diff(old, now) : NULL;
 	changed = !old || json_array_size(fields) > 0;
-	if (changed) {
+	/* What makes administrators must not be had by less than what makes tokens. */
+	if (changed && !admin_may(x->r, "tokens:write")) {
+		x->c.code = SP_API_SCOPE;
+		e = reason_set(&x->c.why, E_DENIED, SP_API_SCOPE, "tokens:write is needed to change who administers.");
+	} else if (changed) {
 		change_note(&x->c, "admin", name, old ? "update" : "create", json_incref(fields));
 		e = change_put(&x->c, "admin", id, old ? version : STORE_NEW, json_incref(now));
 	}

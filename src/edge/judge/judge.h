@@ -80,6 +80,7 @@ struct judge {
 	struct list login_age; /* oldest first */
 	struct map codes;      /* one-time code -> struct login_code_entry */
 	struct list code_age;
+	struct map api_seen;  /* API token id -> struct api_seen */
 	struct map transfers; /* key -> struct transfer */
 	struct list transfer_age;
 	struct map discoveries; /* provider id -> struct discovery */

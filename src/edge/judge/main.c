@@ -8,6 +8,7 @@
 #include "core/log.h"
 #include "core/str.h"
 #include "edge/judge/api.h"
+#include "edge/judge/api_standing.h"
 #include "edge/judge/client_cert.h"
 #include "edge/judge/http.h"
 #include "edge/judge/login.h"
@@ -211,6 +212,7 @@ tick(void *arg)
 	tickets_sweep(j);
 	http_sweep(j);
 	store_once_sweep(j->store, judge_now(), NULL);
+	api_standing_sweep(j);
 }
 
 static int
@@ -325,6 +327,8 @@ go(struct role_run *run, void *arg)
 	snapshot_swap(j, s);
 	if (binding_key_load(j, &why) < 0 || sessions_load(j, &why) < 0 || service_seen_load(j, &why) < 0)
 		return role_fatal(run, "sessions: %s", why.text);
+	if (api_standing_load(j, &why) < 0)
+		return role_fatal(run, "API tokens: %s", why.text);
 	int e = confine(j, run);
 	if (e < 0)
 		return e;

@@ -4,6 +4,7 @@
 #include "core/clock.h"
 #include "core/str.h"
 #include "crypto/random.h"
+#include "edge/judge/api_standing.h"
 #include "edge/judge/client_cert.h"
 #include "edge/judge/judge.h"
 #include "edge/judge/login.h"
@@ -47,6 +48,7 @@ judge_state_init(struct judge *j)
 	map_init(&j->transfers, TRANSFERS_MAX + 1, seed, NULL);
 	map_init(&j->discoveries, 1000, seed, discovery_drop);
 	map_init(&j->proofs, PROOFS_MAX + 1, seed, NULL);
+	map_init(&j->api_seen, API_SEEN_MAX, seed, free);
 	map_init(&j->service_seen, 100000, seed, free);
 	list_init(&j->proof_age);
 	map_init(&j->client_certs, CLIENT_CERTS_MAX + 1, seed, NULL);
@@ -80,6 +82,7 @@ judge_state_release(struct judge *j)
 	map_release(&j->proofs);
 	client_certs_drop(j);
 	map_release(&j->client_certs);
+	map_release(&j->api_seen);
 	map_release(&j->service_seen);
 	map_release(&j->tickets);
 	map_release(&j->http_seen);

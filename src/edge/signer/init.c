@@ -50,8 +50,8 @@ make_all(struct signer *s, const struct si_init *m, struct buf *admin, struct bu
 	if ((e = signer_note(s, r, "begin", "issuer", s->issuer, NULL)) < 0 || (e = tokens_make_key(s, r)) < 0 ||
 	    (e = leaf_make_ca(s, r)) < 0 || (e = make_provider(s, m->local_idp, r)) < 0)
 		return e;
-	if ((e = tokens_mint_api(s, "admin", all, 5, API_TTL, admin, r)) < 0 ||
-	    (e = tokens_mint_api(s, "cert.pem", all, 2, API_TTL, cert, r)) < 0)
+	if ((e = tokens_mint_api(s, "admin", all, 5, API_TTL, "init", admin, r)) < 0 ||
+	    (e = tokens_mint_api(s, "cert.pem", all, 2, API_TTL, "init", cert, r)) < 0)
 		return e;
 	if (m->admin_email[0] && (e = setup_make(s, m->admin_email, m->local_idp, m->setup_ttl, code, r)) < 0)
 		return e;

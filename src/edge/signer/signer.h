@@ -102,7 +102,7 @@ int tokens_make_key(struct signer *s, struct reason *r); /* a new signing key */
 void tokens_turn(void *s);                               /* begins the watch over their age */
 int tokens_mint(struct signer *s, const struct token *t, struct buf *out, struct reason *r);
 int tokens_mint_api(struct signer *s, const char *name, const char *const *scopes, size_t n, int64_t ttl,
-                    struct buf *out, struct reason *r);
+                    const char *by, struct buf *out, struct reason *r);
 bool tokens_session_ok(const char *session);
 int tokens_ttl_check(int64_t ttl, struct reason *r);
 
@@ -236,6 +236,8 @@ SIGNER_HANDLER(on_js_account_delete);
 SIGNER_HANDLER(on_js_setup_begin);
 SIGNER_HANDLER(on_js_setup_finish);
 SIGNER_HANDLER(on_js_api_mint);
+SIGNER_HANDLER(on_js_api_tokens);
+SIGNER_HANDLER(on_js_api_revoke);
 SIGNER_HANDLER(on_js_leaf);
 SIGNER_HANDLER(on_js_service_put);
 SIGNER_HANDLER(on_js_service_delete);

@@ -7,10 +7,8 @@
 #include "crypto/random.h"
 #include "edge/signer/signer.h"
 #include "identity/pkce.h"
-#include "identity/scope.h"
 
 #define TURN_CHECK_SEC 3600 /* at the latest: the clock may be set */
-#define API_SCOPES_MAX 32
 
 int
 tokens_load(struct signer *s, struct reason *r)
@@ -61,64 +59,6 @@ tokens_ttl_check(int64_t ttl, struct reason *r)
 	if (ttl < SIGNER_TTL_MIN || ttl > SIGNER_TTL_MAX)
 		return reason_set(r, E_RANGE, SP_BAD_REQUEST, "a token lives from %d s to 31 days", SIGNER_TTL_MIN);
 	return 0;
-}
-
-/* The name becomes part of sub and of journal and audit lines. */
-static bool
-api_name_ok(const char *name)
-{
-	size_t n = strlen(name);
-
-	for (size_t i = 0; i < n; i++)
-		if (name[i] < 0x20 || name[i] > 0x7e)
-			return false;
-	return n >= 1 && n <= 128;
-}
-
-int
-tokens_mint_api(struct signer *s, const char *name, const char *const *scopes, size_t n, int64_t ttl, struct buf *out,
-                struct reason *r)
-{
-	uint8_t id[16];
-	char jti[37], sub[160], aud[320];
-	int64_t now = signer_now();
-	struct token t = {.type = TOKEN_API,
-	                  .iss = s->issuer,
-	                  .aud = aud,
-	                  .sub = sub,
-	                  .jti = jti,
-	                  .iat = now,
-	                  .nbf = now,
-	                  .exp = now + ttl};
-	int e;
-
-	if (!api_name_ok(name) || n == 0 || n > API_SCOPES_MAX || ttl < SIGNER_TTL_MIN || ttl > TOKEN_TTL_MAX)
-		return reason_set(r, E_RANGE, SP_BAD_REQUEST,
-		                  "an API token needs a printable name, scopes and a life of at most a year");
-	for (size_t i = 0; i < n; i++) {
-		if (!scope_known(scopes[i]))
-			return reason_set(r, E_FORMAT, SP_BAD_REQUEST,
-			                  "unknown scope \"%.40s\"; one such as read, write or access:read is",
-			                  scopes[i]);
-		t.scopes.v[t.scopes.n++] = scopes[i];
-	}
-	random_bytes(id, sizeof id);
-	uuid_v4_bits(id);
-	uuid_format(id, jti);
-	snprintf(sub, sizeof sub, "api:%s", name);
-	snprintf(aud, sizeof aud, "%s/api", s->issuer);
-	if ((e = tokens_mint(s, &t, out, r)) < 0)
-		return e;
-	if ((e = keystore_put(&s->ks, KS_API, jti, slice_str(name))) < 0)
-		return reason_set(r, e, SP_INTERNAL, "keystore: %s", err_str(e));
-	journal_begin(&s->jn, now, s->ks.seq, "api_token");
-	journal_str(&s->jn, "jti", jti);
-	journal_str(&s->jn, "name", name);
-	for (size_t i = 0; i < n; i++)
-		journal_bool(&s->jn, scopes[i], true);
-	journal_num(&s->jn, "exp", t.exp);
-	e = journal_end(&s->jn);
-	return e < 0 ? reason_set(r, e, SP_BUSY, "the journal is full") : 0;
 }
 
 /* --- requests ---------------------------------------------------------------------------------------------------- */
@@ -294,39 +234,6 @@ on_js_app_token(struct ipc *c, uint32_t id, const void *mv, int fd, void *arg)
 	buf_init_secret(&out, JS_TOKEN_MAX + 1);
 	int e = app_token(arg, m, &out, &r);
 	signer_log("app_token", &r, e, "aud", m->aud);
-	signer_text(arg, id, e, &r, &out);
-	buf_release(&out);
-}
-
-static int
-api_mint(struct signer *s, const struct js_api_mint *m, struct buf *out, struct reason *r)
-{
-	struct token admin = {0};
-	int e = evidence_admin(s, m->admin_token, "tokens:write", &admin, r);
-
-	if (e < 0)
-		return e;
-	for (size_t i = 0; e == 0 && i < m->scopes.n; i++)
-		if (!scope_covers(&admin.scopes, m->scopes.v[i]))
-			e = reason_set(r, E_DENIED, SP_API_SCOPE, "%s has no scope %.40s to give", admin.sub,
-			               m->scopes.v[i]);
-	int64_t left = admin.exp - signer_now();
-	if (e == 0)
-		e = tokens_mint_api(s, m->name, m->scopes.v, m->scopes.n, m->ttl < left ? m->ttl : left, out, r);
-	token_release(&admin);
-	return e;
-}
-
-void
-on_js_api_mint(struct ipc *c, uint32_t id, const void *mv, int fd, void *arg)
-{
-	const struct js_api_mint *m = mv;
-	struct reason r = {0};
-	struct buf out;
-
-	buf_init_secret(&out, JS_TOKEN_MAX + 1);
-	int e = api_mint(arg, m, &out, &r);
-	signer_log("api_mint", &r, e, "name", m->name);
 	signer_text(arg, id, e, &r, &out);
 	buf_release(&out);
 }
