@@ -31,10 +31,13 @@ load_one(void *arg, const struct store_doc *d)
 
 	if (e == 0 && !(s = seen(j, d->id)))
 		e = E_NOMEM;
-	if (e == 0)
-		*s = (struct api_seen){.last_used = json_i64_or(o, "last_used", 0),
-		                       .revoked_at = json_i64_or(o, "revoked_at", 0),
-		                       .expires_at = json_i64_or(o, "expires_at", 0)};
+	if (e == 0) { /* what is known here already is not undone by an older record */
+		int64_t used = json_i64_or(o, "last_used", 0), over = json_i64_or(o, "expires_at", 0);
+		s->last_used = used > s->last_used ? used : s->last_used;
+		s->expires_at = over ? over : s->expires_at;
+		if (!s->revoked_at)
+			s->revoked_at = json_i64_or(o, "revoked_at", 0);
+	}
 	json_decref(o);
 	return e;
 }

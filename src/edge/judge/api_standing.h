@@ -17,6 +17,7 @@ struct api_seen {
 	bool unsaved;
 };
 
+/* At start, and when another edge wrote to the store. */
 int api_standing_load(struct judge *j, struct reason *why);
 bool api_revoked(const struct judge *j, const char *jti);
 void api_used(struct judge *j, const char *jti, int64_t expires_at);

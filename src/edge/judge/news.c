@@ -1,6 +1,7 @@
 #include "edge/judge/news.h"
 
 #include "core/log.h"
+#include "edge/judge/api_standing.h"
 #include "edge/judge/judge.h"
 #include "edge/judge/session.h"
 #include "edge/judge/snapshot.h"
@@ -18,6 +19,8 @@ reload(struct judge *j)
 		e = snapshot_build(j, true, &s, &bad);
 		if (e == 0)
 			e = persons_reload(j, &why);
+		if (e == 0)
+			e = api_standing_load(j, &why);
 		store_rollback(j->store);
 	}
 	j->stale = e < 0; /* asked again in a second */
