@@ -56,8 +56,8 @@ static const struct {
 	const char *name;
 	size_t offset;
 } text_fields[] = {
-    {"actor", AT(actor)}, {"subject", AT(subject)}, {"app", AT(app)},         {"domain", AT(domain)},
-    {"ip", AT(ip)},       {"session", AT(session)}, {"request", AT(request)}, {"why", AT(why)},
+    {"actor", AT(actor)},     {"subject", AT(subject)}, {"app", AT(app)}, {"domain", AT(domain)},   {"ip", AT(ip)},
+    {"session", AT(session)}, {"request", AT(request)}, {"why", AT(why)}, {"country", AT(country)},
 };
 #undef AT
 #define TEXT_FIELDS (sizeof text_fields / sizeof *text_fields)

@@ -51,6 +51,7 @@ struct event {
 	const char *app;       /* application id, NULL if none */
 	const char *domain;    /* its host name */
 	const char *ip;        /* client address */
+	const char *country;   /* of that address; NULL = unknown */
 	const char *session;   /* session id */
 	const char *request;   /* request id (cf-ray) */
 	int code;              /* sp_code; 0 = fine */

@@ -35,6 +35,7 @@ const char *role_name(enum role r); /* "parent", "front", ... */
 	F(S, BOOL, hsts, 1)              /* front: Strict-Transport-Security on the team host */          \
 	F(S, STRS, allow_private, 256) /* fetch: private destinations that are permitted, host or CIDR */ \
 	F(S, STR, ca_file, 4096)       /* fetch: extra roots; "" = system's */                            \
+	F(S, STR, country_file, 4096)        /* judge: the configured file, for log texts; "" = none */      \
 	F(S, I64, token_rotate_s, INT32_MAX) /* signer: of the token keys; 0 = what access/keys says */   \
 	F(S, I64, token_overlap_s, INT32_MAX) /* signer: how long the one before goes on; 0 = 7 days */   \
 	F(S, STRS, evaluation_origins, 300) /* fetch: where policies may have people evaluated */         \
@@ -50,7 +51,8 @@ enum listener_kind { LISTEN_USERS, LISTEN_TUNNELS, LISTEN_METRICS };
 MSG_DECLARE(pr_listener, PR_LISTENER)
 
 /* Carries an opened file or folder. Names: signer "store" "journal", "node-key" or
-   "node-passphrase"; judge "state" "audit" (folders); fetch "vault-a" "vault-b" "mail-password";
+   "node-passphrase"; judge "state" "audit" (folders), "country" (MMDB, at each reload
+   again, left out when it is absent); fetch "vault-a" "vault-b" "mail-password";
    front "tls-chain:N" "tls-key:N". */
 #define PR_FILE(F, S) F(S, STR, name, 64)
 MSG_DECLARE(pr_file, PR_FILE)

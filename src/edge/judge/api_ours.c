@@ -5,6 +5,7 @@
 
 #include "core/str.h"
 #include "edge/judge/api.h"
+#include "edge/judge/country.h"
 #include "edge/judge/session.h"
 #include "edge/judge/status.h"
 #include "edge/judge/ticket.h"
@@ -107,7 +108,8 @@ api_explain(struct req *r)
 	struct policy_input in = {.have_identity = *email != '\0',
 	                          .email = email,
 	                          .ip = *req_param(r, "ip") ? req_param(r, "ip") : NULL,
-	                          .country = req_param(r, "country"),
+	                          .country = *req_param(r, "country") ? req_param(r, "country")
+	                                                              : country_of(r->j->country, req_param(r, "ip")),
 	                          .service_token = explain_token(r),
 	                          .common_name = *req_param(r, "common_name") ? req_param(r, "common_name") : NULL};
 	in.cert_ca = in.common_name ? "explained" : NULL;
@@ -267,9 +269,10 @@ api_status(struct req *r)
 	for (size_t i = 0; i < r->snap->napps; i++)
 		for (size_t k = 0; k < r->snap->apps[i]->nsites; k++)
 			json_array_append_new(names, json_string(r->snap->apps[i]->sites[k].host));
-	reply_result(r, json_pack("{s:s, s:s, s:s, s:o, s:o, s:I, s:I, s:I, s:I}", "version", SALLYPORT_VERSION,
-	                          "team_host", j->team_host, "issuer", j->issuer, "roles", status_roles(j), "tls_names",
-	                          names, "sessions", (json_int_t)map_len(&j->sessions), "relays",
-	                          (json_int_t)map_len(&j->tickets), "tunnel_links", (json_int_t)map_len(&j->links),
-	                          "policy_epoch", (json_int_t)j->epoch));
+	reply_result(r, json_pack("{s:s, s:s, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:{s:b, s:b}}", "version",
+	                          SALLYPORT_VERSION, "team_host", j->team_host, "issuer", j->issuer, "roles",
+	                          status_roles(j), "tls_names", names, "sessions", (json_int_t)map_len(&j->sessions),
+	                          "relays", (json_int_t)map_len(&j->tickets), "tunnel_links",
+	                          (json_int_t)map_len(&j->links), "policy_epoch", (json_int_t)j->epoch, "country_file",
+	                          "configured", *j->country_file != 0, "loaded", j->country != NULL));
 }

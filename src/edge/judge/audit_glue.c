@@ -4,6 +4,7 @@
 
 #include "core/clock.h"
 #include "core/log.h"
+#include "edge/judge/country.h"
 #include "edge/judge/api.h"
 #include "edge/judge/http.h"
 #include "edge/judge/judge.h"
@@ -47,6 +48,10 @@ append(struct judge *j, const struct req *r, const struct audit_note *n, uint64_
 	                  .intent = n->intent,
 	                  .details = n->details};
 
+	if (j->country && (e.ip || r))
+		e.country = country_of(j->country, e.ip ? e.ip : r->client_ip);
+	if (e.country && !*e.country)
+		e.country = NULL;
 	if (r) {
 		e.request = r->rid;
 		e.ip = e.ip ? e.ip : r->client_ip;

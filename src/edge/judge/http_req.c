@@ -6,6 +6,7 @@
 
 #include "core/json.h"
 #include "core/str.h"
+#include "edge/judge/country.h"
 #include "edge/judge/http.h"
 #include "edge/judge/judge.h"
 #include "edge/judge/snapshot.h"
@@ -71,6 +72,7 @@ copy_fields(struct req *r, const struct fj_request *m)
 	r->body = (struct slice){(uint8_t *)body, m->body.n};
 	r->who.ip = r->client_ip;
 	r->cert = (struct slice){(uint8_t *)cert, m->cert.n};
+	r->who.country = country_of(r->j->country, r->client_ip);
 	r->port = m->port;
 	r->websocket = m->websocket;
 	r->head = !strcmp(m->method, "HEAD");

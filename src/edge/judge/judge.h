@@ -17,6 +17,8 @@
 #include "msg/front_judge.h"
 #include "msg/parent_role.h"
 
+struct country;
+
 #define JUDGE_FRONTS_MAX 64
 #define SIGNER_MS 10000      /* a request to the signer; rsa and argon2id are slow */
 #define SIGNER_QUICK_MS 5000 /* tokens and certificates: clients wait 7 to 10 s, and shall be told why */
@@ -48,6 +50,10 @@ struct judge {
 	bool running, keys_there;
 	uint64_t ticks;
 	int state_fd, audit_fd;
+	char state_path[4096];
+	char country_file[4097]; /* as configured, for log texts; "" = none */
+	int country_fd;          /* given and not yet read; -1 = none */
+	struct country *country; /* NULL = every address is of an unknown country */
 	struct role_seen {
 		bool up;
 		uint32_t restarts;
@@ -111,7 +117,8 @@ void judge_state_release(struct judge *j);
 void judge_random_hex(char *out, size_t bytes); /* 2 * bytes + 1 */
 int64_t judge_now(void);                        /* wall seconds */
 /* --- main.c */
-void judge_open_fronts(struct judge *j); /* once tokens can be verified */
+void judge_country_read(struct judge *j); /* what the parent gave, or that it gave nothing */
+void judge_open_fronts(struct judge *j);  /* once tokens can be verified */
 
 /* --- audit_glue.c. Fields that are NULL are taken from the request when there is one. */
 struct audit_note {

@@ -255,7 +255,7 @@ login_app_token(struct req *r, struct session *s, const char *org_token, const s
 	struct js_app_token m = {.org_token = org_token,
 	                         .aud = a->app->aud,
 	                         .cnf = cnf,
-	                         .country = "",
+	                         .country = r->who.country ? r->who.country : "",
 	                         .policy_id = v->policy_id,
 	                         .ttl = c->ttl};
 	signer_ask(r->j, &js_app_token_def, &m, &js_text_def, app_token_done, r);

@@ -10,6 +10,7 @@
 #include "edge/judge/api.h"
 #include "edge/judge/api_standing.h"
 #include "edge/judge/client_cert.h"
+#include "edge/judge/country.h"
 #include "edge/judge/http.h"
 #include "edge/judge/login.h"
 #include "edge/judge/news.h"
@@ -236,6 +237,7 @@ start(struct role_run *run, const struct pr_start *m, void *arg)
 		if (str_copy(copy[i].to, copy[i].size, copy[i].from) < 0)
 			return role_fatal(run, "a name in the configuration is too long");
 	j->team_port = m->team_port;
+	str_copy(j->country_file, sizeof j->country_file, m->country_file);
 	return 0;
 }
 
@@ -245,6 +247,12 @@ file(struct role_run *run, const char *name, int fd, void *arg)
 	struct judge *j = arg;
 	int *slot = !strcmp(name, "state") ? &j->state_fd : !strcmp(name, "audit") ? &j->audit_fd : NULL;
 
+	if (!strcmp(name, "country")) {
+		if (j->country_fd >= 0)
+			close(j->country_fd);
+		j->country_fd = fd;
+		return 0;
+	}
 	if (!slot || *slot >= 0) {
 		close(fd);
 		return E_STATE;
@@ -274,6 +282,38 @@ confine(struct judge *j, struct role_run *run)
 	return 0;
 }
 
+/* Live connections are judged again by what the new file says. */
+void
+judge_country_read(struct judge *j)
+{
+	struct country *c = NULL;
+	struct reason why = {0};
+
+	if (!*j->country_file && j->country_fd < 0)
+		return;
+	if (j->country_fd < 0)
+		reason_set(&why, E_NOENT, SP_CONFIG, "absent");
+	else
+		country_load(j->country_fd, j->state_fd, j->state_path, &c, &why);
+	if (j->country_fd >= 0)
+		close(j->country_fd);
+	j->country_fd = -1;
+	country_free(j->country);
+	j->country = c;
+	if (c)
+		log_info("country_file", "path", j->country_file, "built", log_num(country_built(c)), NULL);
+	else
+		log_error("country_file", "path", j->country_file, "why", why.text, "then",
+		          "every country is unknown: rules about countries let nobody in", NULL);
+	tickets_countries(j);
+}
+
+static void
+reload(struct role_run *run, void *arg)
+{
+	judge_country_read(arg);
+}
+
 /* init made the built-in provider in the signer's store; here it gets its record, once. */
 static int
 local_provider(struct judge *j, struct reason *why)
@@ -300,20 +340,19 @@ go(struct role_run *run, void *arg)
 	struct reason why = {0};
 	struct model_error bad = {0};
 	struct snapshot *s;
-	char proc[64], path[4096];
+	char proc[64];
 	const char *where = j->store_where;
 
 	if (j->state_fd < 0 || j->audit_fd < 0)
 		return role_fatal(run, "the parent gave no folder \"state\" or \"audit\"");
-	if (!store_is_url(where)) {
-		/* The folder's own name: SQLite is told to follow no link, and /proc/self/fd/N is one. */
-		snprintf(proc, sizeof proc, "/proc/self/fd/%d", j->state_fd);
-		ssize_t n = readlink(proc, path, sizeof path - 1);
-		if (n < 0)
-			return role_fatal(run, "the folder \"state\" has no name");
-		path[n] = '\0';
-		where = path;
-	}
+	/* The folder's own name: SQLite is told to follow no link, and /proc/self/fd/N is one. */
+	snprintf(proc, sizeof proc, "/proc/self/fd/%d", j->state_fd);
+	ssize_t n = readlink(proc, j->state_path, sizeof j->state_path - 1);
+	if (n < 0)
+		return role_fatal(run, "the folder \"state\" has no name");
+	j->state_path[n] = '\0';
+	if (!store_is_url(where))
+		where = j->state_path;
 	if (store_open(where, &j->store, &why) < 0)
 		return role_fatal(run, "%s", why.text);
 	if (local_provider(j, &why) < 0)
@@ -334,6 +373,7 @@ go(struct role_run *run, void *arg)
 		return e;
 	if (news_start(j) < 0)
 		return role_fatal(run, "the store cannot be watched");
+	judge_country_read(j);
 	j->running = true;
 	timer_repeat(j->loop, &j->tick, TICK_MS, tick, j);
 	signer_keys_load(j);
@@ -361,9 +401,14 @@ drain(struct role_run *run, void *arg)
 int
 main(void)
 {
-	static const struct role_ops ops = {
-	    .start = start, .file = file, .peer = peer, .go = go, .role_state = role_state, .drain = drain};
-	static struct judge j = {.state_fd = -1, .audit_fd = -1};
+	static const struct role_ops ops = {.start = start,
+	                                    .file = file,
+	                                    .peer = peer,
+	                                    .go = go,
+	                                    .role_state = role_state,
+	                                    .reload = reload,
+	                                    .drain = drain};
+	static struct judge j = {.state_fd = -1, .audit_fd = -1, .country_fd = -1};
 	int status = role_main("judge", &ops, &j);
 
 	judge_audit_close(&j);

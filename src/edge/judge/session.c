@@ -6,6 +6,7 @@
 #include "core/log.h"
 #include "core/str.h"
 #include "crypto/random.h"
+#include "edge/judge/country.h"
 #include "edge/judge/recheck.h"
 #include "edge/judge/ticket.h"
 
@@ -285,6 +286,7 @@ session_create(struct judge *j, const struct session_new *n, const struct js_log
 	if (person_seen(j, who, idp, claims, &p) < 0 || !(s = calloc(1, sizeof *s)) ||
 	    session_fill(s, n, who, idp, claims) < 0)
 		goto out;
+	text_set(&s->country, country_of(j->country, n->ip));
 	s->expires_at = s->created_at + session_ttl(j);
 	code = SP_STORE;
 	if (store_begin(j->store, &why) < 0)

@@ -6,6 +6,7 @@
 #include "crypto/random.h"
 #include "edge/judge/api_standing.h"
 #include "edge/judge/client_cert.h"
+#include "edge/judge/country.h"
 #include "edge/judge/judge.h"
 #include "edge/judge/login.h"
 #include "edge/judge/news.h"
@@ -91,6 +92,7 @@ judge_state_release(struct judge *j)
 	map_release(&j->by_email);
 	map_release(&j->sessions);
 	map_release(&j->persons);
+	country_free(j->country);
 	jwks_release(&j->jwks);
 	jwks_release(&j->jwks_api);
 	free(j->jwks_text);

@@ -10,6 +10,7 @@
 #include "core/str.h"
 #include "crypto/random.h"
 #include "edge/judge/client_cert.h"
+#include "edge/judge/country.h"
 #include "edge/judge/http.h"
 #include "edge/judge/login.h"
 #include "edge/judge/recheck.h"
@@ -239,6 +240,7 @@ ticket_live(struct judge *j, unsigned front, const struct fj_ticket_live *m)
 	key_of(t->id, t->key);
 	str_copy(t->tunnel, sizeof t->tunnel, m->tunnel);
 	str_copy(t->ip, sizeof t->ip, m->client_ip);
+	str_copy(t->country, sizeof t->country, country_of(j->country, t->ip));
 	bool fine = a != NULL;
 	if (fine)
 		str_copy(t->app, sizeof t->app, a->app->id);
@@ -351,6 +353,18 @@ tickets_judge_session(struct judge *j, const char *session)
 		if (!strcmp(t->session, session))
 			judge_again(j, t);
 	}
+}
+
+void
+tickets_countries(struct judge *j)
+{
+	struct map_iter it = {0};
+
+	while (map_next(&j->tickets, &it)) {
+		struct ticket *t = it.value;
+		str_copy(t->country, sizeof t->country, country_of(j->country, t->ip));
+	}
+	tickets_judge_again(j);
 }
 
 void

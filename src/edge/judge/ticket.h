@@ -37,6 +37,7 @@ void ticket_ended(struct judge *j, const struct fj_ticket_ended *m);
 enum ticket_by { TICKET_SESSION, TICKET_EMAIL, TICKET_APP, TICKET_TUNNEL };
 void tickets_cut(struct judge *j, enum ticket_by by, const char *value, const char *why);
 /* After a change of policy: each live ticket's verdict again; those it now denies are cut. */
+void tickets_countries(struct judge *j); /* the country file is another one */
 void tickets_judge_again(struct judge *j);
 void tickets_judge_session(struct judge *j, const char *session); /* the same for what is known of one person */
 void tickets_cut_again(struct judge *j);                          /* what could not be said before */

@@ -510,6 +510,26 @@ key_mail(void *t, const char *file, const struct conf_node *v, struct conf_error
 	return r;
 }
 
+static int
+key_database(void *t, const char *file, const struct conf_node *v, struct conf_error *err)
+{
+	struct edge_conf *c = t;
+	int r = set_text(file, v, err, c->country_file, sizeof c->country_file, "an absolute path of an MMDB file");
+
+	if (r == 0 && c->country_file[0] != '/')
+		return conf_fail(file, v, err,
+		                 "found \"%s\", expected an absolute path, for example /usr/share/GeoIP/country.mmdb",
+		                 c->country_file);
+	return r;
+}
+
+static int
+key_geo(void *t, const char *file, const struct conf_node *v, struct conf_error *err)
+{
+	static const struct conf_key keys[] = {{"database", CONF_REQUIRED, key_database}};
+	return conf_apply(file, v, keys, 1, t, err);
+}
+
 static const struct conf_key conf_keys[] = {
     {"team", CONF_REQUIRED, key_team},
     {"listen", CONF_REQUIRED, key_listen},
@@ -534,6 +554,7 @@ static const struct conf_key conf_keys[] = {
     {"mail", 0, key_mail},
     {"role_uids", 0, key_role_uids},
     {"deadlines", 0, key_deadlines},
+    {"geo", 0, key_geo},
     {"token_keys", 0, key_token_keys},
 };
 

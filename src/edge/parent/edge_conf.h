@@ -36,6 +36,7 @@ struct edge_conf {
 	bool no_hsts;
 	char *evaluation_origins[EDGE_LIST_MAX + 1];
 	char ca_file[4096];
+	char country_file[4096]; /* geo: {database}; "" = none */
 	struct {
 		char url[512], from[255], user[255];
 		char *password_file;
@@ -51,7 +52,7 @@ int edge_conf_parse(const char *dir, const char *file, const void *p, size_t n, 
 /* DIR/sallyportd.yml. */
 int edge_conf_load(const char *dir, struct edge_conf **ret_c, struct conf_error *err);
 void edge_conf_free(struct edge_conf *c);
-bool edge_conf_store_ok(const char *s); /* "sqlite" or a postgres URL */
+bool edge_conf_store_ok(const char *s);                                /* "sqlite" or a postgres URL */
 void edge_conf_issuer(const struct edge_conf *c, char *out, size_t n); /* https://team[:port] */
 
 #endif

@@ -189,6 +189,20 @@ give_mail(const struct edge_conf *c, int (*give)(const char *, int, void *), voi
 	return e < 0 ? reason_set(why, e, SP_INTERNAL, "mail-password: %s", err_str(e)) : 0;
 }
 
+/* Absent is not fatal: rules about countries are then false, and judge says so. */
+int
+role_give_country(const struct edge_conf *c, int (*give)(const char *, int, void *), void *arg)
+{
+	int fd = *c->country_file ? open(c->country_file, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1, e;
+	struct stat st;
+
+	if (fd < 0)
+		return 0;
+	e = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? give("country", fd, arg) : 0;
+	close(fd);
+	return e;
+}
+
 static int
 give_row(const struct edge_conf *c, const struct role_file *f, int (*give)(const char *, int, void *), void *arg,
          struct reason *why)
@@ -216,6 +230,8 @@ role_files(const struct edge_conf *c, enum role r, int (*give)(const char *, int
 	for (size_t i = 0; e == 0 && i < sizeof role_file_table / sizeof *role_file_table; i++)
 		if (role_file_table[i].role == r)
 			e = give_row(c, &role_file_table[i], give, arg, why);
+	if (e == 0 && r == ROLE_JUDGE)
+		e = role_give_country(c, give, arg);
 	if (e == 0 && r == ROLE_FETCH)
 		e = give_mail(c, give, arg, why);
 	return e == 0 && r == ROLE_FRONT ? give_certs(c, give, arg, why) : e;
@@ -360,6 +376,7 @@ role_start_msg(const struct edge_conf *c, unsigned threads, struct pr_start *m)
 	    .hsts = !c->no_hsts,
 	    .allow_private = list_of(c->allow_private),
 	    .ca_file = c->ca_file,
+	    .country_file = c->country_file,
 	    .token_rotate_s = c->token_rotate_ms / 1000,
 	    .token_overlap_s = c->token_overlap_ms / 1000,
 	    .evaluation_origins = list_of(c->evaluation_origins),

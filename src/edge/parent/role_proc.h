@@ -26,6 +26,7 @@ int role_spawn(const struct edge_conf *c, enum role r, const char *extra_arg, pi
                struct reason *why);
 
 /* Opens what the role is given (names of pr_file), calling give for each. The fd is closed after give returns. */
+int role_give_country(const struct edge_conf *c, int (*give)(const char *, int, void *), void *arg);
 int role_files(const struct edge_conf *c, enum role r, int (*give)(const char *name, int fd, void *arg), void *arg,
                struct reason *why);
 

@@ -52,6 +52,8 @@ struct edge {
 	struct loop_signal term, intr, hup, chld;
 	struct loop_timer ping, kill_timer, certs;
 	struct timespec cert_time[2 * EDGE_CERTS_MAX];
+	struct timespec country_time;
+	bool country_seen;
 	bool announced, draining;
 	int status;
 };
@@ -354,6 +356,9 @@ send_reload(struct edge *e)
 		log_error("reload_refused", "why", why.text, NULL);
 		return;
 	}
+	struct proc *j = &e->proc[ROLE_JUDGE];
+	if (j->state == PROC_READY)
+		role_give_country(e->conf, give_file, j);
 	for (size_t i = 0; i < NROLES; i++)
 		if (e->proc[roles[i]].state == PROC_READY)
 			ipc_send(e->proc[roles[i]].ch, &pr_reload_def, &m);
@@ -402,6 +407,14 @@ certs_changed(struct edge *e)
 			changed = true;
 		e->cert_time[i] = st.st_mtim;
 	}
+	struct timespec was = e->country_time;
+	struct stat st = {0};
+	e->country_time = *e->conf->country_file && stat(e->conf->country_file, &st) == 0
+	                      ? st.st_mtim
+	                      : (struct timespec){.tv_nsec = -1};
+	if (e->country_seen && (was.tv_sec != e->country_time.tv_sec || was.tv_nsec != e->country_time.tv_nsec))
+		changed = true; /* came, went, or is another one */
+	e->country_seen = true;
 	return changed;
 }
 
