@@ -82,11 +82,11 @@ shown(struct req *r, const char **ret_id, const char **ret_secret)
 	return 0;
 }
 
-/* Who guesses at ids nobody has could else fill the audit log: only a known one is written down. */
+/* Who guesses could else fill the audit log: only a known id is written down, and not beyond the signer's limit. */
 static void
 refuse(struct req *r, int code, const char *why)
 {
-	if (r->service_label && snapshot_service_token(r->j->snap, r->service_label)) {
+	if (code != SP_LOGIN_RATE && r->service_label && snapshot_service_token(r->j->snap, r->service_label)) {
 		judge_deny(r, r->service_label, code, why);
 		return;
 	}
