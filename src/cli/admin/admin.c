@@ -19,6 +19,7 @@ static const struct {
     {"revoke", "--email | --app | --session", "end tokens and sessions", admin_revoke},
     {"users", "[list] | disable|enable EMAIL", "who has signed in; bar somebody", admin_users},
     {"principals", "[list] | bind | release NAME", "who owns which Unix name", admin_principals},
+    {"idps", "[list] | test NAME", "who vouches for people; try one", admin_idps},
     {"log", "[--since T] [--follow]", "what happened", admin_log},
     {"sessions", "[list] | play ID", "who is signed in", admin_sessions},
     {"tokens", "[list] | create NAME --scope S | revoke ID", "who may use the API", admin_tokens},

@@ -26,6 +26,7 @@ int admin_principals(struct cli *c, struct admin_options *o, const struct cli_li
 int admin_sessions(struct cli *c, struct admin_options *o, const struct cli_list *pos);
 int admin_log(struct cli *c, struct admin_options *o, const struct cli_list *pos);
 int admin_tokens(struct cli *c, struct admin_options *o, const struct cli_list *pos);
+int admin_idps(struct cli *c, struct admin_options *o, const struct cli_list *pos);
 int admin_hash(struct cli *c, struct admin_options *o, const struct cli_list *pos);
 
 /* Prints "usage: sallyport admin ..." and returns 2. */

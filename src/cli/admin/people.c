@@ -87,6 +87,52 @@ admin_users(struct cli *c, struct admin_options *o, const struct cli_list *pos)
 	return r == 0 ? 0 : 1;
 }
 
+/* --- providers --------------------------------------------------------------------------------------------------- */
+
+static int
+idp_test(struct cli *c, const struct cli_api *a, const char *name)
+{
+	char id[64];
+	json_t *result = NULL, *steps, *v;
+	size_t i;
+	int r = admin_find_idp(c, a, name, id, sizeof id);
+
+	if (r == 0)
+		r = call(c, a, "POST", admin_path("/accounts/%A/sallyport/identity_providers/", id, "/test"), NULL,
+		         &result);
+	if (r < 0)
+		return r;
+	steps = json_object_get(result, "steps");
+	json_array_foreach(steps, i, v)
+	{
+		bool ok = json_is_true(json_object_get(v, "success"));
+		admin_say(stdout, "%s: %s%s\n", json_str_or(v, "step", ""),
+		          ok ? "fine" : "failed: ", ok ? "" : json_str_or(v, "why", ""));
+	}
+	admin_say(stdout, "To try a sign-in and see what it says about you, open as an administrator:\n%s\n",
+	          json_str_or(result, "test_url", ""));
+	if (!json_is_true(json_object_get(result, "success")))
+		r = E_DENIED;
+	json_decref(result);
+	return r;
+}
+
+int
+admin_idps(struct cli *c, struct admin_options *o, const struct cli_list *pos)
+{
+	struct cli_api a = {0};
+
+	if (!pos->n || (pos->n == 1 && !strcmp(pos->v[0], "list")))
+		return admin_show(c, "idps");
+	if (pos->n != 2 || strcmp(pos->v[0], "test"))
+		return admin_usage("idps [list] | test NAME");
+	int r = cli_api_open(c, &a);
+	if (r == 0)
+		r = idp_test(c, &a, pos->v[1]);
+	cli_api_release(&a);
+	return r == 0 ? 0 : 1;
+}
+
 /* --- principals -------------------------------------------------------------------------------------------------- */
 
 static int

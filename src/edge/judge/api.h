@@ -80,6 +80,7 @@ void api_idps_create(struct req *r);
 void api_idps_get(struct req *r);
 void api_idps_update(struct req *r);
 void api_idps_delete(struct req *r);
+void api_idps_test(struct req *r);
 void api_keys_get(struct req *r);
 void api_keys_put(struct req *r);
 void api_keys_rotate(struct req *r);

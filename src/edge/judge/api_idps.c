@@ -6,6 +6,7 @@
 #include "core/log.h"
 #include "core/str.h"
 #include "edge/judge/api.h"
+#include "msg/fetch.h"
 #include "msg/judge_signer.h"
 
 /* --- work for the signer
@@ -392,4 +393,88 @@ api_idps_delete(struct req *r)
 	change_abort(&c);
 	struct js_provider_delete m = {.admin_token = r->api_token, .id = i->id};
 	signer_ask(r->j, &js_provider_delete_def, &m, &js_done_def, deleted, r);
+}
+
+/* --- trying one ----------------------------------------------------------------------------------------------------
+ */
+
+struct try_ctx {
+	json_t *steps;
+	const struct idp *idp; /* of the request's snapshot */
+};
+
+static void
+try_release(struct req *r)
+{
+	json_decref(((struct try_ctx *)r->held)->steps);
+}
+
+/* What the edge can find out alone; who somebody is only a sign-in tells, for which there is a page. */
+static void
+try_answer(struct req *r)
+{
+	struct try_ctx *x = r->held;
+	bool ok = true;
+	json_t *v;
+	size_t i;
+
+	json_array_foreach(x->steps, i, v) ok &= json_is_true(json_object_get(v, "success"));
+	reply_result(r, json_pack("{s:s, s:s, s:b, s:O, s:s}", "id", x->idp->id, "name", x->idp->name, "success", ok,
+	                          "steps", x->steps, "test_url",
+	                          req_fmt(r, "%s/cdn-cgi/access/test/%s", r->j->issuer, x->idp->id)));
+}
+
+static bool
+try_note(struct req *r, const char *step, int err, const struct jh_fetched *m)
+{
+	struct try_ctx *x = r->held;
+	bool ok = !err && !m->code;
+
+	json_array_append_new(x->steps, json_pack("{s:s, s:b, s:s}", "step", step, "success", ok, "why",
+	                                          err  ? "fetch is down"
+	                                          : ok ? ""
+	                                               : m->why));
+	return ok;
+}
+
+static void
+try_keys(int err, const void *msg, void *arg)
+{
+	try_note(arg, "keys", err, msg);
+	try_answer(arg);
+}
+
+static void
+try_discovery(int err, const void *msg, void *arg)
+{
+	struct req *r = arg;
+	struct jh_fetch m = {.kind = FETCH_JWKS, .provider = ((struct try_ctx *)r->held)->idp->id};
+
+	if (try_note(r, "discovery", err, msg))
+		fetch_ask(r->j, &jh_fetch_def, &m, &jh_fetched_def, try_keys, r);
+	else
+		try_answer(r);
+}
+
+void
+api_idps_test(struct req *r)
+{
+	int64_t version;
+	const struct idp *i = find(r, &version);
+	struct try_ctx *x = i ? arena_alloc(&r->arena, sizeof *x) : NULL;
+
+	if (!i)
+		return;
+	if (!x || !(x->steps = json_array())) {
+		reply_refuse(r, SP_INTERNAL);
+		return;
+	}
+	x->idp = i;
+	r->held = x;
+	r->done = try_release;
+	struct jh_fetch m = {.kind = FETCH_DISCOVERY, .provider = i->id};
+	if (i->type == IDP_LOCAL || i->type == IDP_ONETIMEPIN || i->type == IDP_GITHUB)
+		try_answer(r);
+	else
+		fetch_ask(r->j, &jh_fetch_def, &m, &jh_fetched_def, try_discovery, r);
 }

@@ -34,6 +34,8 @@ struct login_dest {
 	char state[65];      /* SHA-256 of the application's CF_AppSession cookie, hex; "" = none */
 	char cnf[65];        /* the client's key, when one waits */
 	bool team;           /* come back to redirect on the team host */
+	bool test;           /* an administrator tries the provider: nobody is signed in */
+	const char *step;    /* of a sign-in at a provider, in words: where a refusal came from */
 };
 
 /* --- login_start.c */
@@ -75,6 +77,10 @@ void login_post(struct req *r);
 void login_local_page(struct req *r, const struct login_dest *d, const struct idp *idp, unsigned status,
                       const char *failed);
 const char *login_purpose(struct req *r, const struct login_dest *d); /* of the forms' csrf field */
+/* --- login_test.c */
+void test_get(struct req *r);
+void login_test_done(struct req *r, const struct js_login_done *m, const struct idp *idp);
+void login_test_failed(struct req *r, const struct idp *idp, const struct login_dest *d, int code, const char *why);
 /* --- login_pin.c */
 void login_pin_page(struct req *r, const struct login_dest *d, const struct idp *idp, unsigned status,
                     const char *failed); /* asks for the address, or, when the form had one, for the code */

@@ -361,6 +361,10 @@ login_vouched(struct req *r, const struct js_login_done *m, struct session_new n
 {
 	struct session *s = NULL;
 
+	if (d->test) {
+		login_test_done(r, m, idp);
+		return;
+	}
 	n.ip = r->client_ip;
 	n.user_agent = req_header(r, "user-agent");
 	int code = session_create(r->j, &n, m, idp, &s);
@@ -386,6 +390,10 @@ login_refused(struct req *r, const char *email, const struct idp *idp, const str
 {
 	char key[65];
 
+	if (d->test) {
+		login_test_failed(r, idp, d, code, why);
+		return;
+	}
 	r->j->n.logins_refused++;
 	log_warn("login_refused", "email", email ? email : "", "ip", r->client_ip, "code", log_num(code), "why", why,
 	         NULL);

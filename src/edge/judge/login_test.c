@@ -1,0 +1,112 @@
+/* Trying a provider: an administrator signs in there and is shown what came back, or at which step it failed and why.
+ * Nobody is signed in by it: no session, no cookie, no token leaves. */
+#include <string.h>
+
+#include "core/str.h"
+#include "edge/judge/login.h"
+#include "edge/judge/page.h"
+
+/* Only those with a role: what providers say about people is not for everybody who can sign in. */
+static bool
+is_admin(struct req *r)
+{
+	const char *org;
+	const struct session *s = login_session(r, NULL, &org);
+
+	for (size_t i = 0; s && i < r->snap->nadmins; i++) {
+		const struct admin *a = r->snap->admins[i];
+		const struct idp *p = snapshot_idp(r->snap, a->idp);
+		if (a->sub && !strcmp(a->sub, s->subject) && p && !strcmp(p->id, s->idp))
+			return true;
+	}
+	return false;
+}
+
+void
+test_get(struct req *r)
+{
+	const struct idp *idp = snapshot_idp(r->snap, r->seg[0]);
+	struct login_dest d = {.team = true, .test = true};
+	const char *org;
+
+	if (!login_session(r, NULL, &org)) {
+		reply_redirect(r, req_fmt(r, "/cdn-cgi/access/login/%s?redirect_url=%s", r->j->team_host,
+		                          req_escape(r, r->target)));
+		return;
+	}
+	if (!is_admin(r)) {
+		judge_deny(r, NULL, SP_POLICY_DENY, "trying a provider is for administrators");
+		return;
+	}
+	if (!idp || strcmp(idp->id, r->seg[0]) != 0) {
+		reply_refuse(r, SP_NOT_FOUND);
+		return;
+	}
+	if (idp->type == IDP_LOCAL || idp->type == IDP_ONETIMEPIN) {
+		page_note(r, 200, "Nothing to try", "This login method is the edge's own: it asks nobody else.");
+		return;
+	}
+	str_copy(d.host, sizeof d.host, r->j->team_host);
+	str_copy(d.redirect, sizeof d.redirect, "/");
+	login_oidc_start(r, &d, idp);
+}
+
+static void
+row(struct buf *b, const char *name, const char *value)
+{
+	page_text(b, "<tr><th>", name, "</th>");
+	page_text(b, "<td>", *value ? value : "(none)", "</td></tr>\n");
+}
+
+static const char *
+joined(struct req *r, const struct strs *v)
+{
+	const char *s = "";
+
+	for (size_t i = 0; i < v->n; i++)
+		s = i ? req_fmt(r, "%s, %s", s, v->v[i]) : v->v[i];
+	return s;
+}
+
+void
+login_test_done(struct req *r, const struct js_login_done *m, const struct idp *idp)
+{
+	struct buf b;
+
+	if (!is_admin(r)) { /* the session may have ended meanwhile */
+		judge_deny(r, NULL, SP_POLICY_DENY, "trying a provider is for administrators");
+		return;
+	}
+	page_begin(&b, "It works");
+	page_text(&b, "<p>", idp->name,
+	          " says this about you. Nobody was signed in by it.</p>\n<table id=\"identity\">\n");
+	row(&b, "e-mail", m->email);
+	row(&b, "name", m->name);
+	row(&b, "issuer", m->iss);
+	row(&b, "subject", m->subject);
+	row(&b, "methods (amr)", joined(r, &m->amr));
+	row(&b, "groups",
+	    m->groups_unknown ? "unknown: the list was too long, or could not be had" : joined(r, &m->groups));
+	row(&b, "claims", m->claims);
+	buf_put_str(&b, "</table>\n");
+	page_end(&b);
+	reply_html(r, 200, &b);
+}
+
+void
+login_test_failed(struct req *r, const struct idp *idp, const struct login_dest *d, int code, const char *why)
+{
+	struct buf b;
+
+	if (!is_admin(r)) {
+		reply_refuse(r, code);
+		return;
+	}
+	page_begin(&b, "It does not work");
+	page_text(&b, "<p>", idp ? idp->name : "The provider", " failed ");
+	page_text(&b, "at this step: <strong id=\"step\">", d->step ? d->step : "sign-in", "</strong></p>\n");
+	page_text(&b, "<p class=\"bad\" id=\"why\" role=\"alert\">", why && *why ? why : sp_text(code), "</p>\n");
+	page_text(&b, "<p class=\"dim\">SP-", req_fmt(r, "%d", code), "</p>\n");
+	page_end(&b);
+	reply_html(r, sp_status(code), &b);
+}
