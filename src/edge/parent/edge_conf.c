@@ -230,11 +230,41 @@ key_certificates(void *t, const char *file, const struct conf_node *v, struct co
 	return 0;
 }
 
+/* A list of words: nothing in it goes through a shell. */
+static int
+key_hook(void *t, const char *file, const struct conf_node *v, struct conf_error *err)
+{
+	struct edge_conf *c = t;
+	size_t n = 0;
+
+	if (v->kind != CONF_LIST || !v->sub)
+		return conf_fail(
+		    file, v, err,
+		    "found %s, expected a command as a list of words, for example [certbot, renew, --quiet]",
+		    v->kind == CONF_LIST ? "nothing" : "a value");
+	for (const struct conf_node *w = v->sub; w; w = w->next) {
+		if (w->kind != CONF_SCALAR || (n == 0 && !*w->text))
+			return conf_fail(file, w, err, "expected a word");
+		if (n == EDGE_HOOK_MAX)
+			return conf_fail(file, w, err, "more than %d words", EDGE_HOOK_MAX);
+		if (!(c->acme_hook[n++] = str_dup(w->text)))
+			return E_NOMEM;
+	}
+	return 0;
+}
+
+static int
+key_acme(void *t, const char *file, const struct conf_node *v, struct conf_error *err)
+{
+	static const struct conf_key keys[] = {{"hook", CONF_REQUIRED, key_hook}};
+	return conf_apply(file, v, keys, 1, t, err);
+}
+
 static int
 key_tls(void *t, const char *file, const struct conf_node *v, struct conf_error *err)
 {
-	static const struct conf_key keys[] = {{"certificates", 0, key_certificates}};
-	return conf_apply(file, v, keys, 1, t, err);
+	static const struct conf_key keys[] = {{"certificates", 0, key_certificates}, {"acme", 0, key_acme}};
+	return conf_apply(file, v, keys, 2, t, err);
 }
 
 /* 10.0.0.0/8, ::1; with strict, no bits below the prefix */
@@ -655,6 +685,8 @@ edge_conf_free(struct edge_conf *c)
 		free(c->certs[i].cert);
 		free(c->certs[i].key);
 	}
+	for (size_t i = 0; i < EDGE_HOOK_MAX; i++)
+		free(c->acme_hook[i]);
 	for (size_t i = 0; i < EDGE_LIST_MAX; i++) {
 		free(c->trusted_proxies[i]);
 		free(c->allow_private[i]);

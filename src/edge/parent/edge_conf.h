@@ -12,6 +12,7 @@
 
 #define EDGE_CERTS_MAX 16
 #define EDGE_LIST_MAX 256
+#define EDGE_HOOK_MAX 32 /* words of a command */
 
 struct edge_conf {
 	int passphrase_fd; /* of a memory file that holds the node passphrase; -1 = a key is used (not from the file) */
@@ -30,6 +31,7 @@ struct edge_conf {
 		char *cert, *key;
 	} certs[EDGE_CERTS_MAX];
 	size_t ncerts;
+	char *acme_hook[EDGE_HOOK_MAX + 1]; /* command and arguments; first NULL = none */
 	char *trusted_proxies[EDGE_LIST_MAX + 1], *allow_private[EDGE_LIST_MAX + 1];
 	bool proxy_protocol; /* connections of trusted_proxies begin with a PROXY header */
 	bool forwarded;      /* they say Forwarded, not X-Forwarded-For */

@@ -12,6 +12,7 @@
 
 #include "core/clock.h"
 #include "core/str.h"
+#include "edge/parent/hook.h"
 #include "edge/parent/notify.h"
 #include "edge/parent/role_proc.h"
 #include "io/ipc.h"
@@ -54,6 +55,7 @@ struct edge {
 	struct timespec cert_time[2 * EDGE_CERTS_MAX];
 	struct timespec country_time;
 	bool country_seen;
+	struct hook hook; /* renews them */
 	bool announced, draining;
 	int status;
 };
@@ -311,6 +313,8 @@ on_chld(int signo, void *arg)
 		pid_t pid = waitpid(-1, &status, WNOHANG);
 		if (pid <= 0)
 			return;
+		if (hook_died(&e->hook, pid, status))
+			continue;
 		for (size_t i = 0; i < NROLES; i++)
 			if (e->proc[roles[i]].pid == pid)
 				proc_died(&e->proc[roles[i]], status);
@@ -364,6 +368,12 @@ send_reload(struct edge *e)
 			ipc_send(e->proc[roles[i]].ch, &pr_reload_def, &m);
 }
 
+static char *const *
+hook_of(const struct edge_conf *c)
+{
+	return c->acme_hook[0] ? c->acme_hook : NULL;
+}
+
 static void
 on_hup(int signo, void *arg)
 {
@@ -385,6 +395,7 @@ on_hup(int signo, void *arg)
 	if (strcmp(fresh->listen, e->conf->listen) || strcmp(fresh->tunnel_listen, e->conf->tunnel_listen) ||
 	    strcmp(fresh->metrics_listen, e->conf->metrics_listen) || strcmp(fresh->team.host, e->conf->team.host))
 		log_warn("reload_partial", "why", "addresses and the team name change at a restart only", NULL);
+	hook_change(&e->hook, hook_of(fresh));
 	edge_conf_free(e->conf);
 	e->conf = fresh;
 	log_info("reload", NULL);
@@ -425,6 +436,12 @@ on_certs_time(void *arg)
 
 	if (certs_changed(e))
 		send_reload(e);
+}
+
+static void
+on_hook_done(void *arg)
+{
+	on_certs_time(arg);
 }
 
 static void
@@ -520,6 +537,7 @@ edge_free(struct edge *e)
 	timer_stop(&e->ping);
 	timer_stop(&e->kill_timer);
 	timer_stop(&e->certs);
+	hook_stop(&e->hook);
 	signal_stop(&e->term);
 	signal_stop(&e->intr);
 	signal_stop(&e->hup);
@@ -559,6 +577,7 @@ edge_run(struct edge_conf *c)
 	if (start_all(&e) < 0)
 		goto out;
 	certs_changed(&e);
+	hook_start(&e.hook, e.loop, hook_of(c), on_hook_done, &e);
 	timer_repeat(e.loop, &e.ping, PING_EVERY_MS, on_ping_time, &e);
 	timer_repeat(e.loop, &e.certs, CERT_CHECK_MS, on_certs_time, &e);
 	e.status = 0;
