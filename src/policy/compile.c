@@ -207,6 +207,34 @@ rule_resolve(struct compiler *c, struct rule *r, struct model_error *err)
  */
 
 static int
+email_order(const void *pa, const void *pb)
+{
+	const struct email_key *a = pa, *b = pb;
+
+	return a->hash != b->hash ? (a->hash < b->hash ? -1 : 1) : strcmp(a->text, b->text);
+}
+
+static int
+rules_index(struct compiler *c, struct rules *r)
+{
+	struct email_key *emails = arena_alloc(&c->set->mem, (r->n ? r->n : 1) * sizeof *emails);
+	const struct rule **rest = arena_alloc(&c->set->mem, (r->n ? r->n : 1) * sizeof *rest);
+
+	if (!emails || !rest)
+		return E_NOMEM;
+	for (uint32_t i = 0; i < r->n; i++) {
+		if (r->v[i].sel == SEL_EMAIL)
+			emails[r->nemails++] = (struct email_key){email_hash(r->v[i].text), r->v[i].text};
+		else
+			rest[r->nrest++] = &r->v[i];
+	}
+	qsort(emails, r->nemails, sizeof *emails, email_order);
+	r->emails = emails;
+	r->rest = rest;
+	return E_OK;
+}
+
+static int
 rules_compile(struct compiler *c, const char *list, const json_t *j, struct rules *ret, struct model_error *err)
 {
 	size_t n = json_array_size(j);
@@ -230,8 +258,8 @@ rules_compile(struct compiler *c, const char *list, const json_t *j, struct rule
 			return e;
 		}
 	}
-	*ret = (struct rules){v, (uint32_t)n};
-	return E_OK;
+	*ret = (struct rules){.v = v, .n = (uint32_t)n};
+	return rules_index(c, ret);
 }
 
 static int

@@ -16,6 +16,7 @@ struct eval {
 	enum { PERSON_PENDING, PERSON_KNOWN } person;
 	char email[255];
 	size_t nemail;
+	uint64_t email_hash;
 	const char *mail_domain; /* in email, behind '@'; "" when there is none */
 	bool have_ip;
 	uint8_t ip[16];
@@ -32,6 +33,7 @@ eval_init(struct eval *e, const struct policy_set *set, const struct policy_inpu
 	if (in->have_identity && in->email && str_copy(e->email, sizeof e->email, in->email) == 0)
 		str_lower(e->email);
 	e->nemail = strlen(e->email);
+	e->email_hash = email_hash(e->email);
 	at = strrchr(e->email, '@');
 	e->mail_domain = at ? at + 1 : "";
 	e->have_ip = in->ip && model_addr(in->ip, e->ip) == 0;
@@ -286,18 +288,58 @@ rule_traced(struct eval *e, const struct rule *r, const char *list)
 /* --- lists of rules, policies ----------------------------------------------------------------------------------------
  */
 
+static enum tri
+emails_eval(const struct eval *e, const struct rules *rules)
+{
+	uint32_t lo = 0, hi = rules->nemails;
+
+	if (hi == 0)
+		return TRI_NO;
+	if (e->person != PERSON_KNOWN)
+		return TRI_UNKNOWN;
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+
+		if (rules->emails[mid].hash < e->email_hash)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	for (; lo < rules->nemails && rules->emails[lo].hash == e->email_hash; lo++)
+		if (strcmp(rules->emails[lo].text, e->email) == 0)
+			return TRI_YES;
+	return TRI_NO;
+}
+
+/* As rules_eval of any, without a trace. */
+static enum tri
+any_eval(struct eval *e, const struct rules *rules)
+{
+	enum tri v = emails_eval(e, rules);
+
+	for (uint32_t i = 0; v != TRI_YES && i < rules->nrest; i++) {
+		enum tri one = rule_eval(e, rules->rest[i]);
+
+		if (one > v)
+			v = one;
+	}
+	return v;
+}
+
 /* want: the value that settles the list at once. OR stops at YES with the maximum, AND at NO with the minimum. */
 static enum tri
 rules_eval(struct eval *e, const struct rules *rules, const char *list, bool any)
 {
 	enum tri v = any ? TRI_NO : TRI_YES;
 
+	if (any && !e->trace)
+		return any_eval(e, rules);
 	for (uint32_t i = 0; i < rules->n; i++) {
 		enum tri one = rule_traced(e, &rules->v[i], list);
 
 		if (any ? one > v : one < v)
 			v = one;
-		if (!e->trace && v == (any ? TRI_YES : TRI_NO))
+		if (!e->trace && v == TRI_NO)
 			break;
 	}
 	return v;

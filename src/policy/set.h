@@ -7,10 +7,28 @@
 #include "policy/members.h"
 #include "policy/rule.h"
 
-struct rules {
-	const struct rule *v;
-	uint32_t n;
+/* Rules of one list. Many of them are single addresses: those of an include or exclude list are found by one search,
+   the others are walked. */
+struct email_key {
+	uint64_t hash; /* email_hash */
+	const char *text;
 };
+struct rules {
+	const struct rule *v; /* all, as written */
+	uint32_t n;
+	const struct email_key *emails; /* by hash, then text */
+	const struct rule *const *rest; /* those that are no SEL_EMAIL */
+	uint32_t nemails, nrest;
+};
+static inline uint64_t
+email_hash(const char *s)
+{
+	uint64_t h = 14695981039346656037ull;
+
+	for (; *s; s++)
+		h = (h ^ (unsigned char)*s) * 1099511628211ull;
+	return h;
+}
 struct ruleset {
 	struct rules include, require, exclude;
 };
