@@ -12,7 +12,20 @@
 
 #define OBJECTS_MAX 10000u /* of one kind: an account's documented limits are far below */
 
+/* An application's record as snapshots share it: one that did not change is not read again, which is most of what a
+   change costs when there are many. */
+struct held_app {
+	unsigned refs;
+	struct app *app;
+	int64_t version;
+	uint64_t hash; /* of the document, beside its length: a version alone could be that of another store */
+	size_t n;
+};
+
 struct loader {
+	const struct snapshot *old; /* applications: the current one, or NULL */
+	struct held_app **held;
+	bool apps;
 	void **v;
 	int64_t *versions;
 	size_t n, cap;
@@ -49,31 +62,117 @@ READER(service_token)
 READER(organization)
 READER(client_ca)
 
+static uint64_t
+text_hash(const char *s, size_t n)
+{
+	uint64_t h = 14695981039346656037ull, w;
+
+	for (; n >= sizeof w; s += sizeof w, n -= sizeof w) {
+		memcpy(&w, s, sizeof w);
+		h = (h ^ w) * 0x9e3779b97f4a7c15ull;
+		h ^= h >> 29;
+	}
+	for (; n; s++, n--)
+		h = (h ^ (unsigned char)*s) * 1099511628211ull;
+	return h;
+}
+
+/* References to reusable policies point into their own snapshot, so that such an application is read again. */
+static bool
+app_is_shareable(const struct app *a)
+{
+	for (size_t i = 0; i < a->npolicies; i++)
+		if (a->policies[i]->ref)
+			return false;
+	return true;
+}
+
+static struct held_app *
+held_before(const struct loader *l, const struct store_doc *d, size_t n, uint64_t hash)
+{
+	const struct policy_app *p = l->old ? policy_set_by_id(l->old->set, d->id) : NULL;
+	struct held_app *h = p ? l->old->held[policy_app_index(p)] : NULL;
+
+	return h && h->version == d->version && h->n == n && h->hash == hash && app_is_shareable(h->app) ? h : NULL;
+}
+
+static void
+held_drop(struct held_app *h)
+{
+	if (--h->refs)
+		return;
+	app_free(h->app);
+	free(h);
+}
+
+static int
+grow(struct loader *l)
+{
+	size_t cap = l->cap ? l->cap * 2 : 32;
+	void **v = reallocarray(l->v, cap, sizeof *v);
+
+	if (v)
+		l->v = v;
+	int64_t *w = reallocarray(l->versions, cap, sizeof *w);
+	if (w)
+		l->versions = w;
+	struct held_app **h = l->apps ? reallocarray(l->held, cap, sizeof *h) : NULL;
+	if (h)
+		l->held = h;
+	if (!v || !w || (l->apps && !h))
+		return E_NOMEM;
+	l->cap = cap;
+	return 0;
+}
+
+static int
+read_doc(struct loader *l, const struct store_doc *d, size_t n, void **ret_x)
+{
+	json_t *j = NULL;
+	int e = json_load_strict(d->json, n, STORE_DOC_MAX, &j);
+
+	if (e == 0)
+		e = l->read(j, ret_x, l->err);
+	json_decref(j);
+	return e;
+}
+
+static int
+load_app(struct loader *l, const struct store_doc *d, size_t n, void **ret_x)
+{
+	uint64_t hash = text_hash(d->json, n);
+	struct held_app *h = held_before(l, d, n, hash);
+	void *x = NULL;
+
+	if (h) {
+		h->refs++;
+	} else {
+		int e = read_doc(l, d, n, &x);
+		if (e < 0)
+			return e;
+		if (!(h = calloc(1, sizeof *h))) {
+			app_free(x);
+			return E_NOMEM;
+		}
+		*h = (struct held_app){1, x, d->version, hash, n};
+	}
+	l->held[l->n] = h;
+	*ret_x = h->app;
+	return 0;
+}
+
 static int
 load_one(void *arg, const struct store_doc *d)
 {
 	struct loader *l = arg;
-	json_t *j = NULL;
+	size_t n = strlen(d->json);
 	void *x = NULL;
 
 	if (l->n == OBJECTS_MAX)
 		return E_LIMIT;
-	if (l->n == l->cap) {
-		size_t cap = l->cap ? l->cap * 2 : 32;
-		void **v = reallocarray(l->v, cap, sizeof *v);
-		if (v)
-			l->v = v;
-		int64_t *w = reallocarray(l->versions, cap, sizeof *w);
-		if (w)
-			l->versions = w;
-		if (!v || !w)
-			return E_NOMEM;
-		l->cap = cap;
-	}
-	int e = json_load_strict(d->json, strlen(d->json), STORE_DOC_MAX, &j);
+	int e = l->n == l->cap ? grow(l) : 0;
 	if (e == 0)
-		e = l->read(j, &x, l->err);
-	json_decref(j);
+		e = l->apps ? load_app(l, d, n, &x) : read_doc(l, d, n, &x);
 	if (e == E_FORMAT && l->keep_broken) {
 		log_error("record_unreadable", "kind", l->kind, "id", d->id, "why", l->err->text, NULL);
 		return 0;
@@ -192,6 +291,22 @@ compile(struct snapshot *s, bool keep_broken, struct model_error *err)
 	return 0;
 }
 
+static int
+load_apps(struct judge *j, bool keep_broken, struct snapshot *s, struct model_error *err)
+{
+	struct loader l = {.old = j->snap,
+	                   .apps = true,
+	                   .read = read_app,
+	                   .drop = drop_app,
+	                   .kind = "app",
+	                   .keep_broken = keep_broken,
+	                   .err = err};
+	int e = load(j, &l, &s->apps, &s->app_versions, &s->napps);
+
+	s->held = l.held;
+	return e;
+}
+
 int
 snapshot_build(struct judge *j, bool keep_broken, struct snapshot **ret_s, struct model_error *err)
 {
@@ -208,7 +323,8 @@ snapshot_build(struct judge *j, bool keep_broken, struct snapshot **ret_s, struc
 		if ((e = load(j, &l, &s->member, &s->X##_versions, &s->n##member)) < 0)                            \
 			goto out;                                                                                  \
 	} while (0)
-	LOAD(app, apps, "app");
+	if ((e = load_apps(j, keep_broken, s, err)) < 0)
+		goto out;
 	LOAD(group, groups, "group");
 	LOAD(access_list, lists, "list");
 	LOAD(policy, policies, "policy");
@@ -251,7 +367,11 @@ snapshot_drop(struct snapshot *s)
 		free(s->member);                          \
 		free(s->X##_versions);                    \
 	} while (0)
-	FREE(app, apps);
+	for (size_t i = 0; i < s->napps; i++)
+		held_drop(s->held[i]);
+	free(s->apps);
+	free(s->held);
+	free(s->app_versions);
 	FREE(group, groups);
 	FREE(access_list, lists);
 	FREE(policy, policies);

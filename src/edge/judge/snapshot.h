@@ -32,8 +32,11 @@ struct app_view {
 	int64_t version;             /* of the stored document */
 };
 
+struct held_app;
+
 struct snapshot {
 	unsigned refs;
+	struct held_app **held; /* one an app: what shares the record with other snapshots */
 	uint64_t epoch;
 	struct app **apps;
 	struct group **groups;
