@@ -7,6 +7,9 @@
 
 #include "store/store.h"
 
+typedef int store_dump_fn(void *arg, const char *kind, const char *id, const char *json, const char *keys);
+typedef int store_counter_fn(void *arg, const char *name, int64_t value);
+
 struct store_ops {
 	void (*close)(struct store *s);
 	int (*get)(struct store *s, const char *kind, const char *id, struct store_doc *ret_d, struct reason *r);
@@ -31,6 +34,9 @@ struct store_ops {
 	int (*counter)(struct store *s, const char *name, int64_t by, int64_t *ret_v, struct reason *r);
 	int (*epoch)(struct store *s, int64_t *ret_epoch, struct reason *r);
 	int (*check)(struct store *s, struct reason *r);
+	/* every document in the order of kind and id; keys: JSON [[name, value, unique], ...]; fn as in store_list */
+	int (*dump)(struct store *s, store_dump_fn *fn, void *arg, struct reason *r);
+	int (*counters)(struct store *s, store_counter_fn *fn, void *arg, struct reason *r); /* but the epoch */
 	int (*fd)(struct store *s); /* -1: nothing to wait for */
 	int (*poll)(struct store *s, bool *ret_changed, struct reason *r);
 	size_t (*ports)(struct store *s, uint16_t *ports, size_t max);

@@ -30,7 +30,7 @@ struct pg {
 	void *arg;
 	int epfd, evfd, watched;
 	bool news, was_up;
-	bool served; /* this connection has done something since it was set up */
+	bool served;   /* this connection has done something since it was set up */
 	char why[200]; /* of the last failure */
 };
 

@@ -29,6 +29,10 @@ const char *const statement_sql[STATEMENTS] = {
     [Q_EPOCH] = "SELECT value FROM counter WHERE name='epoch'",
     [Q_EPOCH_BUMP] = "UPDATE counter SET value=value+1 WHERE name='epoch'",
     [Q_DATA_VERSION] = "PRAGMA data_version",
+    [Q_DUMP] = "SELECT d.kind, d.id, d.json, (SELECT json_group_array(json_array(i.name, i.value, EXISTS(SELECT 1 "
+               "FROM uniq u WHERE u.kind=i.kind AND u.name=i.name AND u.value=i.value AND u.id=i.id))) "
+               "FROM idx i WHERE i.kind=d.kind AND i.id=d.id) FROM doc d ORDER BY d.kind, d.id",
+    [Q_COUNTERS] = "SELECT name, value FROM counter WHERE name<>'epoch' ORDER BY name",
 };
 
 /* Row n brings schema n to n + 1. Never edit a row that was released: append. */

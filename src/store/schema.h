@@ -27,6 +27,8 @@ enum statement {
 	Q_EPOCH,
 	Q_EPOCH_BUMP,
 	Q_DATA_VERSION,
+	Q_DUMP,
+	Q_COUNTERS,
 	STATEMENTS,
 };
 

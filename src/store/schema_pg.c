@@ -42,6 +42,11 @@ const char *const pg_statement_sql[P_STATEMENTS] = {
     [P_EPOCH] = "SELECT value FROM counter WHERE name='epoch'",
     [P_EPOCH_BUMP] = "UPDATE counter SET value=value+1 WHERE name='epoch'",
     [P_NOTIFY] = "NOTIFY sallyport",
+    [P_DUMP] = "SELECT d.kind, d.id, d.json, coalesce((SELECT json_agg(json_build_array(i.name, i.value, "
+               "EXISTS(SELECT 1 FROM uniq u WHERE u.kind=i.kind AND u.name=i.name AND u.value=i.value AND u.id=i.id)) "
+               "ORDER BY i.name, i.value)::text FROM idx i WHERE i.kind=d.kind AND i.id=d.id), '[]') "
+               "FROM doc d WHERE (d.kind, d.id) > ($1, $2) ORDER BY d.kind, d.id LIMIT 256",
+    [P_COUNTERS] = "SELECT name, value FROM counter WHERE name<>'epoch' ORDER BY name",
     [P_MARK] = "WITH mine AS (UPDATE writer SET n=$2, at=now() WHERE id=$1 RETURNING n) SELECT 1/count(*) FROM mine",
 };
 

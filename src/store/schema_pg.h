@@ -32,6 +32,8 @@ enum pg_statement {
 	P_EPOCH_BUMP,
 	P_NOTIFY,
 	P_MARK,
+	P_DUMP,
+	P_COUNTERS,
 	P_STATEMENTS,
 };
 extern const char *const pg_statement_sql[P_STATEMENTS];

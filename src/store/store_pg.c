@@ -687,6 +687,40 @@ ps_poll(struct store *base, bool *ret_changed, struct reason *r)
 	return pg_up(s->pg, 0, r);
 }
 
+static int
+ps_dump(struct store *base, store_dump_fn *fn, void *arg, struct reason *r)
+{
+	char kind[STORE_KIND_MAX + 1] = "", id[STORE_ID_MAX + 1] = "";
+	int ret = E_OK;
+
+	for (size_t got = PAGE; ret == E_OK && got == PAGE;) {
+		struct op o = {.which = P_DUMP, .kind = kind, .id = id};
+		ret = with_connection(self_of(base), op_read, &o, r);
+		got = ret == E_OK ? pg_rows_n(&o.rows) : 0;
+		for (size_t i = 0; ret == E_OK && i < got; i++)
+			ret = fn(arg, pg_text(&o.rows, i, 0), pg_text(&o.rows, i, 1), pg_text(&o.rows, i, 2),
+			         pg_text(&o.rows, i, 3));
+		if (got) {
+			str_copy(kind, sizeof kind, pg_text(&o.rows, got - 1, 0));
+			str_copy(id, sizeof id, pg_text(&o.rows, got - 1, 1));
+		}
+		pg_rows_free(&o.rows);
+	}
+	return ret;
+}
+
+static int
+ps_counters(struct store *base, store_counter_fn *fn, void *arg, struct reason *r)
+{
+	struct op o = {.which = P_COUNTERS};
+	int ret = with_connection(self_of(base), op_read, &o, r);
+
+	for (size_t i = 0; ret == E_OK && i < pg_rows_n(&o.rows); i++)
+		ret = fn(arg, pg_text(&o.rows, i, 0), pg_num(&o.rows, i, 1));
+	pg_rows_free(&o.rows);
+	return ret;
+}
+
 static size_t
 ps_ports(struct store *base, uint16_t *ports, size_t max)
 {
@@ -865,6 +899,8 @@ static const struct store_ops pg_ops = {
     .counter = ps_counter,
     .epoch = ps_epoch,
     .check = ps_check,
+    .dump = ps_dump,
+    .counters = ps_counters,
     .fd = ps_fd,
     .poll = ps_poll,
     .ports = ps_ports,

@@ -671,6 +671,45 @@ sq_poll(struct store *base, bool *ret_changed, struct reason *r)
 	return ret;
 }
 
+static int
+sq_dump(struct store *base, store_dump_fn *fn, void *arg, struct reason *r)
+{
+	struct sqlite_store *s = self_of(base);
+	sqlite3_stmt *q = NULL;
+	int ret = query(s, Q_DUMP, &q, r), rc;
+
+	while (ret == E_OK && (rc = sqlite3_step(q)) != SQLITE_DONE) {
+		const char *v[4];
+		for (int i = 0; i < 4; i++)
+			v[i] = rc == SQLITE_ROW ? (const char *)sqlite3_column_text(q, i) : NULL;
+		if (rc != SQLITE_ROW)
+			ret = fail_sql(s, rc, r);
+		else
+			ret = v[0] && v[1] && v[2] && v[3] ? fn(arg, v[0], v[1], v[2], v[3]) : E_NOMEM;
+	}
+	if (q)
+		done(q);
+	return ret;
+}
+
+static int
+sq_counters(struct store *base, store_counter_fn *fn, void *arg, struct reason *r)
+{
+	struct sqlite_store *s = self_of(base);
+	sqlite3_stmt *q = NULL;
+	int ret = query(s, Q_COUNTERS, &q, r), rc;
+
+	while (ret == E_OK && (rc = sqlite3_step(q)) != SQLITE_DONE) {
+		const char *name = rc == SQLITE_ROW ? (const char *)sqlite3_column_text(q, 0) : NULL;
+		ret = rc != SQLITE_ROW ? fail_sql(s, rc, r)
+		      : name           ? fn(arg, name, sqlite3_column_int64(q, 1))
+		                       : E_NOMEM;
+	}
+	if (q)
+		done(q);
+	return ret;
+}
+
 static size_t
 sq_ports(struct store *base, uint16_t *ports, size_t max)
 {
@@ -791,6 +830,8 @@ static const struct store_ops sqlite_ops = {
     .counter = sq_counter,
     .epoch = sq_epoch,
     .check = sq_check,
+    .dump = sq_dump,
+    .counters = sq_counters,
     .fd = sq_fd,
     .poll = sq_poll,
     .ports = sq_ports,

@@ -2,7 +2,7 @@
  * The PostgreSQL backend against a server of its own (tests/pg-server): conformance, other people's databases, and
  * servers that die under it.
  */
-#include "conformance.h"
+#include "dumping.h"
 
 #include <libpq-fe.h>
 #include <poll.h>
@@ -417,6 +417,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    STORE_CONFORMANCE,
+	    cmocka_unit_test(dumped_and_loaded),
 	    cmocka_unit_test(foreign_databases),
 	    cmocka_unit_test(bad_urls),
 	    cmocka_unit_test(damage_is_found),

@@ -1,5 +1,5 @@
 /* The SQLite backend: conformance, and files that are not ours, cut, damaged or newer. */
-#include "conformance.h"
+#include "dumping.h"
 
 #include <fcntl.h>
 #include <sqlite3.h>
@@ -157,6 +157,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    STORE_CONFORMANCE,
+	    cmocka_unit_test(dumped_and_loaded),
 	    cmocka_unit_test(foreign_files),
 	    cmocka_unit_test(newer_schema),
 	    cmocka_unit_test(cut_and_damaged),
