@@ -14,15 +14,16 @@
 #include "edge/judge/http.h"
 #include "edge/judge/login.h"
 #include "edge/judge/news.h"
+#include "edge/judge/portable.h"
 #include "edge/judge/recheck.h"
 #include "edge/judge/service.h"
 #include "edge/judge/session.h"
 #include "edge/judge/snapshot.h"
 #include "edge/judge/status.h"
+#include "edge/judge/store_door.h"
 #include "edge/judge/ticket.h"
 #include "edge/judge/tunnel_link.h"
 #include "edge/role/role.h"
-#include "io/sandbox.h"
 
 #define TICK_MS 1000
 #define SWEEP_EVERY 60
@@ -261,27 +262,6 @@ file(struct role_run *run, const char *name, int fd, void *arg)
 	return 0;
 }
 
-/* With PostgreSQL, judge may connect to its database and to nothing else: TCP by port where the kernel can tell, and
-   without UDP no name is asked for. */
-static int
-confine(struct judge *j, struct role_run *run)
-{
-	struct sandbox_limits lim = {.nofile = 4096};
-	bool dials = store_is_url(j->store_where);
-	uint16_t ports[16];
-	size_t n = store_ports(j->store, ports, 16);
-	bool enforced = false;
-
-	if (dials && sandbox_landlock_tcp(ports, n, &enforced) < 0)
-		return role_fatal(run, "the sandbox could not be entered (landlock)");
-	if (dials && !enforced)
-		log_warn("sandbox", "why", "this kernel cannot bind connections to a port (landlock, Linux 6.7)", NULL);
-	if (sandbox_enter(dials ? SANDBOX_JUDGE_PG : SANDBOX_JUDGE, &lim) < 0)
-		return role_fatal(run, "the sandbox could not be entered");
-	mem_wipe(j->store_where, sizeof j->store_where); /* it may hold a password */
-	return 0;
-}
-
 /* Live connections are judged again by what the new file says. */
 void
 judge_country_read(struct judge *j)
@@ -340,20 +320,11 @@ go(struct role_run *run, void *arg)
 	struct reason why = {0};
 	struct model_error bad = {0};
 	struct snapshot *s;
-	char proc[64];
-	const char *where = j->store_where;
 
 	if (j->state_fd < 0 || j->audit_fd < 0)
 		return role_fatal(run, "the parent gave no folder \"state\" or \"audit\"");
-	/* The folder's own name: SQLite is told to follow no link, and /proc/self/fd/N is one. */
-	snprintf(proc, sizeof proc, "/proc/self/fd/%d", j->state_fd);
-	ssize_t n = readlink(proc, j->state_path, sizeof j->state_path - 1);
-	if (n < 0)
-		return role_fatal(run, "the folder \"state\" has no name");
-	j->state_path[n] = '\0';
-	if (!store_is_url(where))
-		where = j->state_path;
-	if (store_open(where, &j->store, &why) < 0)
+	if (store_door_path(j->state_fd, j->state_path, sizeof j->state_path, &why) < 0 ||
+	    store_door_open(j->store_where, j->state_path, &j->store, &why) < 0)
 		return role_fatal(run, "%s", why.text);
 	if (local_provider(j, &why) < 0)
 		return role_fatal(run, "store: %s", why.text);
@@ -368,7 +339,8 @@ go(struct role_run *run, void *arg)
 		return role_fatal(run, "sessions: %s", why.text);
 	if (api_standing_load(j, &why) < 0)
 		return role_fatal(run, "API tokens: %s", why.text);
-	int e = confine(j, run);
+	int e = store_door_confine(j->store_where, j->store, run);
+	mem_wipe(j->store_where, sizeof j->store_where); /* it may hold a password */
 	if (e < 0)
 		return e;
 	if (news_start(j) < 0)
@@ -399,7 +371,7 @@ drain(struct role_run *run, void *arg)
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
 	static const struct role_ops ops = {.start = start,
 	                                    .file = file,
@@ -409,6 +381,9 @@ main(void)
 	                                    .reload = reload,
 	                                    .drain = drain};
 	static struct judge j = {.state_fd = -1, .audit_fd = -1, .country_fd = -1};
+
+	if (argc == 2 && (!strcmp(argv[1], "--export") || !strcmp(argv[1], "--import")))
+		return portable_main(!strcmp(argv[1], "--import"));
 	int status = role_main("judge", &ops, &j);
 
 	judge_audit_close(&j);

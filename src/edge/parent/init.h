@@ -9,7 +9,8 @@
 #include <stdbool.h>
 
 struct init_args {
-	const char *dir, *team, *listen, *tunnel_listen, *metrics_listen, *store, *admin, *passphrase_fd;
+	const char *dir, *team, *listen, *tunnel_listen, *metrics_listen, *store, *admin, *passphrase_fd, *file;
+	bool with_keys;
 	bool help; /* only asked what there is */
 };
 /* --node-passphrase-fd: its text into a sealed memory file. Says what is wrong. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/str.h"
+#include "edge/parent/backup.h"
 #include "edge/parent/init.h"
 #include "edge/parent/role_proc.h"
 #include "edge/parent/run.h"
@@ -22,9 +23,12 @@ static const char usage_text[] =
     "       sallyportd run   --dir DIR      runs the edge in the foreground; prints \"ready\"\n"
     "                        [--node-passphrase-fd N]   keys are sealed under a passphrase instead of DIR/node.key\n"
     "       sallyportd check --dir DIR      validates the configuration\n"
+    "       sallyportd backup  --dir DIR [--with-keys] FILE     while it runs or not; --with-keys: node.key and tokens "
+    "too\n"
+    "       sallyportd restore --dir DIR [--store sqlite|postgres://...] FILE   into a new folder and an empty store\n"
     "       sallyportd version\n";
 
-enum { OPT_DIR = 1, OPT_TEAM, OPT_LISTEN, OPT_TUNNEL, OPT_METRICS, OPT_STORE, OPT_ADMIN, OPT_PHRASE };
+enum { OPT_DIR = 1, OPT_TEAM, OPT_LISTEN, OPT_TUNNEL, OPT_METRICS, OPT_STORE, OPT_ADMIN, OPT_PHRASE, OPT_KEYS };
 static const struct option options[] = {
     {"dir", required_argument, NULL, OPT_DIR},
     {"team", required_argument, NULL, OPT_TEAM},
@@ -34,6 +38,7 @@ static const struct option options[] = {
     {"store", required_argument, NULL, OPT_STORE},
     {"admin", required_argument, NULL, OPT_ADMIN},
     {"node-passphrase-fd", required_argument, NULL, OPT_PHRASE},
+    {"with-keys", no_argument, NULL, OPT_KEYS},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
@@ -136,13 +141,30 @@ cmd_check(const struct init_args *a)
 	return status;
 }
 
+static int
+cmd_backup(const struct init_args *a)
+{
+	return edge_backup(a->dir, a->file, a->with_keys);
+}
+
+static int
+cmd_restore(const struct init_args *a)
+{
+	return edge_restore(a->dir, a->file, a->store);
+}
+
 static const struct command {
 	const char *name;
 	int (*run)(const struct init_args *a);
-} commands[] = {{"init", cmd_init}, {"run", cmd_run}, {"check", cmd_check}};
+	bool wants_file;
+} commands[] = {{"init", cmd_init, false},
+                {"run", cmd_run, false},
+                {"check", cmd_check, false},
+                {"backup", cmd_backup, true},
+                {"restore", cmd_restore, true}};
 
 static int
-parse(int argc, char **argv, struct init_args *a)
+parse(int argc, char **argv, bool wants_file, struct init_args *a)
 {
 	for (int o; (o = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
 		switch (o) {
@@ -170,6 +192,9 @@ parse(int argc, char **argv, struct init_args *a)
 		case OPT_PHRASE:
 			a->passphrase_fd = optarg;
 			break;
+		case OPT_KEYS:
+			a->with_keys = true;
+			break;
 		case 'h':
 			fputs(usage_text, stdout);
 			a->help = true;
@@ -178,15 +203,19 @@ parse(int argc, char **argv, struct init_args *a)
 			return usage(NULL, NULL);
 		}
 	}
+	if (wants_file && optind == argc)
+		return usage(argv[0], "FILE is missing");
+	if (wants_file)
+		a->file = argv[optind++];
 	if (optind != argc)
-		return usage(argv[0], "takes no further argument");
+		return usage(argv[0], wants_file ? "takes one FILE" : "takes no further argument");
 	return a->dir ? 0 : usage(argv[0], "--dir is missing");
 }
 
 int
 main(int argc, char **argv)
 {
-	static const char *const names[] = {"init", "run", "check", "version", NULL};
+	static const char *const names[] = {"init", "run", "check", "backup", "restore", "version", NULL};
 	struct init_args a = {0};
 
 	if (argc < 2 || !strcmp(argv[1], "help") || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
@@ -200,7 +229,7 @@ main(int argc, char **argv)
 	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
 		if (strcmp(argv[1], commands[i].name))
 			continue;
-		int r = parse(argc - 1, argv + 1, &a);
+		int r = parse(argc - 1, argv + 1, commands[i].wants_file, &a);
 		return r || a.help ? r : commands[i].run(&a);
 	}
 	const char *near = str_nearest(argv[1], names);
