@@ -22,6 +22,10 @@ int app_write(struct change *c, json_t *doc, int64_t expected);
 /* A new application that says nothing about policies gets one that allows the default groups, if there are any. */
 void app_default_policy(const struct snapshot *s, json_t *doc);
 json_t *app_json(const struct app_view *a); /* API form */
+/* The version of the object that is answered: what If-Match is compared with. */
+void api_etag(struct req *r, int64_t version);
+/* For what is told to the signer before the store: If-Match now. False: the refusal has been sent. */
+bool api_match(struct req *r, int64_t version);
 json_t *person_json(struct req *r, const struct person *p);
 /* The stored form with id, aud and times; new reference. */
 json_t *now_json(void);

@@ -22,8 +22,10 @@ void
 api_apps_get(struct req *r)
 {
 	const struct app_view *a = api_app(r);
-	if (a)
-		reply_result(r, app_json(a));
+	if (!a)
+		return;
+	api_etag(r, a->version);
+	reply_result(r, app_json(a));
 }
 
 /* Answers with the application as it now stands. */

@@ -42,6 +42,23 @@ now_json(void)
 	return json_string(at);
 }
 
+void
+api_etag(struct req *r, int64_t version)
+{
+	reply_header(r, "etag", req_fmt(r, "\"%lld\"", (long long)version));
+}
+
+bool
+api_match(struct req *r, int64_t version)
+{
+	const char *want = req_header(r, "if-match"), *have = req_fmt(r, "\"%lld\"", (long long)version);
+
+	if (!want || !strcmp(want, "*") || !strcmp(want, have))
+		return true;
+	reply_refuse_text(r, SP_CONFLICT, req_fmt(r, "If-Match says %.40s, the object is at version %s.", want, have));
+	return false;
+}
+
 bool
 list_filter(struct req *r, const char *name, const char *id)
 {

@@ -31,8 +31,10 @@ api_groups_get(struct req *r)
 {
 	int64_t version;
 	const struct group *g = find(r, &version);
-	if (g)
-		reply_result(r, group_to_json(g, MODEL_API));
+	if (!g)
+		return;
+	api_etag(r, version);
+	reply_result(r, group_to_json(g, MODEL_API));
 }
 
 static void

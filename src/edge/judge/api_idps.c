@@ -259,8 +259,10 @@ api_idps_get(struct req *r)
 {
 	int64_t version;
 	const struct idp *i = find(r, &version);
-	if (i)
-		reply_result(r, idp_json(r, i));
+	if (!i)
+		return;
+	api_etag(r, version);
+	reply_result(r, idp_json(r, i));
 }
 
 struct idp_ctx {
@@ -344,7 +346,7 @@ api_idps_update(struct req *r)
 {
 	int64_t version;
 	const struct idp *i = find(r, &version);
-	json_t *j = i ? api_body(r) : NULL;
+	json_t *j = i && api_match(r, version) ? api_body(r) : NULL;
 
 	if (!j)
 		return;

@@ -99,9 +99,13 @@ api_tunnels_list(struct req *r)
 void
 api_tunnels_get(struct req *r)
 {
-	const struct tunnel *t = find(r, NULL);
-	if (t)
-		reply_result(r, tunnel_json(r->j, t));
+	int64_t version;
+	const struct tunnel *t = find(r, &version);
+
+	if (!t)
+		return;
+	api_etag(r, version);
+	reply_result(r, tunnel_json(r->j, t));
 }
 
 static const char *

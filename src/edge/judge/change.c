@@ -9,6 +9,8 @@
 #include "core/str.h"
 #include "crypto/random.h"
 
+#define RECORDS_TEXT_MAX (512u << 10) /* of AUDIT_LINE_MAX */
+
 void
 uuid_new(char out[static 37])
 {
@@ -21,7 +23,8 @@ uuid_new(char out[static 37])
 int
 change_begin(struct change *c, struct req *r)
 {
-	*c = (struct change){.j = r->j, .r = r, .list = json_array(), .touched = json_object()};
+	*c =
+	    (struct change){.j = r->j, .r = r, .list = json_array(), .touched = json_object(), .records = json_array()};
 	int e = c->list ? judge_audit_settle(r->j) : E_NOMEM; /* one open intent at a time */
 
 	if (e == 0)
@@ -45,6 +48,76 @@ keys_of(const char *kind, const json_t *doc, struct store_key keys[4])
 	return n;
 }
 
+static void
+redact(json_t *j)
+{
+	const char *key;
+	json_t *v;
+	size_t i;
+	void *next;
+
+	json_array_foreach(j, i, v)
+	{
+		redact(v);
+	}
+	json_object_foreach_safe(j, next, key, v)
+	{
+		bool secret = strstr(key, "secret") || strstr(key, "password") || strstr(key, "hash") ||
+		              !strcmp(key, "totp") || !strcmp(key, "api_token");
+		if (secret && json_is_string(v))
+			json_object_set_new(j, key, json_string("***"));
+		else
+			redact(v);
+	}
+}
+
+static json_t *
+shown(const char *text)
+{
+	json_t *j = NULL;
+
+	if (!text || json_load_strict(text, strlen(text), STORE_DOC_MAX, &j) < 0)
+		return json_null();
+	redact(j);
+	return j;
+}
+
+/* If-Match speaks of the object that the request is about: the first that it touches. */
+static int
+match(struct change *c, int64_t version)
+{
+	const char *want = c->r ? req_header(c->r, "if-match") : NULL;
+	char have[32];
+
+	snprintf(have, sizeof have, "\"%lld\"", (long long)version);
+	if (c->begun || !want || !strcmp(want, "*") || !strcmp(want, have))
+		return 0;
+	c->code = SP_CONFLICT;
+	return reason_set(&c->why, E_CONFLICT, SP_CONFLICT, "If-Match says %.40s, the object is at version %s.", want,
+	                  have);
+}
+
+/* What stands there now, for the audit chain; text NULL: it goes. */
+static int
+remember(struct change *c, const char *kind, const char *id, const char *text)
+{
+	struct store_doc was = {0};
+	struct reason why = {0};
+	int e = store_get(c->j->store, kind, id, &was, &why);
+
+	if (e == E_NOENT)
+		was = (struct store_doc){0};
+	else if (e < 0)
+		return e;
+	e = match(c, was.version);
+	c->begun = true;
+	if (e == 0)
+		json_array_append_new(c->records, json_pack("{s:s, s:s, s:o, s:o}", "kind", kind, "id", id, "before",
+		                                            shown(was.json), "after", shown(text)));
+	store_doc_release(&was);
+	return e;
+}
+
 int
 change_put(struct change *c, const char *kind, const char *id, int64_t expected, json_t *doc)
 {
@@ -54,8 +127,10 @@ change_put(struct change *c, const char *kind, const char *id, int64_t expected,
 	char about[96];
 	snprintf(about, sizeof about, "%.40s %.50s", kind, id);
 	json_object_set_new(c->touched, about, json_true());
-	int e = text ? store_put(c->j->store, kind, id, expected, text, keys, n, NULL, &c->why) : E_NOMEM;
+	int e = text ? remember(c, kind, id, text) : E_NOMEM;
 
+	if (e == 0)
+		e = store_put(c->j->store, kind, id, expected, text, keys, n, NULL, &c->why);
 	free(text);
 	json_decref(doc);
 	return e;
@@ -64,7 +139,9 @@ change_put(struct change *c, const char *kind, const char *id, int64_t expected,
 int
 change_delete(struct change *c, const char *kind, const char *id)
 {
-	return store_delete(c->j->store, kind, id, STORE_ANY, &c->why);
+	int e = remember(c, kind, id, NULL);
+
+	return e < 0 ? e : store_delete(c->j->store, kind, id, STORE_ANY, &c->why);
 }
 
 void
@@ -205,6 +282,19 @@ change_check(struct change *c, struct snapshot **ret_s)
 	return e;
 }
 
+/* An apply of thousands of objects has its changes in the chain, but not every object twice. */
+static void
+add_records(const struct change *c, json_t *details)
+{
+	char *text = json_dump_str(c->records);
+
+	if (text && strlen(text) <= RECORDS_TEXT_MAX)
+		json_object_set(details, "records", c->records);
+	else
+		json_object_set_new(details, "records_left_out", json_integer((json_int_t)json_array_size(c->records)));
+	free(text);
+}
+
 int
 change_commit(struct change *c)
 {
@@ -217,6 +307,7 @@ change_commit(struct change *c)
 	if (e < 0)
 		return e;
 	details = json_pack("{s:O}", "changes", c->list);
+	add_records(c, details);
 	if ((e = judge_audit_now(j, c->r, &(struct audit_note){.kind = EVENT_CHANGE_INTENT, .details = details},
 	                         &seq)) < 0)
 		goto out;
@@ -252,6 +343,8 @@ change_abort(struct change *c)
 	c->open = false;
 	json_decref(c->list);
 	json_decref(c->touched);
+	json_decref(c->records);
+	c->records = NULL;
 	json_decref(c->warnings);
 	c->touched = c->warnings = NULL;
 	free(c->apps_of_pointer);
