@@ -18,12 +18,24 @@ answer_http(uint64_t ticket)
 	memset(&kit.seen, 0, sizeof kit.seen);
 }
 
+/* The kit frees streams that close while they are not the newest. */
+static void
+forget_last(void)
+{
+	if (k.last && k.last->closed) {
+		buf_release(&k.last->in);
+		free(k.last);
+	}
+	k.last = NULL;
+	k.has_stream = false;
+}
+
 /* A user asks, the stream stands at the connector. */
 static void
 ask(struct user *u, uint64_t ticket, const char *request)
 {
 	answer_http(ticket);
-	k.has_stream = false;
+	forget_last();
 	if (!u->c)
 		user_dial(u, LISTEN_USERS);
 	user_say(u, request);
@@ -209,7 +221,7 @@ time_is_up(void **state)
 	(void)state;
 	answer_http(510);
 	kit.answer.until = clock_wall() + 1;
-	k.has_stream = false;
+	forget_last();
 	user_dial(&u, LISTEN_USERS);
 	user_say(&u, GET);
 	WAIT_FLAG(k.has_stream);
