@@ -80,10 +80,13 @@ for (let i = 0; i < 60; i += 1) {
 // --- the edge's side ----------------------------------------------------------------------------------------------------
 const named = (policies) => policies.map((p, i) => ({ name: `p${i}`, ...p }));
 const referred = (x) => JSON.parse(JSON.stringify(x), (k, v) => (v?.group?.id && world.groups[v.group.id] ? { group: { name: v.group.id } } : v));
+const authorities = () => Array.from({ length: Math.ceil(apps.length / 100) }, (_, i) => ({ name: `machines ${i}`,
+  certificate: fs.readFileSync(extra.authority, 'utf8'), associated_hostnames: apps.slice(i * 100, i * 100 + 100).map((a) => a.domain) }));
 function apply(policies_of) {
   const file = `${WORK}/matrix.yml`;
   fs.writeFileSync(file, JSON.stringify({
     tunnels: [{ name: 'matrix' }],
+    ...(extra.authority ? { certificates: authorities() } : {}),
     groups: Object.entries(world.groups).map(([name, g]) => ({ name, ...referred(g) })),
     apps: apps.map((a) => ({ name: a.domain, domain: a.domain, type: 'self_hosted', tunnel: 'matrix', service: `tcp://127.0.0.1:${ORIGIN_PORT}`,
       ...(extra.app ?? {}), policies: named(referred(policies_of(a))) })),
@@ -144,7 +147,8 @@ const seen = (r) => {
 };
 const ways = {
   page: async (s, a) => seen(await ask(s, a.domain, '/', { headers: { ...service(s), ...(s.email ? { cookie: `CF_Authorization=${s.tokens[a.domain]}` } : {}) } })),
-  header: async (s, a) => (s.email ? seen(await ask(s, a.domain, '/', { headers: { 'cf-access-token': s.tokens[a.domain] } })) : undefined),
+  header: async (s, a) => (s.service ? seen(await ask(s, a.domain, '/', { headers: { 'x-service':
+    JSON.stringify({ 'cf-access-client-id': s.client_id, 'cf-access-client-secret': s.secret }) } })) : s.email ? seen(await ask(s, a.domain, '/', { headers: { 'cf-access-token': s.tokens[a.domain] } })) : undefined),
   websocket: async (s, a) => seen(await ask(s, a.domain, '/', { headers: { ...ws, ...service(s),
     ...(s.email ? { origin: `https://${a.domain}:${port}`, cookie: `CF_Authorization=${s.tokens[a.domain]}` } : {}) } })),
   certificate: async (s, a) => {

@@ -52,6 +52,42 @@ mia=$(person mia mia@other.test "$(idp_id people)" 127.7.0.9 '["ops"]' '["pwd"]'
 local_enter pat@sub.corp.test
 pat=$(person pat pat@sub.corp.test "$(idp_id people)" 127.0.3.3 '[]' '["pwd"]' false)
 
+
+# two programs, two machines (one of them a person's), lists
+runs "service tokens" apply <<-YML
+	service_tokens: [{name: ci}, {name: backup}]
+	lists:
+	  - {name: some people, type: EMAIL, items: [jane@corp.test, MIA@other.test]}
+	  - {name: some networks, type: IP, items: [10.0.0.0/8, 127.7.0.0/24]}
+YML
+service() { # NAME NTH CLIENT
+	jq -n --arg name "$1" --arg service "$("$SP" admin get service-tokens -o json | jq -r --arg n "$1" '.[] | select(.name == $n) | .id')" \
+		--arg client_id "$(sed -n 's/^ *CF-Access-Client-Id: //p' <<<"$OUT" | sed -n "$2p")" \
+		--arg secret "$(sed -n 's/^ *CF-Access-Client-Secret: //p' <<<"$OUT" | sed -n "$2p")" --argjson client "$3" \
+		'{$name, $service, $client_id, $secret, $client, ip: "127.0.0.1"}'
+}
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$T/ca.key" -out "$T/ca.crt" -days 30 -subj /CN=machines \
+	-addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign 2>/dev/null || die "openssl"
+machine() { # NAME
+	openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$T/$1.key" -out "$T/$1.csr" -subj "/CN=$1" 2>/dev/null &&
+		openssl x509 -req -in "$T/$1.csr" -CA "$T/ca.crt" -CAkey "$T/ca.key" -CAcreateserial -days 10 -out "$T/$1.crt" \
+			-extfile <(echo extendedKeyUsage=clientAuth) 2>/dev/null || die "openssl"
+}
+machine robot-7
+machine robot-8
+pat=$(jq --arg t "$T" '. + {cn: "robot-8", cert: ($t + "/robot-8.crt"), key: ($t + "/robot-8.key")}' <<<"$pat")
+MATRIX=$(jq -n --argjson s "$(jq -s . <<<"$(service ci 1 true) $(service backup 2 false)")" --arg t "$T" '{
+	services: $s,
+	machines: [{name: "robot-7", cn: "robot-7", cert: ($t + "/robot-7.crt"), key: ($t + "/robot-7.key"), ip: "127.0.0.1"}],
+	authority: ($t + "/ca.crt"),
+	lists: {"some people": ["jane@corp.test", "mia@other.test"], "some networks": ["10.0.0.0/8", "127.7.0.0/24"]},
+	app: {read_service_tokens_from_header: "X-Service"},
+	rules: [{service_token: {token_id: $s[0].service}}, {service_token: {token_id: $s[1].service}}, {any_valid_service_token: {}},
+		{certificate: {}}, {common_name: {common_name: "robot-7"}}, {common_name: {common_name: "robot"}},
+		{email_list: {id: "some people"}}, {ip_list: {id: "some networks"}}]
+}')
+export MATRIX
+
 free_port
 bg socat "TCP-LISTEN:$PORT,bind=127.0.0.1,fork,reuseaddr" SYSTEM:'echo origin; cat >/dev/null'
 apply >/dev/null <<-YML || die "apply"
