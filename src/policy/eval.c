@@ -21,6 +21,7 @@ struct eval {
 	bool have_ip;
 	uint8_t ip[16];
 	char country[3];
+	bool cert_asked; /* the policy at hand turns on a certificate that could not be shown here */
 };
 
 static void
@@ -173,6 +174,13 @@ rule_person(const struct eval *e, const struct rule *r)
 static enum tri ruleset_eval(struct eval *e, const struct ruleset *rs);
 
 static enum tri
+cert_pending(struct eval *e)
+{
+	e->cert_asked = true;
+	return TRI_UNKNOWN;
+}
+
+static enum tri
 rule_eval(struct eval *e, const struct rule *r)
 {
 	unsigned flags = selector_rows[r->sel].flags;
@@ -199,8 +207,12 @@ rule_eval(struct eval *e, const struct rule *r)
 	case SEL_LINKED_APP_TOKEN:
 		return tri_of(is_text(e->in->app_uid_of_linked_token, r->text));
 	case SEL_CERTIFICATE:
+		if (e->in->cert_unknown)
+			return cert_pending(e);
 		return tri_of(e->in->cert_ca && e->in->cert_ca[0]);
 	case SEL_COMMON_NAME: /* a name counts only in a certificate that was verified */
+		if (e->in->cert_unknown)
+			return cert_pending(e);
 		return tri_of(e->in->cert_ca && e->in->cert_ca[0] && is_text(e->in->common_name, r->text));
 	default:
 		return TRI_UNKNOWN;
@@ -259,6 +271,8 @@ found_text(const struct eval *e, const struct rule *r, char *out, size_t n)
 	else if (r->sel == SEL_LINKED_APP_TOKEN)
 		snprintf(out, n, "token of application %s",
 		         in->app_uid_of_linked_token ? in->app_uid_of_linked_token : "none");
+	else if ((r->sel == SEL_CERTIFICATE || r->sel == SEL_COMMON_NAME) && in->cert_unknown)
+		snprintf(out, n, "a client certificate cannot be shown here");
 	else if (r->sel == SEL_CERTIFICATE)
 		snprintf(out, n, "%s client certificate", cert ? "verified" : "no verified");
 	else if (r->sel == SEL_COMMON_NAME)
@@ -453,8 +467,11 @@ second_phase(struct eval *e, const struct policy_app *app)
 	}
 	for (size_t i = app->nfirst; i < app->npolicies; i++) {
 		const struct set_policy *p = &app->policies[i];
+		e->cert_asked = false;
 		enum tri v = policy_value(e, p);
 
+		if (v == TRI_UNKNOWN && e->in->could && e->cert_asked)
+			v = p->decision == DECISION_ALLOW ? TRI_YES : TRI_NO;
 		if (p->decision == DECISION_ALLOW ? v != TRI_YES : v == TRI_NO)
 			continue;
 		if (p->decision == DECISION_ALLOW)

@@ -32,6 +32,11 @@ struct policy_input {
 	const char *service_token; /* id of a service token whose secret was verified; NULL = none */
 	const char *cert_ca;       /* id of the CA record that verified the client's certificate; NULL = none */
 	const char *common_name;   /* of that certificate; NULL = none */
+	/* The request came where no client certificate is asked for, about an application that asks for one: rules
+	   about it are unknown. could: only to know whether a token is worth minting, which counts nothing before it is
+	   shown to the application together with the certificate: then an allow policy that turns on the certificate
+	   alone is taken to match. */
+	bool cert_unknown, could;
 	/* Evaluation URLs that said yes, and those that said no, for this person and application. One that stands in
 	   neither was not asked, or gave no answer that counts: unknown. */
 	const char *const *external, *const *external_no;

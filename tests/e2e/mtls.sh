@@ -114,8 +114,35 @@ unlike "sessions" "$(cat "$T/again")" 'Reused'
 [ "$(curl -s --max-time 10 --cacert "$CA" "${resolve[@]}" --cert "$pki/seven.pem" --key "$pki/eight.key" -o /dev/null -w '%{http_code}' \
 	"https://any.localhost:$UPORT/")" != 200 ] || die "a certificate was taken without its key"
 
+# A person who must show a certificate too: signing in happens on the team host, which asks for none; the token opens nothing without it,
+# and no certificate for ssh is made where none can be shown.
+sp_user
+fixture_people
+sed -i 's/seven.localhost\]/seven.localhost, both.localhost]/' "$T/doc.yml"
+runs "apply with both" "$SP" admin apply "$T/doc.yml"
+apply >/dev/null <<-YML || die "apply"
+	apps:
+	  - {name: both, domain: both.localhost, tunnel: pool, service: "ssh://localhost:22", policies: [{name: staff, decision: allow, include: [{group: {name: staff}}], require: [{common_name: {common_name: robot-7}}]}]}
+YML
+resolve+=(--resolve "both.localhost:$UPORT:127.0.0.1")
+until_ok 5 serves both || die "the edge does not serve both"
+"$SP" admin ca both.localhost >/dev/null || die "admin ca"
+eq "without the certificate nobody is even asked to sign in" "$(get both -)" 403
+eq "with it" "$(get both seven)" 302
+web_login "$T/jar" "https://$TEAM_HOST:$UPORT/cdn-cgi/access/login/both.localhost?redirect_url=/" "$EMAIL" "$PASSWORD"
+token=$(awk '$1 ~ "both.localhost" && $6 == "CF_Authorization" {print $7}' "$T/jar")
+[ -n "$token" ] || die "no token: $STATUS"
+eq "the token alone" "$(get both - -H "Cf-Access-Token: $token")" 403
+eq "with another's certificate" "$(get both eight -H "Cf-Access-Token: $token")" 403
+eq "with the certificate" "$(get both seven -H "Cf-Access-Token: $token")" 200
+ssh-keygen -q -t ed25519 -N '' -f "$T/k" || die "ssh-keygen"
+jq -n --arg k "$(cat "$T/k.pub")" --arg t "$token" '{public_key: $k, jwt: $t, issuer: ""}' >"$T/sign.json"
+eq "a certificate for ssh" "$(web /dev/null -o "$T/signed" -w '%{http_code}' --data-binary "@$T/sign.json" -H 'Content-Type: application/json' \
+	"https://$TEAM_HOST:$UPORT/cdn-cgi/access/cert_sign")" 403
+like "why" "$(cat "$T/signed")" 'SP-1202'
+
 # Taken away: the next handshake, and the next request of a connection that stands, go without.
-sed -i 's/\[any.localhost, seven.localhost\]/[seven.localhost]/' "$T/doc.yml"
+sed -i 's/\[any.localhost, seven.localhost/[seven.localhost/' "$T/doc.yml"
 runs "apply without any" "$SP" admin apply "$T/doc.yml"
 eq "after it was taken away" "$(get any seven)" 403
 eq "the other name" "$(get seven seven)" 200

@@ -28,8 +28,8 @@ export function rule(r, s, world) {
     case 'github_organization': return ofProvider(() => s.claims.groups.includes(v.team ? `${v.name}/${v.team}` : v.name));
     case 'service_token': return s.service === v.token_id;
     case 'any_valid_service_token': return s.service !== undefined;
-    case 'certificate': return s.cn !== undefined;
-    case 'common_name': return s.cn === v.common_name;
+    case 'certificate': return s.elsewhere ? undefined : s.cn !== undefined; // asked for at the application's own name alone
+    case 'common_name': return s.elsewhere ? undefined : s.cn === v.common_name;
     default: throw new Error(`the reference does not know ${name}`);
   }
 }

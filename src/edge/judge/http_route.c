@@ -301,6 +301,7 @@ route_dispatch(struct req *r)
 	}
 	if (!team && !app_of(r))
 		return;
+	r->who.elsewhere = team;
 	if (!team)
 		client_cert_judge(r);
 	const struct http_route *t = find(r, team ? ROUTE_TEAM : ROUTE_APP, &other_method);

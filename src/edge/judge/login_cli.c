@@ -74,6 +74,7 @@ admit(struct req *r, struct cli *c, void (*again)(struct req *))
 		return false;
 	}
 	who = req_asker(r, c->s);
+	who.could = true;
 	snapshot_verdict(r->snap, c->a, &who, &c->v);
 	policy_verdict_reason(c->a->policy, &c->v, &why);
 	if (c->v.outcome == POLICY_LOGIN) {

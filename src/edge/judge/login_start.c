@@ -285,6 +285,7 @@ continue_asked(struct req *r, struct session *s, const char *org_token)
 	struct policy_verdict v = {0};
 	struct reason why = {0};
 	struct asker who = req_asker(r, s);
+	who.could = true;
 
 	snapshot_verdict(r->snap, a, &who, &v);
 	policy_verdict_reason(a->policy, &v, &why);
@@ -311,6 +312,7 @@ login_continue(struct req *r, struct session *s, const char *org_token, const st
 		return;
 	}
 	struct asker who = req_asker(r, s);
+	who.could = true;
 	snapshot_verdict(r->snap, a, &who, &v);
 	r->app = a;
 	if (v.outcome == POLICY_LOGIN) {

@@ -210,6 +210,7 @@ page_launcher(struct req *r, const struct session *s)
 	struct buf b;
 	size_t n = 0;
 
+	who.could = true;
 	page_begin(&b, "Applications");
 	page_text(&b, "<p class=\"dim\">Signed in as ", s->email, "</p>\n<ul>\n");
 	for (size_t i = 0; i < r->snap->napps; i++) {

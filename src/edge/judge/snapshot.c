@@ -598,6 +598,17 @@ hear(const struct session *s, const struct app_view *a, struct heard *h, struct 
 	in->nexternal_no = heard_of(&s->said_no, a->app->id, h->no);
 }
 
+/* Does one of the application's names ask its clients for a certificate? */
+static bool
+asks_for_cert(const struct snapshot *s, const struct app_view *a)
+{
+	for (size_t i = 0; i < s->nclient_cas; i++)
+		for (size_t k = 0; k < a->app->nsites; k++)
+			if (texts_has(&s->client_cas[i]->associated_hostnames, a->app->sites[k].host))
+				return true;
+	return false;
+}
+
 void
 snapshot_verdict(const struct snapshot *s, const struct app_view *a, const struct asker *who,
                  struct policy_verdict *ret_v)
@@ -605,6 +616,8 @@ snapshot_verdict(const struct snapshot *s, const struct app_view *a, const struc
 	struct policy_input in = input_of(who);
 	struct heard h;
 
+	in.cert_unknown = who->elsewhere && asks_for_cert(s, a);
+	in.could = who->could;
 	hear(who->session, a, &h, &in);
 	policy_eval(s->set, a->policy, &in, ret_v, NULL);
 }
@@ -615,6 +628,7 @@ snapshot_verdict_pre(const struct snapshot *s, const struct app_view *a, const s
 {
 	struct policy_input in = input_of(who);
 
+	in.cert_unknown = who->elsewhere && asks_for_cert(s, a);
 	policy_eval_pre(s->set, a->policy, &in, ret_v, NULL);
 }
 

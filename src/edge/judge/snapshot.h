@@ -23,6 +23,9 @@ struct asker {
 	const char *const *external, *const *external_no;
 	size_t nexternal, nexternal_no;
 	const char *app_uid_of_linked_token; /* application whose token was shown and verified */
+	bool elsewhere; /* the request did not come to the application's own name: no client certificate could be shown
+	                 */
+	bool could;     /* is a token worth minting? (policy/eval.h) */
 };
 
 struct app_view {
