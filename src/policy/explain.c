@@ -1,6 +1,7 @@
 #include "policy/explain.h"
 
 #include "core/str.h"
+#include "policy/hint.h"
 #include "policy/set.h"
 #include "policy/trace.h"
 
@@ -107,6 +108,24 @@ policy_decision(const struct policy_app *app, const struct policy_verdict *v)
 	return "";
 }
 
+static int
+explain_hints(const struct policy_verdict *v, const struct policy_trace *t, struct buf *out)
+{
+	json_t *list = hint_changes(v, t), *one;
+	struct buf rule;
+	size_t i;
+	int ret;
+
+	buf_init(&rule, 4096);
+	ret = list ? hint_rule(v, t, &rule) : E_NOMEM;
+	if (ret == 0 && buf_len(&rule))
+		ret = buf_putf(out, "rule: %s\n", buf_cstr(&rule));
+	json_array_foreach(list, i, one) if (ret == 0) ret = buf_putf(out, "to change: %s\n", json_string_value(one));
+	buf_release(&rule);
+	json_decref(list);
+	return ret;
+}
+
 int
 policy_explain_text(const struct policy_app *app, const struct policy_verdict *v, const struct policy_trace *t,
                     struct buf *out)
@@ -124,6 +143,8 @@ policy_explain_text(const struct policy_app *app, const struct policy_verdict *v
 		               v->policy_id[0] ? " " : "", v->policy_id);
 	else if (ret == 0)
 		ret = buf_put_str(out, "policy: none\n");
+	if (ret == 0 && t)
+		ret = explain_hints(v, t, out);
 	if (ret == 0 && t)
 		ret = explain_lines(t, out);
 	return ret;
@@ -153,7 +174,8 @@ json_t *
 policy_explain_json(const struct policy_app *app, const struct policy_verdict *v, const struct policy_trace *t)
 {
 	struct reason why = {0};
-	json_t *policy, *trace;
+	json_t *policy, *trace, *changes, *rule_text;
+	struct buf rule;
 	char code[16];
 
 	policy_verdict_reason(app, v, &why);
@@ -164,12 +186,19 @@ policy_explain_json(const struct policy_app *app, const struct policy_verdict *v
 	else
 		policy = json_null();
 	trace = trace_json(t);
-	if (!policy || !trace) {
+	changes = hint_changes(v, t);
+	buf_init(&rule, 4096);
+	if (!policy || !trace || !changes || hint_rule(v, t, &rule) != 0) {
 		json_decref(policy);
 		json_decref(trace);
+		json_decref(changes);
+		buf_release(&rule);
 		return NULL;
 	}
-	return json_pack("{ss ss ss ss s{ss ss ss} so so}", "decision", policy_passes(v) ? "allow" : "deny", "outcome",
-	                 policy_outcome_str((int)v->outcome), "code", code, "reason", why.text, "app", "id", app->id,
-	                 "name", app->name, "domain", app->domain, "policy", policy, "trace", trace);
+	rule_text = json_string(buf_len(&rule) ? buf_cstr(&rule) : "");
+	buf_release(&rule);
+	return json_pack("{ss ss ss ss s{ss ss ss} so so so so}", "decision", policy_passes(v) ? "allow" : "deny",
+	                 "outcome", policy_outcome_str((int)v->outcome), "code", code, "reason", why.text, "app", "id",
+	                 app->id, "name", app->name, "domain", app->domain, "policy", policy, "rule", rule_text,
+	                 "to_change", changes, "trace", trace);
 }

@@ -15,12 +15,14 @@
 struct policy_trace *policy_trace_new(void); /* NULL when out of memory */
 void policy_trace_free(struct policy_trace *t);
 
-/* Contract of `admin explain`: first line "allow" or "deny" alone, then reason, policy, trace. */
+/* Contract of `admin explain`: first line "allow" or "deny" alone, then reason, policy, the rule that decided, what
+   would have to change, trace. */
 int policy_explain_text(const struct policy_app *app, const struct policy_verdict *v, const struct policy_trace *t,
                         struct buf *out);
 /* {"decision": "allow"|"deny", "outcome", "code": "SP-1202"|"", "reason", "app": {id, name, domain}, "policy": {id,
-   name, decision}|null, "trace": [{"depth", "kind": "policy"|"group"|"rule", "list": "include"|..., "what", "result":
-   "yes"|"no"|"unknown"|"not reached", "why"}]} New reference; NULL when out of memory. */
+   name, decision}|null, "rule": the rule that decided or "", "to_change": [text], "trace": [{"depth", "kind":
+   "policy"|"group"|"rule", "list": "include"|..., "what", "result": "yes"|"no"|"unknown"|"not reached", "why"}]} New
+   reference; NULL when out of memory. */
 json_t *policy_explain_json(const struct policy_app *app, const struct policy_verdict *v, const struct policy_trace *t);
 
 #endif

@@ -32,6 +32,26 @@ runs "from nobody knows where" explain --app inner.localhost --email "$EMAIL"
 eq "first line: unknown never opens" "$(head -1 <<<"$OUT")" deny
 runs "JSON" explain --app "$HOST" --email "$EMAIL" --group ops --group more --amr pwd --amr otp --idp people -o json
 jq -e '.decision == "allow" and (.trace | length > 0)' <<<"$OUT" >/dev/null || die "explain -o json: $OUT"
+# which rule decided, and what would have to be different; for people whom the edge has never seen, and for programs
+runs "the rule" explain --app "$HOST" --email new@example.test
+like "the rule" "$OUT" 'rule: include group "staff", by include email_domain "example.test"'
+runs "what would change it" explain --app inner.localhost --email eve@elsewhere.test --ip 198.51.100.7
+like "what would change it" "$OUT" 'to change: policy "ops from the office" allow would need one of: group "staff"; also ip "192.0.2.0/24"'
+runs "for programs" apply <<YML
+service_tokens: [{name: ci}]
+apps:
+  - name: machines
+    domain: machines.localhost
+    policies:
+      - {name: ci, decision: non_identity, include: [{service_token: {name: ci}}]}
+      - {name: build hosts, decision: non_identity, include: [{common_name: {common_name: build-7}}]}
+YML
+for way in '--service-token ci' '--common-name build-7'; do
+	runs "explain $way" explain --app machines.localhost $way
+	eq "explain $way" "$(head -1 <<<"$OUT")" allow
+done
+runs "explain another name" explain --app machines.localhost --common-name build-8
+eq "explain another name" "$(head -1 <<<"$OUT")" deny
 refuses "no such application" explain --app none.localhost --email "$EMAIL"
 refuses "no application at all" explain --email "$EMAIL"
 

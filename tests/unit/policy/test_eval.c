@@ -259,6 +259,56 @@ order_is_the_documented_one(void **state)
 }
 
 static void
+expect_text(struct fixture *f, const struct policy_input *in, const char *part)
+{
+	struct policy_trace *t = policy_trace_new();
+	struct policy_set *set = fx_compile(f);
+	struct policy_verdict v;
+	struct buf out;
+
+	buf_init(&out, 65536);
+	policy_eval(set, policy_set_at(set, 0), in, &v, t);
+	assert_int_equal(policy_explain_text(policy_set_at(set, 0), &v, t, &out), 0);
+	if (!strstr(buf_cstr(&out), part))
+		fail_msg("no \"%s\" in %s", part, buf_cstr(&out));
+	json_t *j = policy_explain_json(policy_set_at(set, 0), &v, t);
+	assert_non_null(j);
+	assert_true(json_is_array(json_object_get(j, "to_change")));
+	json_decref(j);
+	buf_release(&out);
+	policy_trace_free(t);
+	policy_set_free(set);
+}
+
+/* The rule that decided, and what stood in the way. */
+static void
+explain_says_what_would_change(void **state)
+{
+	struct policy_input in = {.have_identity = true, .email = "j@a.test", .ip = "198.51.100.1"};
+	struct fixture f;
+
+	fx_init(&f);
+	fx_group(&f, "{\"name\":\"staff\",\"include\":[{\"email_domain\":{\"domain\":\"a.test\"}}]}");
+	one_app(&f, "allow", "{\"group\":{\"name\":\"staff\"}}", "", "");
+	expect_text(&f, &in, "\nrule: include group \"staff\", by include email_domain \"a.test\"\n");
+	drop_app(&f);
+	one_app(&f, "allow", "{\"email\":{\"email\":\"b@a.test\"}},{\"okta\":{\"name\":\"ops\"}}",
+	        "{\"ip\":{\"ip\":\"192.0.2.0/24\"}},{\"everyone\":{}}", "{\"group\":{\"name\":\"staff\"}}");
+	expect_text(&f, &in,
+	            "\nto change: policy \"p\" allow would need one of: email \"b@a.test\", okta \"ops\"; also ip "
+	            "\"192.0.2.0/24\"; and not group \"staff\"\n");
+	drop_app(&f);
+	one_app(&f, "deny", "{\"email\":{\"email\":\"j@a.test\"}}", "", "");
+	expect_text(&f, &in,
+	            "\nto change: policy \"p\" deny would have to match no more: include email \"j@a.test\"\n");
+	drop_app(&f);
+	in.have_identity = false;
+	one_app(&f, "allow", "{\"everyone\":{}}", "", "");
+	expect_text(&f, &in, "\nto change: somebody would have to sign in\n");
+	fx_free(&f);
+}
+
+static void
 before_sign_in(void **state)
 {
 	struct policy_input in = {.ip = "198.51.100.1", .country = "PT", .have_identity = true, .email = "j@a.test"};
@@ -482,6 +532,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(matrix_agrees_with_reference),
 	    cmocka_unit_test(order_is_the_documented_one),
+	    cmocka_unit_test(explain_says_what_would_change),
 	    cmocka_unit_test(before_sign_in),
 	    cmocka_unit_test(unknown_never_opens),
 	    cmocka_unit_test(default_is_deny),
