@@ -1,6 +1,6 @@
 #!/bin/bash
-# The public SDK of the original, its base URL pointed at our edge: creates, lists (page by page), reads, edits and deletes an application, its
-# policies, a group, an identity provider, an SSH CA, a tunnel and what stands beside them; errors arrive as the SDK's own error classes.
+# The public SDK of the original, its base URL pointed at our edge: creates, lists (page by page), reads, edits and deletes an application, policies of
+# it and reusable ones, a group, an identity provider, an SSH CA, a tunnel, service and API tokens; errors arrive as the SDK's own error classes.
 . "$(dirname "$0")/fixture.sh"
 [ -d "$TOP/tests/sdk/node_modules/cloudflare" ] || skip "tests/sdk is not installed (npm ci)"
 fixture_edge

@@ -140,6 +140,46 @@ await part('identity providers', async () => {
   await fails('idp: deleted one', Cloudflare.NotFoundError, identityProviders.get(idp.id, { account_id }));
 });
 
+await part('reusable policies', async () => {
+  const p = await access.policies.create({ account_id, name: 'everybody of ours', decision: 'allow', include: [{ email_domain: { domain: 'example.test' } }] });
+  check(uuid.test(p.id) && p.decision === 'allow' && p.reusable === true, 'reusable policy: created', p);
+  check((await all(access.policies.list({ account_id }))).some((x) => x.id === p.id), 'reusable policy: list');
+  const put = await access.policies.update(p.id, { account_id, name: 'ours', decision: 'allow', include: [{ everyone: {} }], require: [{ ip: { ip: '127.0.0.0/8' } }] });
+  check(put.name === 'ours' && put.require.length === 1, 'reusable policy: update', put);
+  const using = await access.applications.create({ account_id, type: 'self_hosted', name: 'using', domain: 'using.localhost', policies: [{ id: p.id, precedence: 1 }] });
+  check(using.policies.length === 1 && using.policies[0].id === p.id, 'reusable policy: in an application', using.policies);
+  await access.applications.delete(using.id, { account_id });
+  check((await access.policies.delete(p.id, { account_id })).id === p.id, 'reusable policy: delete');
+  await fails('reusable policy: deleted one', Cloudflare.NotFoundError, access.policies.get(p.id, { account_id }));
+});
+
+await part('service tokens', async () => {
+  const t = await access.serviceTokens.create({ account_id, name: 'ci', duration: '8760h' });
+  check(uuid.test(t.id) && t.client_id && t.client_secret && t.duration === '8760h', 'service token: created', { ...t, client_secret: '' });
+  const list = await all(access.serviceTokens.list({ account_id }));
+  check(list.length === 1 && !list[0].client_secret && stamp.test(list[0].expires_at), 'service token: list', list);
+  check((await access.serviceTokens.update(t.id, { account_id, name: 'ci 2' })).name === 'ci 2', 'service token: update');
+  const turned = await access.serviceTokens.rotate(t.id, { account_id });
+  check(turned.client_id === t.client_id && turned.client_secret && turned.client_secret !== t.client_secret, 'service token: rotate');
+  check((await access.serviceTokens.refresh(t.id, { account_id })).id === t.id, 'service token: refresh');
+  check((await access.serviceTokens.get(t.id, { account_id })).name === 'ci 2', 'service token: get');
+  check((await access.serviceTokens.delete(t.id, { account_id })).id === t.id, 'service token: delete');
+  await fails('service token: deleted one', Cloudflare.NotFoundError, access.serviceTokens.get(t.id, { account_id }));
+});
+
+await part('API tokens', async () => {
+  const t = await cf.user.tokens.create({ name: 'narrow', policies: [{ effect: 'allow', resources: { [`com.cloudflare.api.account.${account_id}`]: '*' },
+    permission_groups: [{ id: 'access:read' }] }] });
+  check(t.value && t.status === 'active' && uuid.test(t.id), 'API token: created', { ...t, value: '' });
+  const narrow = client(t.value);
+  check(Array.isArray(await all(narrow.zeroTrust.access.groups.list({ account_id }))), 'API token: reads');
+  await fails('API token: does not write', Cloudflare.PermissionDeniedError, narrow.zeroTrust.access.groups.create({ account_id, name: 'x', include: [{ everyone: {} }] }));
+  check((await all(cf.user.tokens.list())).some((x) => x.id === t.id && !x.value), 'API token: list');
+  check((await cf.user.tokens.get(t.id)).name === 'narrow', 'API token: get');
+  check((await cf.user.tokens.delete(t.id)).id === t.id, 'API token: delete');
+  await fails('API token: deleted one', Cloudflare.AuthenticationError, narrow.user.tokens.verify());
+});
+
 await part('SSH CA', async () => {
   await fails('ca: none yet', Cloudflare.NotFoundError, access.applications.cas.get(app.id, { account_id }));
   const ca = await access.applications.cas.create(app.id, { account_id });
