@@ -213,6 +213,133 @@ test_authority(void **state)
 	key_free(p.key);
 }
 
+/* --- later: asked again, signed out --------------------------------------------------------------------------------
+ */
+
+static char *
+signed_claims(struct idp *p, json_t *c)
+{
+	struct buf b;
+
+	assert_non_null(c);
+	buf_init(&b, 16384);
+	assert_int_equal(jwt_sign(p->key, "k1", c, &b), 0);
+	json_decref(c);
+	return buf_take_str(&b);
+}
+
+static int
+asked_again(struct kit *k, const char *token, const char *userinfo, const char *subject, const char *nonce,
+            struct js_login_done *a)
+{
+	struct js_recheck m = {.idp = IDP, .id_token = token, .userinfo = userinfo, .subject = subject, .nonce = nonce};
+
+	assert_int_equal(kit_ask(k, &js_recheck_def, &m, &js_login_done_def, a), 0);
+	return (int)a->code;
+}
+
+static void
+test_recheck(void **state)
+{
+	struct kit *k = *state;
+	struct js_login_done a;
+	struct idp p = {0}, other = {0};
+	char nonce[PKCE_TEXT];
+
+	idp_make(&p);
+	idp_make(&other);
+	provider(k, "[]");
+	login_nonce("salt", "CNF", nonce);
+	char *t = id_token(&p, "u1", "jdoe@corp.test", "salt", "CNF", "cl"),
+	     *foreign = id_token(&other, "u1", "jdoe@corp.test", "salt", "CNF", "cl");
+	assert_int_not_equal(asked_again(k, t, "", "u1", nonce, &a), 0);
+	assert_true(a.need_keys);
+	assert_int_equal(give_keys(k, ISS, p.jwks), 1);
+	assert_int_equal(asked_again(k, t, "", "u1", nonce, &a), 0);
+	assert_string_equal(a.org_token, ""); /* it is no sign-in */
+	assert_string_equal(a.email, "jdoe@corp.test");
+	assert_int_equal(a.groups.n, 2);
+	assert_int_equal(asked_again(k, t, "", "u2", nonce, &a), SP_ID_TOKEN);
+	assert_int_equal(asked_again(k, t, "", "u1", "another", &a), SP_ID_TOKEN);
+	assert_int_equal(asked_again(k, t, "", "", nonce, &a), SP_BAD_REQUEST);
+	assert_int_equal(asked_again(k, foreign, "", "u1", nonce, &a), SP_ID_TOKEN);
+	static const char info[] =
+	    "{\"sub\":\"u1\",\"email\":\"jdoe@corp.test\",\"email_verified\":true,\"groups\":[]}";
+	assert_int_equal(asked_again(k, "", info, "u1", nonce, &a), 0);
+	assert_int_equal(a.groups.n, 0);
+	assert_int_equal(asked_again(k, "", info, "u2", nonce, &a), SP_ID_TOKEN);
+	assert_int_not_equal(asked_again(k, "", "", "u1", nonce, &a), 0);
+	free(t);
+	free(foreign);
+	free(p.jwks);
+	free(other.jwks);
+	key_free(p.key);
+	key_free(other.key);
+}
+
+static json_t *
+logout_claims(const char *jti)
+{
+	int64_t now = clock_wall();
+	return json_pack("{s:s,s:s,s:I,s:I,s:s,s:s,s:s,s:{s:{}}}", "iss", ISS, "aud", "cl", "iat", (json_int_t)now,
+	                 "exp", (json_int_t)now + 120, "jti", jti, "sub", "u1", "sid", "sid-1", "events",
+	                 "http://schemas.openid.net/event/backchannel-logout");
+}
+
+static int
+log_out(struct kit *k, const char *token, struct js_logout_is *a)
+{
+	struct js_logout_oidc m = {.idp = IDP, .logout_token = token};
+
+	assert_int_equal(kit_ask(k, &js_logout_oidc_def, &m, &js_logout_is_def, a), 0);
+	return (int)a->code;
+}
+
+static void
+test_logout(void **state)
+{
+	struct kit *k = *state;
+	struct js_logout_is a;
+	struct js_login_done d;
+	struct idp p = {0}, other = {0};
+
+	idp_make(&p);
+	idp_make(&other);
+	provider(k, "[]");
+	char *t = signed_claims(&p, logout_claims("j1")), *t2 = signed_claims(&p, logout_claims("j2")),
+	     *forged = signed_claims(&other, logout_claims("j3"));
+	json_t *old_claims = logout_claims("j4");
+	json_object_set_new(old_claims, "iat", json_integer(clock_wall() - 301));
+	char *old = signed_claims(&p, old_claims), *id = id_token(&p, "u1", "jdoe@corp.test", "salt", "", "cl");
+
+	assert_int_not_equal(log_out(k, t, &a), 0);
+	assert_true(a.need_keys); /* and it was not used up by that */
+	assert_int_equal(give_keys(k, ISS, p.jwks), 1);
+	assert_int_equal(log_out(k, t, &a), 0);
+	assert_string_equal(a.sub, "u1");
+	assert_string_equal(a.sid, "sid-1");
+	assert_string_equal(a.jti, "j1");
+	assert_int_equal(log_out(k, t, &a), SP_ID_TOKEN); /* once */
+	assert_string_equal(a.sub, "");
+	assert_int_equal(log_out(k, t2, &a), 0);
+	assert_int_equal(log_out(k, forged, &a), SP_ID_TOKEN);
+	assert_int_equal(log_out(k, old, &a), SP_ID_TOKEN);
+	assert_int_equal(log_out(k, id, &a), SP_ID_TOKEN);
+	assert_int_not_equal(log_out(k, "", &a), 0);
+	/* and it signs nobody in */
+	assert_int_equal(login(k, t2, "salt", "", &d), SP_ID_TOKEN);
+	assert_int_not_equal(asked_again(k, t2, "", "u1", "n", &d), 0);
+	free(t);
+	free(t2);
+	free(forged);
+	free(old);
+	free(id);
+	free(p.jwks);
+	free(other.jwks);
+	key_free(p.key);
+	key_free(other.key);
+}
+
 /* --- what fetch brings ----------------------------------------------------------------------------------------------
  */
 
@@ -338,6 +465,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(test_login, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_recheck, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_logout, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_authority, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_facts, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_group_list, setup, teardown),
