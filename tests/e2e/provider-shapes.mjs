@@ -238,6 +238,7 @@ function github() {
     if (!req.headers['user-agent']) return json(res, { message: 'Request forbidden by administrative rules' }, 403);
     if (req.headers.authorization !== 'Bearer gho_16C7e42F292c6912E7710c838347Ae178B4a') return json(res, { message: 'Requires authentication' }, 401);
     if (u.pathname === '/api/v3/user') {
+      if (variant === 'user-401') return json(res, { message: 'Bad credentials' }, 401);
       if (variant === 'user-redirect') return res.writeHead(302, { location: `${base}/elsewhere` }).end();
       if (variant === 'user-huge') return res.end(`{"id":1,"login":"${'x'.repeat(8 << 20)}"}`);
       return json(res, user());

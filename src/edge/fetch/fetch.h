@@ -97,6 +97,8 @@ void job_fail(struct job *j, const char *why);
 /* gather.c: what a provider's API says about somebody, told to the signer before judge has its answer. Each ends the
    job in every case. */
 void gather_github(struct job *j, struct provider *p); /* code -> access token -> user, address, organizations, teams */
+/* The same again with an access token that is kept; the facts are told under the job's handle. */
+void gather_github_again(struct job *j, const char *access);
 /* Does this provider list groups beside its ID token? */
 bool gather_wanted(const struct provider *p);
 /* body: the token endpoint's answer, given to judge at the end (without the refresh token). */
@@ -106,8 +108,12 @@ void job_give_json(struct job *j, unsigned status, struct slice body);
 /* refresh.c: asking again with what is kept */
 /* Keeps what a token answer brought; takes refresh_token out of it, and on a refresh everything but id_token. */
 void refresh_take(struct job *j, const struct provider *p, json_t *answer);
+/* Keeps the one token of a sign-in whose provider gives no other. */
+void refresh_keep_access(struct job *j, const char *access);
 /* What an answer that is no good says about the sign-in: sets gone, spent or lost. err as of http_done_fn. */
 void refresh_judge(struct job *j, int err, long status, struct slice body);
+/* An access token is kept as long as its session may live. */
+void refresh_extend(struct job *j);
 /* The entry of a REFRESH or USERINFO by handle; NULL: the job was ended. */
 struct vault_entry *refresh_entry(struct job *j);
 void refresh_sweep(void *fetch); /* a timer's: forgets what has run out */

@@ -133,6 +133,8 @@ on_page(int err, long status, struct slice body, const char *why, void *arg)
 	if (err < 0) {
 		step_over(g, why, 0);
 	} else if (status != 200) {
+		/* it was good once and is not any more: taken back, or its owner is out */
+		g->j->gone = g->j->kind == FETCH_REFRESH && g->step->must && status == 401;
 		snprintf(text, sizeof text, "asked about %s, the provider answered with status %ld", g->step->what,
 		         status);
 		step_over(g, text, 0);
@@ -234,9 +236,25 @@ on_github_token(int err, long status, struct slice body, const char *why, void *
 		         json_str_or(o, "error", ""));
 		gather_fail(g, 0, text);
 	} else {
+		refresh_keep_access(g->j, g->bearer);
 		gather_ask(g, "");
 	}
 	json_decref(o);
+}
+
+void
+gather_github_again(struct job *j, const char *access)
+{
+	struct gather *g = calloc(1, sizeof *g);
+
+	if (!g || str_copy(g->nonce, sizeof g->nonce, j->handle) < 0 || !(g->bearer = str_dup(access))) {
+		gather_free(g);
+		job_fail(j, "out of memory");
+		return;
+	}
+	g->j = j;
+	g->step = github_steps;
+	gather_ask(g, "");
 }
 
 static int

@@ -192,6 +192,12 @@ ask_token(struct job *j, struct provider *p, const char *refresh)
 	return r;
 }
 
+static bool
+is_github(const struct provider *p)
+{
+	return !strcmp(json_str_or(p->record, "type", ""), "github");
+}
+
 static int
 ask_again(struct job *j, struct provider *p)
 {
@@ -200,6 +206,14 @@ ask_again(struct job *j, struct provider *p)
 
 	if (!e)
 		return 0;
+	refresh_extend(j);
+	e = vault_get(&j->f->vault, j->handle);
+	if (!e)
+		return E_NOMEM;
+	if (is_github(p)) {
+		gather_github_again(j, e->access ? e->access : "");
+		return 0;
+	}
 	if (!e->refresh) { /* userinfo is all that can be asked */
 		job_end(j, 0, 204, "", "{}");
 		return 0;
@@ -358,8 +372,10 @@ job_start(struct fetch *f, uint32_t id, const struct jh_fetch *m)
 		job_fail(j, "no such provider");
 	else if (!j->code || !j->verifier || !j->redirect_uri || !j->access_token)
 		job_fail(j, "out of memory");
-	else if (!strcmp(json_str_or(p->record, "type", ""), "github") && j->kind == FETCH_TOKEN)
+	else if (is_github(p) && j->kind == FETCH_TOKEN)
 		gather_github(j, p);
+	else if (is_github(p) && j->kind == FETCH_REFRESH) /* there is no discovery document */
+		job_proceed(j, p);
 	else if (p->doc_at && loop_now(f->loop) - p->doc_at < FETCH_DISCOVERY_TTL_MS)
 		job_proceed(j, p);
 	else

@@ -53,6 +53,15 @@ take_first(struct job *j, const struct provider *p, const json_t *answer)
 	keep(j, *refresh ? refresh : NULL, access, access_end(answer), j->keep_until);
 }
 
+void
+refresh_keep_access(struct job *j, const char *access)
+{
+	if (j->keep_until <= 0)
+		return;
+	handle_new(j->handle);
+	keep(j, NULL, access, 0, j->keep_until);
+}
+
 /* A later one: a new refresh token takes the old one's place before anybody hears of the answer. */
 static void
 take_again(struct job *j, json_t *answer)
@@ -124,6 +133,19 @@ refresh_judge(struct job *j, int err, long status, struct slice body)
 		j->spent = !e->refresh && (!e->access_until || clock_wall() >= e->access_until);
 		j->gone = !j->spent;
 	}
+}
+
+void
+refresh_extend(struct job *j)
+{
+	const struct vault_entry *e = vault_get(&j->f->vault, j->handle);
+	char *access;
+
+	if (!e || e->refresh || j->keep_until <= e->until || !(access = str_dup(e->access)))
+		return;
+	keep(j, NULL, access, e->access_until, j->keep_until);
+	mem_wipe(access, strlen(access));
+	free(access);
 }
 
 struct vault_entry *

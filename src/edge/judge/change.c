@@ -241,6 +241,12 @@ warnings_collect(struct change *c, const struct snapshot *s)
 	for (size_t i = 0; i < s->napps; i++)
 		if (touched(c, "app", s->apps[i]->id))
 			policy_warn_app(s->set, i, warning_take, c->warnings);
+	for (size_t i = 0; i < s->nidps; i++)
+		if (s->idps[i]->type >= IDP_OIDC && !s->idps[i]->config.recheck_ms && touched(c, "idp", s->idps[i]->id))
+			json_array_append_new(c->warnings,
+			                      json_sprintf("identity provider \"%.100s\": with recheck: off whoever is "
+			                                   "removed there keeps access here until the session ends",
+			                                   s->idps[i]->name));
 }
 
 /* A single change may be an emergency; a file can be corrected. */

@@ -443,8 +443,10 @@ facts_verified(int err, const void *msg, void *arg)
 
 	if (code)
 		login_refused(r, m ? m->email : NULL, c->idp, &c->d, code, m ? m->why : "no answer from the signer");
-	else
+	else {
+		c->vouched = !person_barred(r->j, m->sub, m->email);
 		login_vouched(r, m, (struct session_new){.id = c->row->session, .recheck = c->handle}, c->idp, &c->d);
+	}
 }
 
 /* fetch has told the signer who it is; here only whether that went well. */
@@ -460,6 +462,8 @@ facts_brought(int err, const void *msg, void *arg)
 	                             .session = c->row->session,
 	                             .ttl = session_ttl(r->j)};
 
+	if (!err)
+		str_copy(c->handle, sizeof c->handle, m->handle);
 	if (err || m->code)
 		login_refused(r, NULL, c->idp, &c->d, m && m->code ? (int)m->code : SP_LOGIN_PROVIDER,
 		              m ? m->why : "no answer from fetch");
@@ -472,6 +476,7 @@ exchange_github(struct req *r)
 {
 	struct oidc_ctx *c = r->ctx;
 	struct jh_fetch m = {.kind = FETCH_TOKEN,
+	                     .keep_until = c->idp->config.recheck_ms ? judge_now() + KEEP_SEC : 0,
 	                     .provider = c->idp->id,
 	                     .code = c->code,
 	                     .verifier = c->row->verifier,

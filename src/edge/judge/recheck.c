@@ -334,6 +334,15 @@ lacks(const struct session *s, const struct js_login_done *m)
 	return miss;
 }
 
+/* GitHub has no ID tokens: fetch told the signer what its API says. */
+static bool
+facts_alone(const struct question *q)
+{
+	const struct idp *i = snapshot_idp(q->j->snap, q->idp);
+
+	return i && i->type == IDP_GITHUB;
+}
+
 static void
 verified(int err, const void *msg, void *arg)
 {
@@ -346,7 +355,7 @@ verified(int err, const void *msg, void *arg)
 		struct jh_fetch f = {.kind = FETCH_JWKS, .provider = q->idp};
 		q->keys_tried = true;
 		fetch_ask(q->j, &jh_fetch_def, &f, &jh_fetched_def, keys_came, q);
-	} else if (!q->userinfo_tried && (code == SP_EMAIL || (!code && s && lacks(s, m)))) {
+	} else if (!q->userinfo_tried && !facts_alone(q) && (code == SP_EMAIL || (!code && s && lacks(s, m)))) {
 		ask_userinfo(q);
 	} else if (code == SP_EMAIL) {
 		refused(q, true, "the provider no longer vouches for the e-mail address");
@@ -390,7 +399,7 @@ refreshed(int err, const void *msg, void *arg)
 	if (*token && strlen(token) <= JS_TOKEN_MAX)
 		q->id_token = str_dup(token);
 	json_decref(o);
-	if (q->id_token)
+	if (q->id_token || facts_alone(q))
 		verify(q);
 	else
 		ask_userinfo(q);

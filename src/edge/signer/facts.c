@@ -147,6 +147,22 @@ facts_mint(struct signer *s, const struct js_login_facts *m, const struct provid
 }
 
 void
+facts_done_fill(struct js_login_done *a, const struct provider *p, const struct facts *f, const char *sub,
+                struct buf *claims)
+{
+	if (facts_format(f, claims) < 0)
+		buf_clear(claims);
+	a->sub = sub;
+	a->iss = p->issuer;
+	a->subject = f->sub;
+	a->email = f->email;
+	a->name = f->name;
+	a->groups = (struct strs){(const char **)(uintptr_t)f->groups, f->ngroups};
+	a->groups_unknown = f->groups_unknown || !buf_len(claims);
+	a->claims = buf_cstr(claims);
+}
+
+void
 on_js_login_facts(struct ipc *c, uint32_t id, const void *mv, int fd, void *arg)
 {
 	const struct js_login_facts *m = mv;
@@ -165,19 +181,10 @@ on_js_login_facts(struct ipc *c, uint32_t id, const void *mv, int fd, void *arg)
 		identity_uuid(p->issuer, f.sub, sub);
 		e = facts_mint(s, m, p, &f, sub, &org, &r);
 	}
-	if (e == 0 && facts_format(&f, &claims) < 0)
-		buf_clear(&claims);
 	signer_result(e, &r, &a.code, &a.why);
 	if (e == 0) {
 		a.org_token = buf_cstr(&org);
-		a.sub = sub;
-		a.iss = p->issuer;
-		a.subject = f.sub;
-		a.email = f.email;
-		a.name = f.name;
-		a.groups = (struct strs){(const char **)(uintptr_t)f.groups, f.ngroups};
-		a.groups_unknown = f.groups_unknown || !buf_len(&claims);
-		a.claims = buf_cstr(&claims);
+		facts_done_fill(&a, p, &f, sub, &claims);
 	}
 	signer_log("login_facts", &r, e, "idp", m->idp);
 	signer_reply(s, s->judge_gen, id, &js_login_done_def, &a);

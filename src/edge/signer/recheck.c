@@ -26,6 +26,23 @@ recheck(struct signer *s, const struct js_recheck *m, const struct provider **re
 	return oidc_id_token_check(m->id_token, &(*ret_p)->jwks, &check, m->userinfo, i, need_keys, r);
 }
 
+/* A provider without ID tokens: what fetch brought under the handle it asked by is all there is. */
+static int
+recheck_facts(struct signer *s, const struct js_recheck *m, const struct provider *p, struct facts *f, struct reason *r)
+{
+	int e = signer_clock_check(s, signer_now(), r);
+
+	if (e < 0)
+		return e;
+	if (!m->handle[0] || !facts_take(s, p->id, m->handle, f))
+		return reason_set(r, E_DENIED, SP_LOGIN_PROVIDER, "fetch brought nothing about this sign-in");
+	if (!m->subject[0] || strcmp(f->sub, m->subject) != 0)
+		return reason_set(r, E_DENIED, SP_ID_TOKEN, "the provider speaks of another subject");
+	if (!f->email[0])
+		return reason_set(r, E_DENIED, SP_EMAIL, "the provider gave no verified address");
+	return 0;
+}
+
 void
 on_js_recheck(struct ipc *c, uint32_t id, const void *mv, int fd, void *arg)
 {
@@ -34,20 +51,24 @@ on_js_recheck(struct ipc *c, uint32_t id, const void *mv, int fd, void *arg)
 	struct js_login_done a = {0};
 	struct oidc_identity i = {0};
 	struct facts f = {0};
-	const struct provider *p = NULL;
+	const struct provider *p = provider_get(s, m->idp);
+	bool need = false, facts = p && p->kind == PROVIDER_GITHUB;
 	struct reason r = {0};
 	struct buf claims;
 	char sub[37];
-	bool need = false;
 
 	buf_init(&claims, JS_CLAIMS_MAX + 1);
-	int e = recheck(s, m, &p, &i, &need, &r);
+	int e = facts ? recheck_facts(s, m, p, &f, &r) : recheck(s, m, &p, &i, &need, &r);
 	signer_result(e, &r, &a.code, &a.why);
 	a.need_keys = need;
 	if (e == 0) {
-		groups_asked(s, p, m->handle, &f, &i);
-		identity_uuid(p->issuer, i.sub, sub);
-		login_done_fill(&a, p, &i, sub, &claims);
+		identity_uuid(p->issuer, facts ? f.sub : i.sub, sub);
+		if (facts) {
+			facts_done_fill(&a, p, &f, sub, &claims);
+		} else {
+			groups_asked(s, p, m->handle, &f, &i);
+			login_done_fill(&a, p, &i, sub, &claims);
+		}
 	}
 	signer_log("recheck", &r, e, "idp", m->idp);
 	signer_reply(s, s->judge_gen, id, &js_login_done_def, &a);

@@ -141,7 +141,7 @@ const struct provider *provider_get(const struct signer *s, const char *id);
 const struct provider *provider_by_issuer(const struct signer *s, const char *issuer);
 bool provider_rules(const struct provider *p, const char *email); /* authoritative for its domain */
 void providers_send_all(struct signer *s);                        /* and the key that fetch seals under, first */
-bool provider_is_ours(const struct provider *p); /* the signer itself is who vouches */
+bool provider_is_ours(const struct provider *p);                  /* the signer itself is who vouches */
 
 /* What both ways of signing in with OIDC check alike; more is the caller's to set. E_NOENT: no such provider. */
 int provider_oidc_check(struct signer *s, const char *idp, const struct provider **ret_p, struct oidc_check *ret_c,
@@ -156,6 +156,9 @@ void login_done_fill(struct js_login_done *a, const struct provider *p, const st
 
 /* --- facts.c */
 void facts_init(struct signer *s);
+/* Who it is, as judge is told, where facts are all there is; texts borrow from f, sub and claims. */
+void facts_done_fill(struct js_login_done *a, const struct provider *p, const struct facts *f, const char *sub,
+                     struct buf *claims);
 /* Those of this login, once; ret_f is released by the caller. */
 bool facts_take(struct signer *s, const char *idp, const char *nonce, struct facts *ret_f);
 
