@@ -31,6 +31,7 @@ static const char *const kind_words[EVENT_KINDS + 1] = {
     [EVENT_SECRET_READ] = "secret_read",
     [EVENT_RECORDING_READ] = "recording_read",
     [EVENT_CHAIN_RECOVERED] = "chain_recovered",
+    [EVENT_PURPOSE_GIVEN] = "purpose_given",
 };
 
 const char *

@@ -39,6 +39,7 @@ enum event_kind {
 	EVENT_SECRET_READ, /* somebody fetched a tunnel token */
 	EVENT_RECORDING_READ,
 	EVENT_CHAIN_RECOVERED, /* a torn last line was cut at open */
+	EVENT_PURPOSE_GIVEN,   /* why somebody needs an application, in their own words */
 	EVENT_KINDS,
 };
 const char *event_kind_str(int k); /* "login", "access_denied", ... */

@@ -31,6 +31,7 @@ static const struct http_route routes[] = {
     /* signing in */
     {"GET", A "login/:host", ROUTE_TEAM, login_get},
     {"POST", A "login/:host", ROUTE_TEAM | ROUTE_FORM, login_post},
+    {"POST", A "purpose", ROUTE_TEAM | ROUTE_FORM, purpose_post},
     {"GET", A "callback", ROUTE_TEAM, login_callback},
     {"GET", A "test/:idp", ROUTE_TEAM, test_get},
     {"POST", A "backchannel-logout/:idp", ROUTE_TEAM | ROUTE_FORM | ROUTE_JSON, backchannel_logout},

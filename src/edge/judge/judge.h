@@ -86,6 +86,7 @@ struct judge {
 	struct list login_age; /* oldest first */
 	struct map codes;      /* one-time code -> struct login_code_entry */
 	struct list code_age;
+	struct map purposes;  /* "session app" -> struct purpose */
 	struct map api_seen;  /* API token id -> struct api_seen */
 	struct map transfers; /* key -> struct transfer */
 	struct list transfer_age;
@@ -96,8 +97,8 @@ struct judge {
 	struct list client_cert_age;
 	struct map service_seen; /* service token's id -> struct service_seen */
 	uint8_t proof_key[32];
-	struct map watches;     /* session id -> struct watch (recheck.c) */
-	struct list watched;    /* those with live connections */
+	struct map watches;  /* session id -> struct watch (recheck.c) */
+	struct list watched; /* those with live connections */
 	struct list questions, recheck_waiting;
 	size_t nquestions, nwaiting;
 	int64_t logout_keys_at; /* when keys were last fetched for a logout token */

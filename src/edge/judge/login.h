@@ -124,6 +124,15 @@ void app_cookies_clear(struct req *r);
 const char *app_chain_begin(struct req *r, const char *path);
 void chain_get(struct req *r);
 
+/* --- purpose.c */
+/* The deciding policy wants to know why, and was not told: the page has been sent; next is where the answer leads. */
+bool purpose_asked(struct req *r, const struct session *s, const struct app_view *a, const struct policy_verdict *v,
+                   const char *next);
+void purpose_used(struct req *r, const struct session *s, const struct app_view *a); /* by the token it was for */
+/* 0, or an sp_code: the policy wants an approval. Nobody can give one yet, so nobody is let in by such a policy. */
+int purpose_approved(const struct req *r, const struct app_view *a, const struct policy_verdict *v);
+void purpose_post(struct req *r);
+
 /* --- app_cors.c */
 enum preflight { PREFLIGHT_NONE, PREFLIGHT_ANSWERED, PREFLIGHT_BYPASS /* the origin answers it */ };
 enum preflight app_preflight(struct req *r);

@@ -246,6 +246,7 @@ login_app_token(struct req *r, struct session *s, const char *org_token, const s
 	if (c->ttl < 60) /* "only this request": long enough to be carried back */
 		c->ttl = v->session_ms > 1000 ? v->session_ms / 1000 : 60;
 	str_copy(c->session, sizeof c->session, s->id);
+	purpose_used(r, s, a);
 	r->ctx = c;
 	/* Before the signer makes it: a revoke of the application's tokens in between must find this session. */
 	if (session_entered(r->j, s, a->app->id, 0) < 0) {
@@ -293,6 +294,12 @@ continue_asked(struct req *r, struct session *s, const char *org_token)
 		judge_deny(r, s->email, v.code, why.text);
 		return;
 	}
+	if (purpose_approved(r, a, &v)) {
+		judge_deny(r, s->email, SP_POLICY_DENY, "the policy wants an approval, which nobody can give yet");
+		return;
+	}
+	if (purpose_asked(r, s, a, &v, login_link(r, r->dest, NULL)))
+		return;
 	r->j->n.allowed++;
 	judge_audit(
 	    r->j, r,

@@ -46,6 +46,7 @@ judge_state_init(struct judge *j)
 	map_init(&j->tunnels, LINKS_MAX, seed, tunnel_live_drop);
 	map_init(&j->logins, LOGINS_MAX + 1, seed, NULL);
 	map_init(&j->codes, CODES_MAX + 1, seed, NULL);
+	map_init(&j->purposes, CODES_MAX, seed, free);
 	map_init(&j->transfers, TRANSFERS_MAX + 1, seed, NULL);
 	map_init(&j->discoveries, 1000, seed, discovery_drop);
 	map_init(&j->proofs, PROOFS_MAX + 1, seed, NULL);
@@ -93,6 +94,7 @@ judge_state_release(struct judge *j)
 	map_release(&j->sessions);
 	map_release(&j->persons);
 	country_free(j->country);
+	map_release(&j->purposes);
 	jwks_release(&j->jwks);
 	jwks_release(&j->jwks_api);
 	free(j->jwks_text);

@@ -1,0 +1,174 @@
+/* Why do you need this? A policy may ask once for each new token of an application; the answer goes to the audit log.
+ * What was answered waits here, in memory, for the token that it is for: after a restart it is asked again. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/str.h"
+#include "edge/judge/login.h"
+#include "edge/judge/page.h"
+#include "edge/judge/snapshot.h"
+
+#define PURPOSES_MAX 10000u /* signed-in people who answer and never go on must not eat the memory */
+#define PURPOSE_SEC 600
+#define PURPOSE_TEXT_MAX 1000 /* characters; in bytes four times that */
+
+struct purpose {
+	int64_t until;
+};
+
+static const char *
+key_of(struct req *r, const struct session *s, const struct app_view *a)
+{
+	return req_fmt(r, "%s %s", s->id, a->app->id);
+}
+
+static bool
+given(struct req *r, const struct session *s, const struct app_view *a)
+{
+	const struct purpose *p = map_get(&r->j->purposes, key_of(r, s, a));
+	return p && judge_now() < p->until;
+}
+
+void
+purpose_used(struct req *r, const struct session *s, const struct app_view *a)
+{
+	map_del(&r->j->purposes, key_of(r, s, a));
+}
+
+static void
+expire(struct judge *j)
+{
+	struct map_iter it = {0};
+	int64_t now = judge_now();
+
+	while (map_next(&j->purposes, &it))
+		if (now >= ((struct purpose *)it.value)->until)
+			map_del(&j->purposes, it.key);
+}
+
+static const char *
+prompt_of(const struct policy *p)
+{
+	return p->purpose_justification_prompt && *p->purpose_justification_prompt ? p->purpose_justification_prompt
+	                                                                           : "Why do you need this access?";
+}
+
+static const char *
+seal_of(struct req *r, const struct session *s, const struct app_view *a)
+{
+	return req_fmt(r, "purpose %s %s", s->id, a->app->id);
+}
+
+static void
+page(struct req *r, const struct session *s, const struct app_view *a, const struct policy *p, const char *next,
+     const char *failed)
+{
+	const char *csrf = csrf_token(r, csrf_cookie(r), seal_of(r, s, a));
+	struct buf b;
+
+	page_begin(&b, "Why do you need this?");
+	page_text(&b, "<p class=\"dim\">to reach <strong>", a->app->name, "</strong></p>\n");
+	if (failed)
+		page_text(&b, "<p class=\"bad\" role=\"alert\">", failed, "</p>\n");
+	page_text(&b, "<form method=\"post\" action=\"",
+	          req_fmt(r, "/cdn-cgi/access/purpose?kid=%s&next=%s", a->app->aud, req_escape(r, next)), "\">\n");
+	page_text(&b, "<input type=\"hidden\" name=\"csrf\" value=\"", csrf, "\">\n");
+	page_text(&b, "<label for=\"purpose\">", prompt_of(p), "</label>");
+	page_text(&b,
+	          "<input id=\"purpose\" name=\"purpose\" maxlength=\"1000\" autocomplete=\"off\" required autofocus "
+	          "value=\"",
+	          req_field(r, "purpose"), "\">\n");
+	buf_put_str(&b, "<button type=\"submit\">Continue</button>\n</form>\n"
+	                "<p class=\"dim\">Your answer is recorded.</p>\n");
+	page_end(&b);
+	reply_html(r, failed ? 400 : 200, &b);
+}
+
+bool
+purpose_asked(struct req *r, const struct session *s, const struct app_view *a, const struct policy_verdict *v,
+              const char *next)
+{
+	const struct policy *p = snapshot_policy(r->snap, a, v);
+
+	if (!p || !p->purpose_justification_required || given(r, s, a))
+		return false;
+	page(r, s, a, p, next, NULL);
+	return true;
+}
+
+int
+purpose_approved(const struct req *r, const struct app_view *a, const struct policy_verdict *v)
+{
+	const struct policy *p = snapshot_policy(r->snap, a, v);
+
+	return p && p->approval_required ? SP_POLICY_DENY : 0;
+}
+
+/* Characters, not bytes; 0 when there is nothing but blanks, or what is no text. */
+static size_t
+text_length(const char *s)
+{
+	size_t n = 0;
+	bool ink = false;
+
+	for (; *s; s++) {
+		if ((unsigned char)*s < 0x20 || *s == 0x7f)
+			return 0;
+		ink |= *s != ' ';
+		n += ((unsigned char)*s & 0xc0) != 0x80;
+	}
+	return ink ? n : 0;
+}
+
+static int
+remember(struct req *r, const struct session *s, const struct app_view *a)
+{
+	struct purpose *p = calloc(1, sizeof *p);
+
+	expire(r->j);
+	if (!p)
+		return E_NOMEM;
+	p->until = judge_now() + PURPOSE_SEC;
+	int e = map_set(&r->j->purposes, key_of(r, s, a), p);
+	if (e < 0)
+		free(p);
+	return e;
+}
+
+void
+purpose_post(struct req *r)
+{
+	const struct app_view *a = snapshot_app_by_aud(r->snap, req_param(r, "kid"));
+	const char *next = req_param(r, "next"), *text = req_field(r, "purpose"), *org;
+	struct session *s = a ? login_session(r, a, &org) : NULL;
+	struct policy_verdict v = {0};
+
+	if (!s || !url_is_local_path(next)) {
+		reply_refuse(r, s ? SP_BAD_REQUEST : SP_LOGIN_STATE);
+		return;
+	}
+	if (!csrf_ok(r, seal_of(r, s, a), req_field(r, "csrf"))) {
+		judge_deny(r, s->email, SP_LOGIN_STATE, "purpose of another page");
+		return;
+	}
+	struct asker who = req_asker(r, s);
+	snapshot_verdict(r->snap, a, &who, &v);
+	const struct policy *p = snapshot_policy(r->snap, a, &v);
+	size_t n = text_length(text);
+	if (p && p->purpose_justification_required && (n == 0 || n > PURPOSE_TEXT_MAX)) {
+		page(r, s, a, p, next, n ? "At most 1000 characters." : "Say why, in plain text.");
+		return;
+	}
+	r->app = a;
+	str_copy(r->session, sizeof r->session, s->id);
+	json_t *d = json_pack("{s:s, s:s}", "purpose_justification_prompt", p ? prompt_of(p) : "",
+	                      "purpose_justification_response", text);
+	judge_audit(
+	    r->j, r,
+	    &(struct audit_note){.kind = EVENT_PURPOSE_GIVEN, .actor = s->email, .subject = r->host, .details = d});
+	json_decref(d);
+	if (!d || remember(r, s, a) < 0)
+		reply_refuse(r, SP_BUSY);
+	else
+		reply_redirect(r, req_fmt(r, "%s%s", req_team_origin(r), next));
+}
