@@ -105,7 +105,8 @@ MSG_DECLARE(fj_link_up, FJ_LINK_UP)
 	F(S, BOOL, http, 1) /* an HTTP request under way */     \
 	F(S, STR, client_ip, 64)                                \
 	F(S, I64, since, INT64_MAX) F(S, I64, until, INT64_MAX) \
-	    F(S, STR, assertion, 16384) /* cf-access-jwt-assertion of its RELAY: whose session it is */
+	    F(S, STR, assertion, 16384) /* cf-access-jwt-assertion of its RELAY: whose session it is */ \
+	    F(S, DATA, cert, 16384)     /* as in fj_request */
 MSG_DECLARE(fj_ticket_live, FJ_TICKET_LIVE)
 
 /* The edge's own certificate: front makes its key, the signer's private CA signs a leaf over the configured names. */

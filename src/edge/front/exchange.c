@@ -437,5 +437,6 @@ void
 exchanges_announce(struct thread *t)
 {
 	list_foreach (i, &t->exchanges)
-		grant_announce(&((struct exchange *)i)->grant, t);
+		grant_announce(&((struct exchange *)i)->grant, t,
+		               ((struct exchange *)i)->hs ? http_server_conn(((struct exchange *)i)->hs) : NULL);
 }

@@ -89,9 +89,21 @@ grant_moved(struct grant *g, struct thread *t)
 	return tickets_move(&t->f->tickets, g->ticket, t->index);
 }
 
-void
-grant_announce(const struct grant *g, struct thread *t)
+struct slice
+grant_cert(const struct conn *user, const char *host)
 {
+	struct slice der;
+
+	if (!user || conn_client_der(user, &der) < 0 || strcasecmp(conn_sni(user), host) != 0)
+		return (struct slice){0};
+	return der;
+}
+
+void
+grant_announce(const struct grant *g, struct thread *t, const struct conn *user)
+{
+	char host[301];
+
 	struct fj_ticket_live m = {.ticket = g->ticket, .since = g->since, .until = g->until, .http = g->http};
 
 	if (!g->ticket || !g->note)
@@ -101,6 +113,8 @@ grant_announce(const struct grant *g, struct thread *t)
 	m.path = m.authority + strlen(m.authority) + 1;
 	m.client_ip = m.path + strlen(m.path) + 1;
 	m.assertion = m.client_ip + strlen(m.client_ip) + 1;
+	if (str_copy_n(host, sizeof host, m.authority, strcspn(m.authority, ":")) == 0)
+		m.cert = grant_cert(user, host);
 	ipc_send(t->judge, &fj_ticket_live_def, &m);
 }
 

@@ -34,7 +34,10 @@ int grant_take(struct grant *g, struct thread *t, const struct fj_answer *a, con
 int grant_head_take(struct grant_head *o, const struct fj_answer *a, const char *method);
 /* The owner arrived on t. True when it was cut on the way. */
 bool grant_moved(struct grant *g, struct thread *t);
-void grant_announce(const struct grant *g, struct thread *t); /* fj_ticket_live */
+void grant_announce(const struct grant *g, struct thread *t,
+                    const struct conn *user); /* fj_ticket_live; user: its connection, NULL = gone */
+/* The client's certificate, as far as it counts for this host: the one that the handshake named. Empty = none. */
+struct slice grant_cert(const struct conn *user, const char *host);
 void grant_end(struct grant *g, struct thread *t, uint64_t up, uint64_t down, const char *why);
 void grant_cut(struct thread *t, uint64_t ticket, const char *why); /* judge's order: wherever it is */
 /* The ticket of an answer that nobody waits for any more. */

@@ -629,7 +629,7 @@ void
 sessions_announce(struct thread *t)
 {
 	list_foreach (i, &t->sessions)
-		grant_announce(&((struct session *)i)->grant, t);
+		grant_announce(&((struct session *)i)->grant, t, ((struct session *)i)->c);
 }
 
 void

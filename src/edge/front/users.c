@@ -252,11 +252,8 @@ ask_judge(struct user *u, const struct http_request *r, bool websocket)
 	m.headers = (struct strs){headers, n};
 	m.client_ip = client;
 	m.websocket = websocket;
-	/* A certificate counts for the name that asked for it: on a connection opened for one host a request for
-	   another comes without. */
-	if (conn_client_der(http_server_conn(u->s), &m.cert) == 0 &&
-	    strcasecmp(conn_sni(http_server_conn(u->s)), r->host))
-		m.cert = (struct slice){0};
+	/* On a connection opened for one host a request for another comes without its certificate. */
+	m.cert = grant_cert(http_server_conn(u->s), r->host);
 	if (!u->t->judge)
 		return E_CLOSED;
 	if (u->t->asked >= FRONT_REQUESTS)

@@ -47,46 +47,45 @@ client_ca_standing(const struct snapshot *s, const char *id, const char *fingerp
 }
 
 static void
-key_of(const struct req *r, char out[static 65])
+key_of(const struct judge *j, const char *host, struct slice der, char out[static 65])
 {
 	struct sha256_state s;
 	uint8_t h[SHA256_LEN];
 
 	sha256_init(&s);
-	sha256_update(&s, &r->snap->epoch, sizeof r->snap->epoch);
-	sha256_update(&s, r->host, strlen(r->host) + 1);
-	sha256_update(&s, r->cert.p, r->cert.n);
+	sha256_update(&s, &j->snap->epoch, sizeof j->snap->epoch);
+	sha256_update(&s, host, strlen(host) + 1);
+	sha256_update(&s, der.p, der.n);
 	sha256_final(&s, h);
 	hex_encode_str(out, 65, h, sizeof h);
 }
 
 /* Against each authority of the host; ca "" = of none. */
 static void
-verify(const struct req *r, struct client_cert *c)
+verify(const struct judge *j, const char *host, const char *ip, struct slice der, struct client_cert *c)
 {
 	struct reason why = {0};
 
-	for (size_t i = 0; i < r->snap->nclient_cas; i++) {
-		const struct client_ca *ca = r->snap->client_cas[i];
-		if (!texts_has(&ca->associated_hostnames, r->host))
+	for (size_t i = 0; i < j->snap->nclient_cas; i++) {
+		const struct client_ca *ca = j->snap->client_cas[i];
+		if (!texts_has(&ca->associated_hostnames, host))
 			continue;
-		if (x509_client_verify(slice_str(ca->certificate), r->cert, judge_now(), &c->who, &why) == 0) {
+		if (x509_client_verify(slice_str(ca->certificate), der, judge_now(), &c->who, &why) == 0) {
 			str_copy(c->ca, sizeof c->ca, ca->id);
 			str_copy(c->print, sizeof c->print, ca->fingerprint);
 			return;
 		}
 	}
-	log_warn("client_certificate", "host", r->host, "ip", r->client_ip, "why",
+	log_warn("client_certificate", "host", host, "ip", ip, "why",
 	         why.text[0] ? why.text : "no authority names this host", NULL);
 }
 
 static struct client_cert *
-look(struct req *r)
+look(struct judge *j, const char *host, const char *ip, struct slice der)
 {
-	struct judge *j = r->j;
 	char key[65];
 
-	key_of(r, key);
+	key_of(j, host, der, key);
 	struct client_cert *c = map_get(&j->client_certs, key);
 	if (c && clock_mono_ms() < c->until)
 		return c;
@@ -97,7 +96,7 @@ look(struct req *r)
 	if (!(c = calloc(1, sizeof *c)))
 		return NULL;
 	str_copy(c->key, sizeof c->key, key);
-	verify(r, c);
+	verify(j, host, ip, der, c);
 	c->until = clock_mono_ms() + CLIENT_CERT_MS;
 	if (map_put(&j->client_certs, c->key, c) < 0) {
 		free(c);
@@ -107,18 +106,29 @@ look(struct req *r)
 	return c;
 }
 
+int
+client_cert_find(struct judge *j, const char *host, const char *ip, struct slice der, struct client_cert_is *ret)
+{
+	const struct client_cert *c = der.n ? look(j, host, ip, der) : NULL;
+
+	if (!c || !*c->ca || judge_now() > c->who.not_after)
+		return E_NOENT;
+	*ret = (struct client_cert_is){c->ca, c->print, c->who.common_name, c->who.not_after};
+	return 0;
+}
+
 void
 client_cert_judge(struct req *r)
 {
-	const struct client_cert *c = r->cert.n ? look(r) : NULL;
+	struct client_cert_is c;
 
-	if (!c || !*c->ca || judge_now() > c->who.not_after)
+	if (client_cert_find(r->j, r->host, r->client_ip, r->cert, &c) < 0)
 		return;
-	r->who.cert_ca = req_fmt(r, "%s", c->ca);
-	r->who.common_name = *c->who.common_name ? req_fmt(r, "%s", c->who.common_name) : NULL;
-	r->cert_label = req_fmt(r, "cert:%s", c->who.common_name); /* no e-mail address has a colon */
-	r->cert_print = req_fmt(r, "%s", c->print);
-	r->cert_until = c->who.not_after;
+	r->who.cert_ca = req_fmt(r, "%s", c.ca);
+	r->who.common_name = *c.common_name ? req_fmt(r, "%s", c.common_name) : NULL;
+	r->cert_label = req_fmt(r, "cert:%s", c.common_name); /* no e-mail address has a colon */
+	r->cert_print = req_fmt(r, "%s", c.print);
+	r->cert_until = c.not_after;
 }
 
 /* --- front ------------------------------------------------------------------------------------------------------- */

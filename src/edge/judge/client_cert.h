@@ -12,6 +12,13 @@
 #define CLIENT_CERTS_MAX 2048u /* verdicts remembered, bad ones too */
 #define CLIENT_CERT_MS 60000   /* then it is verified again */
 
+/* What a certificate shown for a host is worth now; texts are the table's, until the next call. */
+struct client_cert_is {
+	const char *ca, *print, *common_name; /* common_name "" = none that a rule could name */
+	int64_t not_after;
+};
+/* E_NOENT: of no authority of the host. */
+int client_cert_find(struct judge *j, const char *host, const char *ip, struct slice der, struct client_cert_is *ret);
 /* Fills r->who.cert_ca and common_name when what front showed is of an authority of r->host. */
 void client_cert_judge(struct req *r);
 /* The record of this id when it still has that fingerprint and names the host; else NULL. */

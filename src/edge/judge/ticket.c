@@ -211,6 +211,22 @@ ticket_asker(const struct judge *j, const struct ticket *t, const struct session
 	                      .common_name = cert && *t->common_name ? t->common_name : NULL};
 }
 
+static void
+live_cert(struct judge *j, struct ticket *t, const struct fj_ticket_live *m)
+{
+	struct client_cert_is c;
+
+	if (client_cert_find(j, t->domain, t->ip, m->cert, &c) < 0)
+		return;
+	str_copy(t->cert_ca, sizeof t->cert_ca, c.ca);
+	str_copy(t->cert_print, sizeof t->cert_print, c.print);
+	str_copy(t->common_name, sizeof t->common_name, c.common_name);
+	if (!*t->email)
+		snprintf(t->email, sizeof t->email, "cert:%.200s", c.common_name);
+	if (!t->until || c.not_after < t->until)
+		t->until = c.not_after;
+}
+
 void
 ticket_live(struct judge *j, unsigned front, const struct fj_ticket_live *m)
 {
@@ -263,6 +279,7 @@ ticket_live(struct judge *j, unsigned front, const struct fj_ticket_live *m)
 		}
 		token_release(&token);
 	}
+	live_cert(j, t, m);
 	if (fine) {
 		struct policy_verdict v = {0};
 		struct asker who = ticket_asker(j, t, s);
