@@ -1,207 +1,11 @@
 #include "policy/compile.h"
 
 #include "core/str.h"
-#include "policy/set.h"
+#include "policy/compiler.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define NAMES_MAX 100000 /* of anything in one snapshot */
-#define SITES_MAX 1000000
-
-/* What only compile needs. */
-struct compiler {
-	const struct policy_source *src;
-	struct policy_set *set;
-	/* -> struct set_group *, const struct idp *, struct set_list *, const struct policy_ref *, const struct app *
-	 */
-	struct map group_ids, group_names, idp_ids, idp_names, list_ids, list_names, token_ids, token_names, app_ids,
-	    app_names, policy_ids, policy_names;
-	size_t path[POLICY_GROUP_DEPTH_MAX + 1]; /* groups being walked */
-	size_t npath;
-};
-
-static const char *
-keep(struct compiler *c, const char *s)
-{
-	return s ? arena_str(&c->set->mem, s) : "";
-}
-
-/* --- references -----------------------------------------------------------------------------------------------------
- */
-
-/* The nearest of the map's keys, for "did you mean". Only small maps are searched. */
-static const char *
-nearest_key(const struct map *m, const char *s)
-{
-	const char **names, *near = NULL;
-	struct map_iter it = {0};
-	size_t n = 0;
-
-	if (map_len(m) > 2000)
-		return NULL;
-	names = calloc(map_len(m) + 1, sizeof *names);
-	if (!names)
-		return NULL;
-	while (n < map_len(m) && map_next(m, &it))
-		names[n++] = it.key;
-	near = str_nearest(s, names);
-	free(names);
-	return near;
-}
-
-static int
-fail_reference(const char *what, const char *ref, const struct map *names, struct model_error *err)
-{
-	const char *near = nearest_key(names, ref);
-
-	if (near)
-		return model_fail(err, "", "there is no %s \"%.60s\"; did you mean \"%.60s\"?", what, ref, near);
-	return model_fail(err, "", "there is no %s \"%.60s\"", what, ref);
-}
-
-/* Marks a name that two objects share: a reference by it would be ambiguous. */
-static const char ambiguous[] = "";
-
-static int
-names_put(struct map *m, const char *name, void *value)
-{
-	int ret = map_put(m, name, value);
-
-	return ret == E_EXIST ? map_set(m, name, (void *)(uintptr_t)ambiguous) : ret;
-}
-
-static int
-reference(const struct map *ids, const struct map *names, const char *what, const char *ref, void **ret_at,
-          struct model_error *err)
-{
-	void *at = map_get(ids, ref);
-
-	if (!at)
-		at = map_get(names, ref);
-	if (!at)
-		return fail_reference(what, ref, names, err);
-	if (at == ambiguous)
-		return model_fail(err, "", "there are several %ss named \"%.60s\"; refer to it by id", what, ref);
-	*ret_at = at;
-	return E_OK;
-}
-
-/* Provider reference (id or name) to its id. */
-static int
-idp_reference(struct compiler *c, const char *ref, const char **ret_id, struct model_error *err)
-{
-	void *at;
-	int ret = reference(&c->idp_ids, &c->idp_names, "identity provider", ref, &at, err);
-
-	if (ret != E_OK)
-		return ret;
-	*ret_id = keep(c, ((const struct idp *)at)->id);
-	return *ret_id ? E_OK : E_NOMEM;
-}
-
-static uint32_t
-idp_type_of(const struct compiler *c, const char *ref)
-{
-	const struct idp *p = map_get(&c->idp_ids, ref);
-
-	if (!p)
-		p = map_get(&c->idp_names, ref);
-	return p && (const void *)p != ambiguous ? (uint32_t)p->type : UINT32_MAX;
-}
-
-static int
-list_resolve(struct compiler *c, struct rule *r, struct model_error *err)
-{
-	const int want = r->sel == SEL_IP_LIST ? ACCESS_LIST_IP : ACCESS_LIST_EMAIL;
-	struct set_list *l;
-	void *at;
-	int ret = reference(&c->list_ids, &c->list_names, "list", r->text, &at, err);
-
-	if (ret != E_OK)
-		return ret;
-	l = at;
-	if (l->items.type != want)
-		return model_fail(err, "", "list \"%.60s\" has type %s, expected %s", l->name,
-		                  access_list_type_str(l->items.type), access_list_type_str(want));
-	r->group = (uint32_t)(l - c->set->lists);
-	r->text = l->name; /* for people */
-	return E_OK;
-}
-
-static int
-token_resolve(struct compiler *c, struct rule *r, struct model_error *err)
-{
-	void *at;
-	int ret;
-
-	/* One may be deleted before the rules that spoke of its id: they match nobody then. */
-	if (!c->src->service_tokens || (model_is_id(r->text) && !map_get(&c->token_ids, r->text)))
-		return E_OK;
-	ret = reference(&c->token_ids, &c->token_names, "service token", r->text, &at, err);
-	if (ret == E_OK && !(r->text = keep(c, ((const struct policy_ref *)at)->id)))
-		ret = E_NOMEM;
-	return ret;
-}
-
-static int
-linked_resolve(struct compiler *c, struct rule *r, struct model_error *err)
-{
-	void *at;
-	int ret = reference(&c->app_ids, &c->app_names, "application", r->text, &at, err);
-
-	if (ret == E_OK && !(r->text = keep(c, ((const struct app *)at)->id)))
-		ret = E_NOMEM;
-	return ret;
-}
-
-static int
-group_resolve(struct compiler *c, struct rule *r, struct model_error *err)
-{
-	struct set_group *g;
-	void *at;
-	int ret = reference(&c->group_ids, &c->group_names, "group", r->text, &at, err);
-
-	if (ret != E_OK)
-		return ret;
-	g = at;
-	r->group = (uint32_t)(g - c->set->groups);
-	r->text = g->name; /* for people */
-	return E_OK;
-}
-
-static int
-rule_resolve(struct compiler *c, struct rule *r, struct model_error *err)
-{
-	int ret = E_OK;
-
-	switch (r->sel) {
-	case SEL_GROUP:
-		ret = group_resolve(c, r, err);
-		break;
-	case SEL_LOGIN_METHOD:
-		r->group = idp_type_of(c, r->text);
-		ret = idp_reference(c, r->text, &r->text, err);
-		break;
-	case SEL_EMAIL_LIST:
-	case SEL_IP_LIST:
-		ret = list_resolve(c, r, err);
-		break;
-	case SEL_SERVICE_TOKEN:
-		ret = token_resolve(c, r, err);
-		break;
-	case SEL_LINKED_APP_TOKEN:
-		ret = linked_resolve(c, r, err);
-		break;
-	default:
-		break;
-	}
-	if (ret == E_OK && r->idp)
-		ret = idp_reference(c, r->idp, &r->idp, err);
-	r->ntext = r->text ? (uint32_t)strlen(r->text) : 0;
-	return ret;
-}
 
 /* --- rule sets ------------------------------------------------------------------------------------------------------
  */
@@ -249,7 +53,7 @@ rules_compile(struct compiler *c, const char *list, const json_t *j, struct rule
 	for (size_t i = 0; i < n; i++) {
 		e = rule_parse(json_array_get(j, i), &c->set->mem, &v[i], err);
 		if (e == E_OK) {
-			e = rule_resolve(c, &v[i], err);
+			e = compile_rule(c, &v[i], err);
 			if (e != E_OK)
 				model_error_prefix(err, "/%s", selector_rows[v[i].sel].name);
 		}
@@ -372,8 +176,8 @@ group_walk(struct compiler *c, size_t at, struct model_error *err)
 }
 
 /* In a snapshot that keeps what is broken, an object's error becomes its text. */
-static int
-broken_text(struct compiler *c, const struct model_error *err, const char **ret)
+int
+compile_broken_text(struct compiler *c, const struct model_error *err, const char **ret)
 {
 	char text[600];
 
@@ -388,7 +192,7 @@ group_broken(struct compiler *c, struct set_group *g, const struct model_error *
 	g->rs = (struct ruleset){0};
 	g->color = GROUP_BLACK;
 	g->depth = 1;
-	return broken_text(c, err, &g->broken);
+	return compile_broken_text(c, err, &g->broken);
 }
 
 static int
@@ -404,14 +208,14 @@ groups_name(struct compiler *c)
 	for (size_t i = 0; ret == E_OK && i < s->ngroups; i++) {
 		struct set_group *g = &c->set->groups[i];
 
-		g->id = keep(c, s->groups[i]->id);
-		g->name = keep(c, s->groups[i]->name);
+		g->id = compile_keep(c, s->groups[i]->id);
+		g->name = compile_keep(c, s->groups[i]->name);
 		if (!g->id || !g->name)
 			return E_NOMEM;
 		if (g->id[0])
-			ret = names_put(&c->group_ids, g->id, g);
+			ret = compile_name(&c->group_ids, g->id, g);
 		if (ret == E_OK)
-			ret = names_put(&c->group_names, g->name, g);
+			ret = compile_name(&c->group_names, g->name, g);
 	}
 	return ret;
 }
@@ -459,9 +263,9 @@ idps_name(struct compiler *c)
 		const struct idp *p = c->src->idps[i];
 
 		if (p->id)
-			ret = names_put(&c->idp_ids, p->id, (void *)(uintptr_t)p);
+			ret = compile_name(&c->idp_ids, p->id, (void *)(uintptr_t)p);
 		if (ret == E_OK && p->id && p->name)
-			ret = names_put(&c->idp_names, p->name, (void *)(uintptr_t)p);
+			ret = compile_name(&c->idp_names, p->name, (void *)(uintptr_t)p);
 	}
 	return ret;
 }
@@ -478,15 +282,15 @@ lists_compile(struct compiler *c)
 	for (size_t i = 0; ret == E_OK && i < s->nlists; i++) {
 		struct set_list *l = &c->set->lists[c->set->nlists++];
 
-		l->id = keep(c, s->lists[i]->id);
-		l->name = keep(c, s->lists[i]->name);
+		l->id = compile_keep(c, s->lists[i]->id);
+		l->name = compile_keep(c, s->lists[i]->name);
 		if (!l->id || !l->name)
 			return E_NOMEM;
 		ret = members_init(&l->items, s->lists[i], &c->set->mem);
 		if (ret == E_OK && l->id[0])
-			ret = names_put(&c->list_ids, l->id, l);
+			ret = compile_name(&c->list_ids, l->id, l);
 		if (ret == E_OK)
-			ret = names_put(&c->list_names, l->name, l);
+			ret = compile_name(&c->list_names, l->name, l);
 	}
 	return ret;
 }
@@ -499,17 +303,17 @@ others_name(struct compiler *c)
 	int ret = E_OK;
 
 	for (size_t i = 0; ret == E_OK && s->service_tokens && i < s->nservice_tokens; i++) {
-		ret = names_put(&c->token_ids, s->service_tokens[i].id, (void *)(uintptr_t)&s->service_tokens[i]);
+		ret = compile_name(&c->token_ids, s->service_tokens[i].id, (void *)(uintptr_t)&s->service_tokens[i]);
 		if (ret == E_OK)
-			ret = names_put(&c->token_names, s->service_tokens[i].name,
-			                (void *)(uintptr_t)&s->service_tokens[i]);
+			ret = compile_name(&c->token_names, s->service_tokens[i].name,
+			                   (void *)(uintptr_t)&s->service_tokens[i]);
 	}
 	for (size_t i = 0; ret == E_OK && i < s->napps; i++) {
 		if (!s->apps[i]->id)
 			continue;
-		ret = names_put(&c->app_ids, s->apps[i]->id, (void *)(uintptr_t)s->apps[i]);
+		ret = compile_name(&c->app_ids, s->apps[i]->id, (void *)(uintptr_t)s->apps[i]);
 		if (ret == E_OK)
-			ret = names_put(&c->app_names, s->apps[i]->name, (void *)(uintptr_t)s->apps[i]);
+			ret = compile_name(&c->app_names, s->apps[i]->name, (void *)(uintptr_t)s->apps[i]);
 	}
 	return ret;
 }
@@ -554,8 +358,8 @@ policy_compile(struct compiler *c, const struct policy *p, int64_t app_ms, struc
 	bool identity = false;
 	int e;
 
-	ret->id = keep(c, p->id);
-	ret->name = keep(c, p->name);
+	ret->id = compile_keep(c, p->id);
+	ret->name = compile_keep(c, p->name);
 	if (!ret->id || !ret->name)
 		return E_NOMEM;
 	ret->decision = p->decision;
@@ -585,9 +389,9 @@ shared_compile(struct compiler *c, struct model_error *err)
 		struct model_error local = {{0}};
 
 		if (s->policies[i]->id)
-			ret = names_put(&c->policy_ids, s->policies[i]->id, at);
+			ret = compile_name(&c->policy_ids, s->policies[i]->id, at);
 		if (ret == E_OK)
-			ret = names_put(&c->policy_names, s->policies[i]->name, at);
+			ret = compile_name(&c->policy_names, s->policies[i]->name, at);
 		if (ret == E_OK)
 			ret = policy_compile(c, s->policies[i], -1, &at->p, &at->steps, &local);
 		if (ret == E_OK)
@@ -596,7 +400,7 @@ shared_compile(struct compiler *c, struct model_error *err)
 		if (err)
 			*err = local;
 		if (ret == E_FORMAT && s->keep_broken)
-			ret = broken_text(c, &local, &at->broken);
+			ret = compile_broken_text(c, &local, &at->broken);
 	}
 	return ret;
 }
@@ -609,7 +413,7 @@ policy_shared(struct compiler *c, const struct policy *p, int64_t app_ms, struct
 	const struct shared_policy *s;
 	size_t index = ret->index;
 	void *at;
-	int e = reference(&c->policy_ids, &c->policy_names, "reusable policy", p->ref, &at, err);
+	int e = compile_reference(&c->policy_ids, &c->policy_names, "reusable policy", p->ref, &at, err);
 
 	if (e != E_OK)
 		return e;
@@ -634,7 +438,7 @@ decision_of(const struct compiler *c, const struct policy *p)
 	s = map_get(&c->policy_ids, p->ref);
 	if (!s)
 		s = map_get(&c->policy_names, p->ref);
-	return s && (const void *)s != ambiguous ? s->p.decision : DECISION_DENY;
+	return s && (const void *)s != compile_ambiguous ? s->p.decision : DECISION_DENY;
 }
 
 static int
@@ -682,7 +486,7 @@ app_idps(struct compiler *c, const struct app *src, struct policy_app *a, struct
 	if (!a->idps)
 		return E_NOMEM;
 	for (size_t i = 0; i < n; i++) {
-		ret = idp_reference(c, src->allowed_idps.v[i], &a->idps[i], err);
+		ret = compile_idp(c, src->allowed_idps.v[i], &a->idps[i], err);
 		if (ret != E_OK) {
 			model_error_prefix(err, "/allowed_idps/%zu", i);
 			return ret;
@@ -733,10 +537,10 @@ app_compile(struct compiler *c, const struct app *src, struct policy_app *a, str
 	int ret;
 
 	a->set = c->set;
-	a->id = keep(c, src->id);
-	a->aud = keep(c, src->aud);
-	a->name = keep(c, src->name);
-	a->domain = keep(c, src->domain);
+	a->id = compile_keep(c, src->id);
+	a->aud = compile_keep(c, src->aud);
+	a->name = compile_keep(c, src->name);
+	a->domain = compile_keep(c, src->domain);
 	if (!a->id || !a->aud || !a->name || !a->domain)
 		return E_NOMEM;
 	a->session_ms = src->session_duration_ms;
@@ -773,139 +577,11 @@ apps_compile(struct compiler *c, struct model_error *err)
 		if (ret != E_FORMAT || !s->keep_broken)
 			return ret;
 		a->npolicies = a->nfirst = a->nidps = 0;
-		ret = broken_text(c, &local, &a->broken);
+		ret = compile_broken_text(c, &local, &a->broken);
 		if (ret != E_OK)
 			return ret;
 	}
 	return E_OK;
-}
-
-/* --- sites ----------------------------------------------------------------------------------------------------------
- */
-
-static int
-by_order(const void *pa, const void *pb)
-{
-	const struct set_site *a = pa, *b = pb;
-	int c = site_order(&a->at, &b->at);
-
-	return c != 0 ? c : a->app < b->app ? -1 : a->app > b->app;
-}
-
-/* The key under which a site is looked for: its host, or what follows the last label with a star. */
-static const char *
-site_key(const struct site *s)
-{
-	const char *star = strrchr(s->host, '*');
-
-	return star ? strchr(star, '.') + 1 : s->host;
-}
-
-static int
-by_key(const void *pa, const void *pb)
-{
-	const struct set_site *a = pa, *b = pb;
-	const bool wa = strchr(a->at.host, '*') != NULL, wb = strchr(b->at.host, '*') != NULL;
-	int c;
-
-	if (wa != wb)
-		return wa ? 1 : -1;
-	c = strcmp(site_key(&a->at), site_key(&b->at));
-	return c != 0 ? c : a->rank < b->rank ? -1 : a->rank > b->rank;
-}
-
-static int
-fail_site(struct compiler *c, const struct set_site *a, const struct set_site *b, struct model_error *err)
-{
-	const struct policy_app *app = b->app;
-	const char *member = "/domain";
-
-	for (size_t i = 0; i < app->nsites; i++)
-		if (app->sites[i].host == b->at.host)
-			member = app_site_member(c->src->apps[policy_app_index(app)], i);
-	model_fail(err, member, "two applications have the domain \"%.60s%.60s\": \"%.60s\" and \"%.60s\"", b->at.host,
-	           b->at.path, a->app->name, app->name);
-	model_error_prefix(err, "/apps/%zu", policy_app_index(app));
-	return E_FORMAT;
-}
-
-/* The later of two applications that claim one site loses it, and in a strict compile the whole set is refused. */
-static int
-sites_unique(struct compiler *c, struct model_error *err)
-{
-	struct policy_set *set = c->set;
-	struct model_error local = {{0}};
-	size_t w = 0;
-	int ret;
-
-	for (size_t i = 0; i < set->nsites; i++) {
-		struct set_site *s = &set->sites[i];
-
-		if (w == 0 || site_order(&set->sites[w - 1].at, &s->at) != 0) {
-			set->sites[w++] = *s;
-			continue;
-		}
-		fail_site(c, &set->sites[w - 1], s, &local);
-		if (err)
-			*err = local;
-		if (!c->src->keep_broken)
-			return E_FORMAT;
-		s->app->npolicies = s->app->nfirst = s->app->nidps = 0;
-		ret = broken_text(c, &local, &s->app->broken);
-		if (ret != E_OK)
-			return ret;
-	}
-	set->nsites = w;
-	return E_OK;
-}
-
-static int
-runs_make(struct compiler *c)
-{
-	struct policy_set *set = c->set;
-	int ret = E_OK;
-
-	for (size_t i = 0, end; ret == E_OK && i < set->nsites; i = end) {
-		const char *key = site_key(&set->sites[i].at);
-		const bool wild = strchr(set->sites[i].at.host, '*') != NULL;
-		struct site_run *run = arena_alloc(&set->mem, sizeof *run);
-
-		if (!run)
-			return E_NOMEM;
-		for (end = i + 1; end < set->nsites; end++)
-			if ((strchr(set->sites[end].at.host, '*') != NULL) != wild ||
-			    strcmp(site_key(&set->sites[end].at), key) != 0)
-				break;
-		*run = (struct site_run){&set->sites[i], end - i};
-		ret = map_put(wild ? &set->by_tail : &set->by_host, key, run);
-	}
-	return ret;
-}
-
-static int
-sites_compile(struct compiler *c, struct model_error *err)
-{
-	struct policy_set *set = c->set;
-	size_t n = 0, w = 0;
-	int ret;
-
-	for (size_t i = 0; i < set->napps; i++)
-		n += set->apps[i].nsites;
-	set->sites = arena_alloc(&set->mem, (n ? n : 1) * sizeof *set->sites);
-	if (!set->sites)
-		return E_NOMEM;
-	for (size_t i = 0; i < set->napps; i++)
-		for (size_t k = 0; k < set->apps[i].nsites; k++)
-			set->sites[w++] = (struct set_site){.at = set->apps[i].sites[k], .app = &set->apps[i]};
-	set->nsites = n;
-	qsort(set->sites, n, sizeof *set->sites, by_order);
-	ret = sites_unique(c, err);
-	if (ret != E_OK)
-		return ret;
-	for (size_t i = 0; i < set->nsites; i++)
-		set->sites[i].rank = i;
-	qsort(set->sites, set->nsites, sizeof *set->sites, by_key);
-	return runs_make(c);
 }
 
 int
@@ -941,7 +617,7 @@ policy_set_compile(const struct policy_source *src, struct policy_set **ret_set,
 	if (ret == E_OK)
 		ret = apps_compile(&c, err);
 	if (ret == E_OK)
-		ret = sites_compile(&c, err);
+		ret = compile_sites(&c, err);
 	if (ret != E_OK)
 		goto out;
 	*ret_set = c.set;
