@@ -6,6 +6,8 @@
 
 #include <libpq-fe.h>
 #include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 
 #include "core/clock.h"
@@ -390,6 +392,188 @@ no_acknowledged_write_is_lost(void **state)
 	store_close(s);
 }
 
+/* --- a server that goes away at the worst moment --- */
+
+#define COMMIT_NAME "s2" /* the prepared COMMIT */
+
+struct relay {
+	int listener, client, server;
+	bool armed;        /* at the next COMMIT ... */
+	bool deliver;      /* ... the server gets it, or does not; its answer is lost */
+	bool refuse_after; /* and nobody gets through again */
+	int cuts;
+	pthread_t th;
+};
+
+static char relay_dir[] = "/tmp/sallyport-relay-XXXXXX";
+
+static int
+unix_at(const char *folder, bool listening)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(a.sun_path, sizeof a.sun_path, "%s/.s.PGSQL.5432", folder);
+	if (listening)
+		unlink(a.sun_path);
+	if (listening ? bind(fd, (struct sockaddr *)&a, sizeof a) || listen(fd, 4)
+	              : connect(fd, (struct sockaddr *)&a, sizeof a)) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+/* Bind names its statement: 'B' length portal "" statement NUL. */
+static bool
+has_commit(const char *p, size_t n)
+{
+	return memmem(p, n, "\0" COMMIT_NAME "\0", sizeof COMMIT_NAME + 1) != NULL;
+}
+
+static void
+relay_cut(struct relay *y)
+{
+	close(y->client);
+	close(y->server);
+	y->client = y->server = -1;
+}
+
+static bool
+relay_pass(struct relay *y, int from, int to)
+{
+	char b[65536];
+	ssize_t n = read(from, b, sizeof b);
+
+	if (n <= 0)
+		return false;
+	if (from == y->client && y->armed && has_commit(b, (size_t)n)) {
+		y->armed = false;
+		y->cuts++;
+		if (y->deliver) { /* done, then nobody hears of it */
+			if (write(to, b, (size_t)n) != n || read(to, b, sizeof b) <= 0)
+				abort();
+		}
+		return false;
+	}
+	return write(to, b, (size_t)n) == n;
+}
+
+static void *
+relay_run(void *arg)
+{
+	struct relay *y = arg;
+
+	for (;;) {
+		y->client = accept(y->listener, NULL, NULL);
+		if (y->client < 0)
+			return NULL;
+		y->server = y->refuse_after && y->cuts ? -1 : unix_at(dir, false);
+		while (y->server >= 0) {
+			struct pollfd f[2] = {{.fd = y->client, .events = POLLIN}, {.fd = y->server, .events = POLLIN}};
+			poll(f, 2, -1);
+			if ((f[0].revents && !relay_pass(y, y->client, y->server)) ||
+			    (f[1].revents && !relay_pass(y, y->server, y->client)))
+				break;
+		}
+		relay_cut(y);
+	}
+}
+
+static struct store *
+through_relay(struct relay *y)
+{
+	struct store *s = NULL;
+	char other[250];
+	struct reason r = {0};
+
+	if (!strchr(relay_dir, 'X') || mkdtemp(relay_dir))
+		y->listener = unix_at(relay_dir, true);
+	y->client = y->server = -1;
+	assert_int_equal(pthread_create(&y->th, NULL, relay_run, y), 0);
+	snprintf(other, sizeof other, "postgres://sallyport@/postgres?host=%s&target_session_attrs=any", relay_dir);
+	if (store_open(other, &s, &r) != 0)
+		fail_msg("%s", r.text);
+	return s;
+}
+
+static void
+relay_end(struct relay *y)
+{
+	shutdown(y->listener, SHUT_RDWR);
+	pthread_join(y->th, NULL);
+	close(y->listener);
+}
+
+/* The answer to a COMMIT is lost. The writer never hears of an outcome that is not so, and nothing is done twice. */
+static void
+lost_answers_are_settled(void **state)
+{
+	struct relay y = {.listener = -1};
+	struct store *direct = fresh(), *s = through_relay(&y);
+	struct store_doc d = {0};
+	struct reason r = {0};
+	struct buf out;
+	int64_t v = 0;
+
+	buf_init(&out, 100);
+	for (int deliver = 0; deliver < 2; deliver++) {
+		char id[16], key[16];
+		snprintf(id, sizeof id, "put%d", deliver);
+		snprintf(key, sizeof key, "key%d", deliver);
+		y.deliver = deliver;
+		y.armed = true;
+		assert_int_equal(store_put(s, "app", id, STORE_NEW, "{}", NULL, 0, &v, &r), 0);
+		assert_int_equal(v, 1);
+		y.armed = true; /* done twice, this would count to 2 */
+		assert_int_equal(store_counter(s, id, 1, &v, &r), 0);
+		assert_int_equal(v, 1);
+		assert_int_equal(store_once_put(s, "code", key, "v", 1, 100, 1, &r), 0);
+		y.armed = true;
+		buf_clear(&out);
+		assert_int_equal(store_once_take(s, "code", key, 2, &out, &r), 0);
+		assert_string_equal(buf_cstr(&out), "v");
+		assert_int_equal(store_once_take(direct, "code", key, 2, &out, &r), E_NOENT);
+		assert_int_equal(store_begin(s, &r), 0);
+		put(s, id, "{\"in\":\"tx\"}");
+		y.armed = true; /* the caller's own transaction is not repeated: it learns what became of it */
+		assert_int_equal(store_commit(s, &r), deliver ? 0 : E_IO);
+		assert_int_equal(store_get(direct, "app", id, &d, &r), 0);
+		assert_int_equal(d.version, deliver ? 2 : 1);
+		store_doc_release(&d);
+	}
+	assert_int_equal(y.cuts, 8);
+	y.refuse_after = true; /* and when nobody can be asked, it says so */
+	y.deliver = true;
+	y.armed = true;
+	assert_int_equal(store_put(s, "app", "unsure", STORE_NEW, "{}", NULL, 0, &v, &r), E_UNSURE);
+	assert_int_equal(store_get(direct, "app", "unsure", &d, &r), 0);
+	store_doc_release(&d);
+	store_close(s);
+	store_close(direct);
+	relay_end(&y);
+	buf_release(&out);
+}
+
+/* A connection that was given up may still have something under way at the server: its name is gone, so it ends. */
+static void
+given_up_means_ended(void **state)
+{
+	struct store *s = fresh();
+	struct reason r = {0};
+	int64_t v;
+
+	assert_int_equal(store_begin(s, &r), 0);
+	put(s, "a", "{}");
+	sql("DELETE FROM writer"); /* what the next connection does first */
+	assert_int_equal(store_commit(s, &r), E_IO);
+	assert_int_equal(store_counter(s, "c", 1, &v, &r), 0); /* by itself it is done again, on another */
+	assert_int_equal(v, 1);
+	struct store_doc d = {0};
+	assert_int_equal(store_get(s, "app", "a", &d, &r), E_NOENT);
+	store_close(s);
+}
+
 static int
 setup(void **state)
 {
@@ -405,7 +589,7 @@ teardown(void **state)
 	server("stop", NULL);
 	pid_t pid = fork();
 	if (pid == 0) {
-		execlp("rm", "rm", "-rf", dir, (char *)NULL);
+		execlp("rm", "rm", "-rf", dir, relay_dir, (char *)NULL);
 		_exit(127);
 	}
 	waitpid(pid, NULL, 0);
@@ -428,6 +612,8 @@ main(void)
 	    cmocka_unit_test(takes_no_writes),
 	    cmocka_unit_test(one_moment),
 	    cmocka_unit_test(no_acknowledged_write_is_lost),
+	    cmocka_unit_test(lost_answers_are_settled),
+	    cmocka_unit_test(given_up_means_ended),
 	};
 	if (setup(NULL) != 0) {
 		teardown(NULL);

@@ -2,7 +2,9 @@
 #include "dumping.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sqlite3.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 static char dir[] = "/tmp/sallyport-store-XXXXXX";
@@ -127,6 +129,73 @@ cut_and_damaged(void **state)
 	assert_non_null(strstr(r.text, "restore a backup"));
 }
 
+/* A full disk, as a limit on the size of files: writes are refused whole, reads go on, and with room again so do
+   writes. In a child: the limit is the process's. */
+static int
+fill_up(void)
+{
+	struct store *s = another();
+	struct store_doc d = {0};
+	struct reason r = {0};
+	struct rlimit small = {200000, RLIM_INFINITY}, none = {RLIM_INFINITY, RLIM_INFINITY};
+	char json[4000], id[16];
+	int ret = 0, n = 0, bad = 0;
+	int64_t count;
+
+	signal(SIGXFSZ, SIG_IGN);
+	memset(json, 'x', sizeof json - 1);
+	json[sizeof json - 1] = '\0';
+	setrlimit(RLIMIT_FSIZE, &small);
+	while (ret == 0 && n < 1000) {
+		snprintf(id, sizeof id, "%04d", n);
+		ret = store_put(s, "app", id, STORE_NEW, json, NULL, 0, NULL, &r);
+		n += ret == 0;
+	}
+	bad |= ret != E_IO || !r.text[0] || n == 0;
+	bad |= store_get(s, "app", "0000", &d, &r) != 0;
+	store_doc_release(&d);
+	bad |= store_count(s, "app", &count, &r) != 0 || count != n; /* every acknowledged one, nothing else */
+	setrlimit(RLIMIT_FSIZE, &none);
+	bad |= store_put(s, "app", id, STORE_NEW, json, NULL, 0, NULL, &r) != 0;
+	bad |= store_check(s, &r) != 0;
+	store_close(s);
+	return bad;
+}
+
+static void
+full_disk(void **state)
+{
+	int status;
+
+	make_empty();
+	pid_t pid = fork();
+	if (pid == 0)
+		_exit(fill_up());
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static void
+news(void **state)
+{
+	struct store *s = fresh(), *t = another();
+	bool changed = true;
+
+	assert_int_equal(store_poll(s, &changed, NULL), 0);
+	assert_false(changed);
+	put(s, "own", "{}");
+	assert_int_equal(store_poll(s, &changed, NULL), 0);
+	assert_false(changed);
+	put(t, "theirs", "{}");
+	assert_int_equal(store_poll(s, &changed, NULL), 0);
+	assert_true(changed);
+	assert_int_equal(store_poll(s, &changed, NULL), 0);
+	assert_false(changed);
+	store_close(s);
+	store_close(t);
+}
+
 static void
 other_backends(void **state)
 {
@@ -161,6 +230,8 @@ main(void)
 	    cmocka_unit_test(foreign_files),
 	    cmocka_unit_test(newer_schema),
 	    cmocka_unit_test(cut_and_damaged),
+	    cmocka_unit_test(full_disk),
+	    cmocka_unit_test(news),
 	    cmocka_unit_test(other_backends),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
