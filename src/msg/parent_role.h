@@ -41,6 +41,7 @@ const char *role_name(enum role r); /* "parent", "front", ... */
 	F(S, STRS, evaluation_origins, 300) /* fetch: where policies may have people evaluated */         \
 	F(S, STR, mail_url, 512)       /* fetch: smtp(s)://host[:port], "" = no mail */                   \
 	F(S, STR, mail_from, 254) F(S, STR, mail_user, 254)                                               \
+	F(S, I64, people_ms, 400000000000) /* judge: retention.people; 0 = for ever */                    \
 	F(S, I64, handshake_ms, 600000)                                                                   \
 	F(S, I64, head_ms, 600000) F(S, I64, body_ms, 600000) F(S, I64, drain_ms, 600000)
 MSG_DECLARE(pr_start, PR_START)

@@ -72,6 +72,17 @@ edge_start
 like "after a restart" "$("$SP" admin get groups)" kept
 until_ok 20 sh_ true || die "the session of before the restart"
 
+# retention: who stayed away for a year is forgotten, but not who is barred
+runs "bar somebody" "$SP" admin users disable away@example.test
+edge_stop
+like "people" "$(sql "SELECT json FROM doc WHERE kind='person'")" "$EMAIL"
+sql "DELETE FROM doc WHERE kind='session'; UPDATE doc SET
+	json=regexp_replace(json, '\"20[0-9]{2}-', '\"2017-', 'g') WHERE kind='person'"
+edge_start
+left=$(sql "SELECT json FROM doc WHERE kind='person'")
+unlike "people a year later" "$left" "$EMAIL"
+like "who is barred" "$left" away@example.test
+
 # a database that was there before init, of somebody else
 pg_other=${PG_URL/\/postgres\?/\/theirs\?}
 sql 'CREATE DATABASE theirs'

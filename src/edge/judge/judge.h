@@ -49,6 +49,7 @@ struct judge {
 	uint32_t team_port;
 	bool running, keys_there;
 	uint64_t ticks;
+	int64_t people_ms; /* who did not sign in for so long is forgotten; 0 = never */
 	int state_fd, audit_fd;
 	char state_path[4096];
 	char country_file[4097]; /* as configured, for log texts; "" = none */

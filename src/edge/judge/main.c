@@ -211,6 +211,7 @@ tick(void *arg)
 	if (++j->ticks % SWEEP_EVERY)
 		return;
 	sessions_sweep(j);
+	persons_sweep(j);
 	tickets_sweep(j);
 	http_sweep(j);
 	store_once_sweep(j->store, judge_now(), NULL);
@@ -238,6 +239,7 @@ start(struct role_run *run, const struct pr_start *m, void *arg)
 		if (str_copy(copy[i].to, copy[i].size, copy[i].from) < 0)
 			return role_fatal(run, "a name in the configuration is too long");
 	j->team_port = m->team_port;
+	j->people_ms = m->people_ms;
 	str_copy(j->country_file, sizeof j->country_file, m->country_file);
 	return 0;
 }
@@ -339,6 +341,7 @@ go(struct role_run *run, void *arg)
 		return role_fatal(run, "sessions: %s", why.text);
 	if (api_standing_load(j, &why) < 0)
 		return role_fatal(run, "API tokens: %s", why.text);
+	persons_sweep(j);
 	int e = store_door_confine(j->store_where, j->store, run);
 	mem_wipe(j->store_where, sizeof j->store_where); /* it may hold a password */
 	if (e < 0)

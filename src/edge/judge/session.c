@@ -700,18 +700,48 @@ person_disable(struct judge *j, const char *email, bool disabled)
 	return person_save(j, p);
 }
 
+static bool
+session_over(const struct session *s, int64_t now)
+{
+	return now >= s->expires_at + 60;
+}
+
+/* A transaction is opened for something only: an idle edge does not touch the disk. */
+static int
+sweep_begin(struct judge *j, bool *open, struct reason *why)
+{
+	int e = *open ? 0 : store_begin(j->store, why);
+
+	*open |= e == 0;
+	return e;
+}
+
+static void
+sweep_end(struct judge *j, int e, bool open, struct reason *why)
+{
+	if (e == 0 && open)
+		e = store_commit(j->store, why);
+	else if (open)
+		store_rollback(j->store);
+	if (e < 0 && !j->store_away) /* what was forgotten in memory is swept when it is read again */
+		log_error("store", "why", why->text, NULL);
+}
+
 void
 sessions_sweep(struct judge *j)
 {
 	struct map_iter it = {0};
 	struct reason why = {0};
 	int64_t now = judge_now();
-	int e = store_begin(j->store, &why);
+	bool open = false;
+	int e = 0;
 
 	while (e == 0 && map_next(&j->sessions, &it)) {
 		struct session *s = it.value;
-		if (now < s->expires_at + 60)
+		if (!session_over(s, now))
 			continue;
+		if ((e = sweep_begin(j, &open, &why)) < 0)
+			break;
 		if ((e = store_delete(j->store, STORE_SESSION, s->id, STORE_ANY, &why)) == E_NOENT)
 			e = 0;
 		if (e == 0) {
@@ -719,9 +749,51 @@ sessions_sweep(struct judge *j)
 			map_del(&j->sessions, s->id);
 		}
 	}
-	e = e ? e : store_commit(j->store, &why);
-	if (e < 0) { /* what was forgotten in memory expires by its own time when it is read again */
-		store_rollback(j->store);
-		log_error("store", "why", why.text, NULL);
+	sweep_end(j, e, open, &why);
+}
+
+static int64_t
+last_seen(const struct person *p)
+{
+	int64_t at = p->created_at > p->updated_at ? p->created_at : p->updated_at;
+
+	for (size_t i = 0; i < p->nidentities; i++)
+		if (p->identities[i].last_login > at)
+			at = p->identities[i].last_login;
+	return at;
+}
+
+static bool
+has_session(const struct judge *j, const char *person)
+{
+	struct map_iter it = {0};
+
+	while (map_next(&j->sessions, &it))
+		if (!strcmp(((struct session *)it.value)->person, person))
+			return true;
+	return false;
+}
+
+/* Whoever is barred stays known: that is what bars them. */
+void
+persons_sweep(struct judge *j)
+{
+	struct map_iter it = {0};
+	struct reason why = {0};
+	int64_t before = judge_now() - j->people_ms / 1000;
+	bool open = false;
+	int e = 0;
+
+	while (e == 0 && j->people_ms && map_next(&j->persons, &it)) {
+		struct person *p = it.value;
+		if (p->disabled || last_seen(p) > before || has_session(j, p->id))
+			continue;
+		if ((e = sweep_begin(j, &open, &why)) < 0)
+			break;
+		if ((e = store_delete(j->store, "person", p->id, STORE_ANY, &why)) == E_NOENT)
+			e = 0;
+		if (e == 0)
+			map_del(&j->persons, p->id);
 	}
+	sweep_end(j, e, open, &why);
 }

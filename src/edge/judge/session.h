@@ -61,6 +61,7 @@ int revoke_email(struct judge *j, const char *email, const char *why, size_t *re
 int revoke_app(struct judge *j, const char *app, const char *why, size_t *ret_n);
 int person_disable(struct judge *j, const char *email, bool disabled);
 bool person_barred(const struct judge *j, const char *sub, const char *email);
+void persons_sweep(struct judge *j);  /* who stayed away for as long as configured */
 void sessions_sweep(struct judge *j); /* forgets those whose last token expired */
 
 #endif

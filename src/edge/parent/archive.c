@@ -112,8 +112,9 @@ whole_line(struct archive *a, struct reason *r)
 	if (str_starts(a->line, "end ")) {
 		archive_end_line(&a->hash, want);
 		a->ended = true;
-		return strcmp(a->line, want) ? bad(r, "the backup is damaged: its digest does not fit; use another")
-		                             : 0;
+		if (strcmp(a->line, want))
+			return bad(r, "the backup is damaged: its digest does not fit; use another");
+		return 0;
 	}
 	if (!str_starts(a->line, "file "))
 		return bad(r, "the backup is damaged: the head of a file makes no sense");

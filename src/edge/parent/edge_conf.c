@@ -448,6 +448,24 @@ DURATION_KEY(body)
 DURATION_KEY(drain)
 
 static int
+key_people(void *t, const char *file, const struct conf_node *v, struct conf_error *err)
+{
+	struct edge_conf *c = t;
+	int r = conf_duration(file, v, &c->people_ms, err);
+
+	if (r == 0 && c->people_ms && c->people_ms < 86400000)
+		return conf_fail(file, v, err, "found \"%s\", expected 24h or more, or 0 for ever", v->text);
+	return r;
+}
+
+static int
+key_retention(void *t, const char *file, const struct conf_node *v, struct conf_error *err)
+{
+	static const struct conf_key keys[] = {{"people", 0, key_people}};
+	return conf_apply(file, v, keys, sizeof keys / sizeof *keys, t, err);
+}
+
+static int
 key_deadlines(void *t, const char *file, const struct conf_node *v, struct conf_error *err)
 {
 	static const struct conf_key keys[] = {
@@ -584,6 +602,7 @@ static const struct conf_key conf_keys[] = {
     {"mail", 0, key_mail},
     {"role_uids", 0, key_role_uids},
     {"deadlines", 0, key_deadlines},
+    {"retention", 0, key_retention},
     {"geo", 0, key_geo},
     {"token_keys", 0, key_token_keys},
 };
@@ -598,6 +617,7 @@ conf_defaults(struct edge_conf *c)
 	c->edge_no = 1;
 	c->uid_first = 64100;
 	c->uid_last = 64109;
+	c->people_ms = 8760ll * 3600 * 1000;
 	c->handshake_ms = 10000;
 	c->head_ms = 10000;
 	c->body_ms = 30000;

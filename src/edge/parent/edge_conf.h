@@ -46,6 +46,7 @@ struct edge_conf {
 	uint32_t uid_first, uid_last; /* role_uids: used when started by root and no _sallyport-<role> exists */
 	int64_t token_rotate_ms, token_overlap_ms; /* 0 = the signer's own defaults */
 	int64_t handshake_ms, head_ms, body_ms, drain_ms;
+	int64_t people_ms; /* retention: who did not sign in for so long is forgotten; 0 = never */
 };
 
 /* The text of a sallyportd.yml; file is its name in errors. */

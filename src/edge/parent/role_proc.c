@@ -383,6 +383,7 @@ role_start_msg(const struct edge_conf *c, unsigned threads, struct pr_start *m)
 	    .mail_url = c->mail.url,
 	    .mail_from = c->mail.from,
 	    .mail_user = c->mail.user,
+	    .people_ms = c->people_ms,
 	    .handshake_ms = c->handshake_ms,
 	    .head_ms = c->head_ms,
 	    .body_ms = c->body_ms,
