@@ -2,7 +2,12 @@
 # Every selector x place x decision x way in (page, token in a header, WebSocket, the client as ssh's ProxyCommand, certificate) for people,
 # services, machines and nobody: a live edge decides as a reference evaluator written apart from it does, in at least 5,000 cells.
 . "$(dirname "$0")/fixture.sh"
-fixture_edge
+lib_init
+edge_init "$T/edge"
+printf 'allow_private: [localhost]\ndeadlines: {drain: 5s}\ngeo: {database: %s/geo.mmdb}\nevaluation_origins: ["http://localhost:1"]\n' "$T" >>"$EDGE/sallyportd.yml"
+node "$E2E/mmdb.mjs" "$T/geo.mmdb" 127.0.0.0/16=PT 127.7.0.0/16=DE || die "mmdb"
+chmod 644 "$T/geo.mmdb"
+edge_start
 oidc_start '{
 	"jane": {"email": "jane@corp.test", "groups": ["ops", "dev", "team@corp.test", "acme", "acme/admins"], "amr": ["pwd", "mfa", "otp"]},
 	"joe": {"email": "joe@corp.test", "groups": ["dev"], "amr": ["pwd"]}
@@ -81,9 +86,12 @@ MATRIX=$(jq -n --argjson s "$(jq -s . <<<"$(service ci 1 true) $(service backup 
 	machines: [{name: "robot-7", cn: "robot-7", cert: ($t + "/robot-7.crt"), key: ($t + "/robot-7.key"), ip: "127.0.0.1"}],
 	authority: ($t + "/ca.crt"),
 	lists: {"some people": ["jane@corp.test", "mia@other.test"], "some networks": ["10.0.0.0/8", "127.7.0.0/24"]},
+	countries: ["PT", "DE"],
 	app: {read_service_tokens_from_header: "X-Service"},
 	rules: [{service_token: {token_id: $s[0].service}}, {service_token: {token_id: $s[1].service}}, {any_valid_service_token: {}},
 		{certificate: {}}, {common_name: {common_name: "robot-7"}}, {common_name: {common_name: "robot"}},
+		{geo: {country_code: "PT"}}, {geo: {country_code: "DE"}}, {geo: {country_code: "FR"}},
+		{external_evaluation: {evaluate_url: "http://localhost:1/", keys_url: "http://localhost:1/keys"}},
 		{email_list: {id: "some people"}}, {ip_list: {id: "some networks"}}]
 }')
 export MATRIX
