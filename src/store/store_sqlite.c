@@ -757,28 +757,38 @@ migrate_step(struct sqlite_store *s, int from, struct reason *r)
 	return exec(s, sql, r);
 }
 
-/* Under the write lock, so that two processes opening a new store do not both lay it out. */
+/* Whether the file is ours, or new, and of which schema. Reads only: another program's stays as it is. */
 static int
-migrate(struct sqlite_store *s, struct reason *r)
+identify(struct sqlite_store *s, int64_t *ret_version, struct reason *r)
 {
-	int64_t version = 0, app_id = 0, tables = 0;
-	int ret = exec(s, "BEGIN IMMEDIATE", r);
+	int64_t app_id = 0, tables = 0;
+	int ret = pragma_int(s, "PRAGMA user_version", ret_version, r);
 
-	if (ret != E_OK)
-		return ret;
-	ret = pragma_int(s, "PRAGMA user_version", &version, r);
 	if (ret == E_OK)
 		ret = pragma_int(s, "PRAGMA application_id", &app_id, r);
 	if (ret == E_OK)
 		ret = pragma_int(s, "SELECT count(*) FROM sqlite_schema", &tables, r);
-	if (ret == E_OK && app_id != APPLICATION_ID && (app_id || version || tables))
+	if (ret == E_OK && app_id != APPLICATION_ID && (app_id || *ret_version || tables))
 		ret = reason_set(
 		    r, E_IO, 0, "store: %s is another program's database; move it away or give another --dir", s->path);
-	if (ret == E_OK && version > SCHEMA)
+	if (ret == E_OK && *ret_version > SCHEMA)
 		ret = reason_set(
 		    r, E_IO, 0,
 		    "store: %s was written by a newer release (schema %lld, this one knows %d); install that release",
-		    s->path, (long long)version, SCHEMA);
+		    s->path, (long long)*ret_version, SCHEMA);
+	return ret;
+}
+
+/* Under the write lock, so that two processes opening a new store do not both lay it out. */
+static int
+migrate(struct sqlite_store *s, struct reason *r)
+{
+	int64_t version = 0;
+	int ret = exec(s, "BEGIN IMMEDIATE", r);
+
+	if (ret != E_OK)
+		return ret;
+	ret = identify(s, &version, r);
 	for (int v = (int)version; ret == E_OK && v < SCHEMA; v++)
 		ret = migrate_step(s, v, r);
 	if (ret == E_OK)
@@ -840,7 +850,7 @@ static const struct store_ops sqlite_ops = {
 static int
 setup(struct sqlite_store *s, struct reason *r)
 {
-	int64_t epoch;
+	int64_t epoch, version;
 	int ret;
 
 	sqlite3_busy_timeout(s->db, BUSY_MS);
@@ -848,11 +858,13 @@ setup(struct sqlite_store *s, struct reason *r)
 	sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	sqlite3_db_config(s->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
 	sqlite3_db_config(s->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
-	ret =
-	    exec(s,
-	         "PRAGMA temp_store=MEMORY; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA secure_delete=ON;"
-	         "PRAGMA cell_size_check=ON; PRAGMA mmap_size=0",
-	         r);
+	ret = identify(s, &version, r);
+	if (ret == E_OK)
+		ret = exec(s,
+		           "PRAGMA temp_store=MEMORY; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA "
+		           "secure_delete=ON;"
+		           "PRAGMA cell_size_check=ON; PRAGMA mmap_size=0",
+		           r);
 	if (ret == E_OK)
 		ret = migrate(s, r);
 	if (ret == E_OK)

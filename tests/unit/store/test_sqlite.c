@@ -60,6 +60,7 @@ overwrite(off_t at, const void *p, size_t n)
 static void
 foreign_files(void **state)
 {
+	sqlite3_stmt *q = NULL;
 	sqlite3 *db;
 
 	make_empty();
@@ -73,6 +74,12 @@ foreign_files(void **state)
 	assert_int_equal(sqlite3_exec(db, "CREATE TABLE theirs(x)", NULL, NULL, NULL), SQLITE_OK);
 	sqlite3_close(db);
 	refused("another program's database");
+	assert_int_equal(sqlite3_open(file, &db), SQLITE_OK); /* and it is as it was, not turned to WAL */
+	assert_int_equal(sqlite3_prepare_v2(db, "PRAGMA journal_mode", -1, &q, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(q), SQLITE_ROW);
+	assert_string_equal((const char *)sqlite3_column_text(q, 0), "delete");
+	sqlite3_finalize(q);
+	sqlite3_close(db);
 }
 
 static void
