@@ -6,7 +6,9 @@
  */
 #include "store/backend.h"
 #include "store/pg.h"
+#include "store/pg_layout.h"
 #include "store/schema_pg.h"
+#include "store/store_pg.h"
 
 #include "core/clock.h"
 #include "core/str.h"
@@ -20,46 +22,12 @@
 #define SETTLE_MS 2000  /* that a commit without an answer waits for one */
 #define OPEN_MS 5000
 #define PAGE 256 /* rows of a list that are fetched at once */
-#define CALLS_MAX (2 * STORE_KEYS_MAX + 8)
-
-struct pg_store {
-	struct store base;
-	struct pg *pg;
-	bool in_tx, broken; /* the caller's transaction; its connection was lost */
-	bool changed;       /* in the open transaction: a document that snapshots are made of */
-	bool opened;
-	char writer[33], before[33]; /* this connection's name, and that of the one before */
-	int64_t mark, before_mark;   /* last commit sent; the last that the one before it did, -1 = not known */
-	struct reason setup_why;
-	struct pg_call call[CALLS_MAX];
-};
-
-static struct pg_store *
-self_of(struct store *s)
-{
-	return (struct pg_store *)(void *)s;
-}
-
 /* --- calls ---------------------------------------------------------------------------------------------------------
  */
 
-struct op {
-	const char *kind, *id, *name, *value, *json, *after;
-	int64_t expected, expires, now;
-	const void *p;
-	size_t n, limit;
-	const struct store_key *keys;
-	struct pg_rows rows; /* of a read */
-	int which;
-	int64_t version; /* or what else it answers */
-	struct buf *out;
-	int got;
-};
-typedef int op_fn(struct pg_store *s, struct op *o, struct reason *r);
-
 /* Runs fn, and once more on a new connection when it is sure that nothing was done on the lost one. */
-static int
-with_connection(struct pg_store *s, op_fn *fn, struct op *o, struct reason *r)
+int
+pg_with_connection(struct pg_store *s, op_fn *fn, struct op *o, struct reason *r)
 {
 	int ret = E_OK;
 
@@ -90,8 +58,8 @@ run_plain(struct pg_store *s, int which, struct reason *r)
 	return pg_run(s->pg, &b, NULL, r);
 }
 
-static struct pg_call *
-add_texts(struct pg_batch *b, int which, const char *a, const char *c)
+struct pg_call *
+pg_add_texts(struct pg_batch *b, int which, const char *a, const char *c)
 {
 	struct pg_call *call = pg_add(b, which);
 
@@ -170,7 +138,7 @@ begin(struct pg_store *s, int which, struct reason *r)
 
 	if (s->in_tx)
 		return reason_set(r, E_STATE, 0, "store: transactions do not nest");
-	int ret = with_connection(s, op_begin, &o, r);
+	int ret = pg_with_connection(s, op_begin, &o, r);
 	s->in_tx = ret == E_OK;
 	s->broken = s->changed = false;
 	return ret;
@@ -215,8 +183,8 @@ ps_commit(struct store *base, struct reason *r)
 }
 
 /* The beginning of a write: alone it is a transaction of its own, within the caller's it is guarded by a savepoint. */
-static struct pg_batch
-open_write(struct pg_store *s)
+struct pg_batch
+pg_open_write(struct pg_store *s)
 {
 	struct pg_batch b = {s->call, 0, CALLS_MAX};
 
@@ -225,8 +193,8 @@ open_write(struct pg_store *s)
 }
 
 /* Undoes a write that was begun and is refused. */
-static int
-refuse_write(struct pg_store *s, int ret)
+int
+pg_refuse_write(struct pg_store *s, int ret)
 {
 	struct pg_call call[2];
 	struct pg_batch b = {call, 0, 2};
@@ -245,8 +213,8 @@ refuse_write(struct pg_store *s, int ret)
 }
 
 /* Ends it well, with the batch b (perhaps empty) as its last round trip. */
-static int
-close_write(struct pg_store *s, struct pg_batch *b, size_t *ret_failed, struct reason *r)
+int
+pg_close_write(struct pg_store *s, struct pg_batch *b, size_t *ret_failed, struct reason *r)
 {
 	if (!s->in_tx) {
 		add_commit(s, b);
@@ -254,7 +222,7 @@ close_write(struct pg_store *s, struct pg_batch *b, size_t *ret_failed, struct r
 	}
 	pg_add(b, P_RELEASE);
 	int ret = pg_run(s->pg, b, ret_failed, r);
-	return ret == E_OK ? ret : refuse_write(s, ret);
+	return ret == E_OK ? ret : pg_refuse_write(s, ret);
 }
 
 /* --- documents ------------------------------------------------------------------------------------------------------
@@ -294,7 +262,7 @@ op_read(struct pg_store *s, struct op *o, struct reason *r)
 static int
 one_doc(struct store *base, struct op *o, struct store_doc *ret_d, struct reason *r)
 {
-	int ret = with_connection(self_of(base), op_read, o, r);
+	int ret = pg_with_connection(self_of(base), op_read, o, r);
 
 	if (ret == E_OK)
 		ret = pg_rows_n(&o->rows) ? doc_dup(&o->rows, 0, ret_d) : E_NOENT;
@@ -341,11 +309,11 @@ conflict(struct pg_store *s, const struct op *o, struct reason *r)
 static void
 add_keys(struct pg_batch *b, const struct op *o)
 {
-	add_texts(b, P_KEYS_DROP, o->kind, o->id);
-	add_texts(b, P_UNIQ_DROP, o->kind, o->id);
+	pg_add_texts(b, P_KEYS_DROP, o->kind, o->id);
+	pg_add_texts(b, P_UNIQ_DROP, o->kind, o->id);
 	for (size_t i = 0; i < o->n; i++)
 		for (int u = 0; u <= o->keys[i].unique; u++) {
-			struct pg_call *c = add_texts(b, u ? P_UNIQ_ADD : P_KEY_ADD, o->kind, o->keys[i].name);
+			struct pg_call *c = pg_add_texts(b, u ? P_UNIQ_ADD : P_KEY_ADD, o->kind, o->keys[i].name);
 			pg_arg_text(c, o->keys[i].value);
 			pg_arg_text(c, o->id);
 		}
@@ -354,16 +322,16 @@ add_keys(struct pg_batch *b, const struct op *o)
 static int
 op_put(struct pg_store *s, struct op *o, struct reason *r)
 {
-	struct pg_batch b = open_write(s);
+	struct pg_batch b = pg_open_write(s);
 	struct pg_rows rows = {0};
 	size_t failed = 0;
 	int ret;
 
-	struct pg_call *c = add_texts(&b,
-	                              o->expected == STORE_NEW   ? P_INSERT
-	                              : o->expected == STORE_ANY ? P_UPSERT
-	                                                         : P_UPDATE,
-	                              o->kind, o->id);
+	struct pg_call *c = pg_add_texts(&b,
+	                                 o->expected == STORE_NEW   ? P_INSERT
+	                                 : o->expected == STORE_ANY ? P_UPSERT
+	                                                            : P_UPDATE,
+	                                 o->kind, o->id);
 	pg_arg_text(c, o->json);
 	if (o->expected > 0)
 		pg_arg_num(c, o->expected);
@@ -375,12 +343,12 @@ op_put(struct pg_store *s, struct op *o, struct reason *r)
 		o->version = pg_num(&rows, 0, 0);
 	pg_rows_free(&rows);
 	if (ret != E_OK)
-		return refuse_write(s, ret);
+		return pg_refuse_write(s, ret);
 	b.n = 0;
 	add_keys(&b, o);
 	bool config = strcmp(o->kind, STORE_SESSION) != 0, before = s->changed;
 	s->changed |= config;
-	ret = close_write(s, &b, &failed, r);
+	ret = pg_close_write(s, &b, &failed, r);
 	if (ret == E_EXIST)
 		reason_set(r, ret, 0, "there is another %s with the %s \"%.80s\"", o->kind, s->call[failed].arg[1],
 		           s->call[failed].arg[2]);
@@ -394,7 +362,7 @@ ps_put(struct store *base, const char *kind, const char *id, int64_t expected, c
        const struct store_key *keys, size_t nkeys, int64_t *ret_version, struct reason *r)
 {
 	struct op o = {.kind = kind, .id = id, .expected = expected, .json = json, .keys = keys, .n = nkeys};
-	int ret = with_connection(self_of(base), op_put, &o, r);
+	int ret = pg_with_connection(self_of(base), op_put, &o, r);
 
 	if (ret == E_OK && ret_version)
 		*ret_version = o.version;
@@ -404,9 +372,9 @@ ps_put(struct store *base, const char *kind, const char *id, int64_t expected, c
 static int
 op_delete(struct pg_store *s, struct op *o, struct reason *r)
 {
-	struct pg_batch b = open_write(s);
+	struct pg_batch b = pg_open_write(s);
 	struct pg_rows rows = {0};
-	struct pg_call *c = add_texts(&b, P_DELETE, o->kind, o->id);
+	struct pg_call *c = pg_add_texts(&b, P_DELETE, o->kind, o->id);
 	int ret;
 
 	pg_arg_num(c, o->expected);
@@ -419,11 +387,11 @@ op_delete(struct pg_store *s, struct op *o, struct reason *r)
 	}
 	pg_rows_free(&rows);
 	if (ret != E_OK)
-		return refuse_write(s, ret);
+		return pg_refuse_write(s, ret);
 	b.n = 0;
 	add_keys(&b, o);
 	s->changed |= strcmp(o->kind, STORE_SESSION) != 0;
-	return close_write(s, &b, NULL, r);
+	return pg_close_write(s, &b, NULL, r);
 }
 
 static int
@@ -432,7 +400,7 @@ ps_delete(struct store *base, const char *kind, const char *id, int64_t expected
 	struct op o = {.kind = kind, .id = id, .expected = expected};
 	struct reason own = {0}; /* conflict's words tell what was found */
 
-	return with_connection(self_of(base), op_delete, &o, r ? r : &own);
+	return pg_with_connection(self_of(base), op_delete, &o, r ? r : &own);
 }
 
 static int
@@ -440,7 +408,7 @@ op_page(struct pg_store *s, struct op *o, struct reason *r)
 {
 	struct pg_call call[1];
 	struct pg_batch b = {call, 0, 1};
-	struct pg_call *c = add_texts(&b, o->name ? P_LIST_BY : P_LIST, o->kind, o->after);
+	struct pg_call *c = pg_add_texts(&b, o->name ? P_LIST_BY : P_LIST, o->kind, o->after);
 
 	pg_arg_num(c, (int64_t)o->limit);
 	if (o->name) {
@@ -465,7 +433,7 @@ ps_list(struct store *base, const char *kind, const char *name, const char *valu
 	for (size_t left = limit ? limit : SIZE_MAX, got = 0; ret == E_OK && left; left -= got) {
 		size_t want = left < PAGE ? left : PAGE;
 		struct op o = {.kind = kind, .name = name, .value = value, .after = last, .limit = want};
-		ret = with_connection(s, op_page, &o, r);
+		ret = pg_with_connection(s, op_page, &o, r);
 		got = ret == E_OK ? pg_rows_n(&o.rows) : 0;
 		for (size_t i = 0; ret == E_OK && i < got; i++) {
 			struct store_doc d;
@@ -486,7 +454,7 @@ ps_list(struct store *base, const char *kind, const char *name, const char *valu
 static int
 one_number(struct store *base, struct op *o, int64_t *ret_n, bool *ret_there, struct reason *r)
 {
-	int ret = with_connection(self_of(base), op_read, o, r);
+	int ret = pg_with_connection(self_of(base), op_read, o, r);
 
 	if (ret == E_OK && pg_rows_n(&o->rows))
 		*ret_n = pg_num(&o->rows, 0, 0);
@@ -504,122 +472,8 @@ ps_count(struct store *base, const char *kind, int64_t *ret_n, struct reason *r)
 	return one_number(base, &o, ret_n, NULL, r);
 }
 
-/* --- one-time values, counters ---------------------------------------------------------------------------------------
+/* --- counters, check ------------------------------------------------------------------------------------------------
  */
-
-/* A write of one statement. Its row is in hand before the commit goes out. */
-static int
-one_write(struct pg_store *s, struct pg_batch *b, struct pg_rows *rows, struct reason *r)
-{
-	int ret;
-
-	b->call[b->n - 1].rows = rows;
-	ret = pg_run(s->pg, b, NULL, r);
-	if (ret != E_OK)
-		return refuse_write(s, ret);
-	b->n = 0;
-	ret = close_write(s, b, NULL, r);
-	if (ret != E_OK)
-		pg_rows_free(rows);
-	return ret;
-}
-
-static int
-op_once_put(struct pg_store *s, struct op *o, struct reason *r)
-{
-	struct pg_batch b = open_write(s);
-	struct pg_call *c = add_texts(&b, P_ONCE_PUT, o->kind, o->id);
-	struct pg_rows rows = {0};
-
-	pg_arg_bytes(c, o->p, o->n);
-	pg_arg_num(c, o->expires);
-	pg_arg_num(c, o->now);
-	int ret = one_write(s, &b, &rows, r);
-	if (ret == E_OK && pg_rows_n(&rows) == 0)
-		ret = reason_set(r, E_EXIST, 0, "this %s is in use", o->kind);
-	pg_rows_free(&rows);
-	return ret;
-}
-
-static int
-ps_once_put(struct store *base, const char *kind, const char *key, const void *p, size_t n, int64_t expires,
-            int64_t now, struct reason *r)
-{
-	struct op o = {.kind = kind, .id = key, .p = p, .n = n, .expires = expires, .now = now};
-
-	return with_connection(self_of(base), op_once_put, &o, r);
-}
-
-static int
-op_once_take(struct pg_store *s, struct op *o, struct reason *r)
-{
-	struct pg_batch b = open_write(s);
-	struct pg_rows rows = {0};
-
-	add_texts(&b, P_ONCE_TAKE, o->kind, o->id);
-	int ret = one_write(s, &b, &rows, r);
-	o->got = E_NOENT;
-	if (ret == E_OK && pg_rows_n(&rows))
-		o->got = pg_num(&rows, 0, 1) <= o->now ? E_EXPIRED : buf_put_slice(o->out, pg_bytes(&rows, 0, 0));
-	pg_rows_free(&rows);
-	return ret;
-}
-
-static int
-ps_once_take(struct store *base, const char *kind, const char *key, int64_t now, struct buf *out, struct reason *r)
-{
-	struct op o = {.kind = kind, .id = key, .now = now, .out = out};
-	int ret = with_connection(self_of(base), op_once_take, &o, r);
-
-	return ret == E_OK ? o.got : ret;
-}
-
-static int
-op_once_sweep(struct pg_store *s, struct op *o, struct reason *r)
-{
-	struct pg_batch b = open_write(s);
-	struct pg_rows rows = {0};
-
-	pg_arg_num(pg_add(&b, P_ONCE_SWEEP), o->now);
-	int ret = one_write(s, &b, &rows, r);
-	pg_rows_free(&rows);
-	return ret;
-}
-
-static int
-ps_once_sweep(struct store *base, int64_t now, struct reason *r)
-{
-	struct op o = {.now = now};
-
-	return with_connection(self_of(base), op_once_sweep, &o, r);
-}
-
-static int
-op_counter(struct pg_store *s, struct op *o, struct reason *r)
-{
-	struct pg_batch b = open_write(s);
-	struct pg_call *c = pg_add(&b, P_COUNTER);
-	struct pg_rows rows = {0};
-
-	pg_arg_text(c, o->name);
-	pg_arg_num(c, o->expected);
-	int ret = one_write(s, &b, &rows, r);
-	if (ret == E_OK)
-		o->version = pg_num(&rows, 0, 0);
-	pg_rows_free(&rows);
-	return ret;
-}
-
-static int
-ps_counter(struct store *base, const char *name, int64_t by, int64_t *ret_v, struct reason *r)
-{
-	struct op o = {.name = name, .expected = by};
-	int ret = with_connection(self_of(base), op_counter, &o, r);
-
-	if (ret == E_OK)
-		*ret_v = o.version;
-	return ret;
-}
 
 static int
 ps_epoch(struct store *base, int64_t *ret_epoch, struct reason *r)
@@ -653,7 +507,7 @@ ps_check(struct store *base, struct reason *r)
 {
 	struct pg_store *s = self_of(base);
 	struct op o = {.which = 0};
-	int ret = with_connection(s, op_check, &o, r);
+	int ret = pg_with_connection(s, op_check, &o, r);
 
 	if (ret == E_OK && pg_num(&o.rows, 0, 0))
 		ret = reason_set(r, E_IO, 0,
@@ -695,7 +549,7 @@ ps_dump(struct store *base, store_dump_fn *fn, void *arg, struct reason *r)
 
 	for (size_t got = PAGE; ret == E_OK && got == PAGE;) {
 		struct op o = {.which = P_DUMP, .kind = kind, .id = id};
-		ret = with_connection(self_of(base), op_read, &o, r);
+		ret = pg_with_connection(self_of(base), op_read, &o, r);
 		got = ret == E_OK ? pg_rows_n(&o.rows) : 0;
 		for (size_t i = 0; ret == E_OK && i < got; i++)
 			ret = fn(arg, pg_text(&o.rows, i, 0), pg_text(&o.rows, i, 1), pg_text(&o.rows, i, 2),
@@ -713,7 +567,7 @@ static int
 ps_counters(struct store *base, store_counter_fn *fn, void *arg, struct reason *r)
 {
 	struct op o = {.which = P_COUNTERS};
-	int ret = with_connection(self_of(base), op_read, &o, r);
+	int ret = pg_with_connection(self_of(base), op_read, &o, r);
 
 	for (size_t i = 0; ret == E_OK && i < pg_rows_n(&o.rows); i++)
 		ret = fn(arg, pg_text(&o.rows, i, 0), pg_num(&o.rows, i, 1));
@@ -729,101 +583,6 @@ ps_ports(struct store *base, uint16_t *ports, size_t max)
 
 /* --- open -----------------------------------------------------------------------------------------------------------
  */
-
-static int
-migrate_rows(struct pg *p, int64_t from, struct reason *r)
-{
-	struct pg_call call[24];
-
-	for (int64_t v = from; v < PG_SCHEMA; v++) {
-		struct pg_batch b = {call, 0, 24};
-		for (const char *const *sql = pg_migrations[v]; *sql; sql++)
-			pg_add_sql(&b, *sql);
-		pg_arg_num(pg_add_sql(&b, PG_SQL_VERSION_SET), v + 1);
-		pg_arg_num(pg_add_sql(&b, "INSERT INTO migration VALUES($1)"), v + 1);
-		int ret = pg_run(p, &b, NULL, r);
-		if (ret != E_OK)
-			return ret;
-	}
-	return E_OK;
-}
-
-static int
-read_version(struct pg *p, int64_t *ret_v, struct reason *r)
-{
-	struct pg_call call[1];
-	struct pg_batch b = {call, 0, 1};
-	struct pg_rows rows = {0};
-	int ret;
-
-	pg_add_sql(&b, PG_SQL_VERSION)->rows = &rows;
-	ret = pg_run(p, &b, NULL, r);
-	if (ret != E_OK)
-		return ret;
-	int64_t v = pg_rows_n(&rows) == 1 && !strcmp(pg_text(&rows, 0, 0), "sallyport") ? pg_num(&rows, 0, 1) : 0;
-	pg_rows_free(&rows);
-	if (v <= 0)
-		return reason_set(r, E_IO, 0, "store: %s is another program's; make a database of its own: createdb",
-		                  pg_name(p));
-	if (v > PG_SCHEMA)
-		return reason_set(
-		    r, E_IO, 0,
-		    "store: %s was written by a newer release (schema %lld, this one knows %d); install that release",
-		    pg_name(p), (long long)v, PG_SCHEMA);
-	*ret_v = v;
-	return E_OK;
-}
-
-static int
-look(struct pg *p, bool *ret_ours, struct reason *r)
-{
-	struct pg_call call[3];
-	struct pg_batch b = {call, 0, 3};
-	struct pg_rows rows = {0};
-	int ret;
-
-	pg_add_sql(&b, "BEGIN");
-	pg_add_sql(&b, PG_SQL_LOCK);
-	pg_add_sql(&b, PG_SQL_LOOK)->rows = &rows;
-	ret = pg_run(p, &b, NULL, r);
-	if (ret != E_OK)
-		return ret;
-	bool ours = pg_num(&rows, 0, 2) > 0;
-	if (strcmp(pg_text(&rows, 0, 0), "UTF8"))
-		ret = reason_set(r, E_IO, 0,
-		                 "store: %s has the encoding %.20s; make it with: createdb -E UTF8 -T template0",
-		                 pg_name(p), pg_text(&rows, 0, 0));
-	else if (!*pg_text(&rows, 0, 1))
-		ret = reason_set(r, E_IO, 0, "store: %s has no schema to write to; its user must own it", pg_name(p));
-	else if (!ours && pg_num(&rows, 0, 3) > 0)
-		ret = reason_set(r, E_IO, 0,
-		                 "store: %s holds another program's tables; make a database of its own: createdb",
-		                 pg_name(p));
-	pg_rows_free(&rows);
-	*ret_ours = ours;
-	return ret;
-}
-
-/* Under a lock, so that two processes opening a new store do not both lay it out. */
-static int
-migrate(struct pg *p, struct reason *r)
-{
-	struct pg_call call[1];
-	struct pg_batch b = {call, 0, 1};
-	bool ours = false;
-	int64_t version = 0;
-	int ret = look(p, &ours, r);
-
-	if (ret == E_OK && ours)
-		ret = read_version(p, &version, r);
-	if (ret == E_OK)
-		ret = migrate_rows(p, version, r);
-	if (ret == E_OK) {
-		pg_add_sql(&b, "COMMIT");
-		ret = pg_run(p, &b, NULL, r);
-	}
-	return ret; /* a failure drops the connection, and the transaction with it */
-}
 
 /* Takes a name for this connection and the name of the one before away. */
 static int
@@ -859,8 +618,7 @@ static int
 setup(struct pg *p, void *arg, struct reason *r)
 {
 	struct pg_store *s = arg;
-	int64_t version;
-	int ret = s->opened ? read_version(p, &version, r) : migrate(p, r);
+	int ret = s->opened ? pg_layout_check(p, r) : pg_layout(p, r);
 
 	if (ret == E_OK)
 		ret = pg_prepare(p, pg_statement_sql, P_STATEMENTS, r);

@@ -7,14 +7,11 @@
 
 #include "core/str.h"
 #include "store/schema.h"
+#include "store/sqlite_layout.h"
 
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define BUSY_MS 5000
-#define APPLICATION_ID 0x53504c59 /* "SPLY": tells our files from other people's */
 
 struct sqlite_store {
 	struct store base;
@@ -38,29 +35,7 @@ self_of(struct store *s)
 static int
 fail_sql(struct sqlite_store *s, int rc, struct reason *r)
 {
-	switch (rc & 0xff) {
-	case SQLITE_BUSY:
-	case SQLITE_LOCKED:
-		return reason_set(r, E_AGAIN, 0, "store: another process has held %s for %d s", s->path,
-		                  BUSY_MS / 1000);
-	case SQLITE_NOMEM:
-		return E_NOMEM;
-	case SQLITE_NOTADB:
-		return reason_set(r, E_IO, 0, "store: %s is not a store of ours; move it away or give another --dir",
-		                  s->path);
-	case SQLITE_CORRUPT:
-		return reason_set(r, E_IO, 0, "store: %s is damaged (%s); restore a backup with 'sallyportd restore'",
-		                  s->path, sqlite3_errmsg(s->db));
-	case SQLITE_FULL:
-		return reason_set(r, E_IO, 0, "store: no space left for %s", s->path);
-	case SQLITE_READONLY:
-	case SQLITE_PERM:
-	case SQLITE_CANTOPEN:
-		return reason_set(r, E_IO, 0, "store: %s cannot be written (%s); it must belong to the judge's user",
-		                  s->path, sqlite3_errmsg(s->db));
-	default:
-		return reason_set(r, E_IO, 0, "store: %s: %s", s->path, sqlite3_errmsg(s->db));
-	}
+	return sqlite_fail(s->db, s->path, rc, r);
 }
 
 /* --- statements -----------------------------------------------------------------------------------------------------
@@ -479,8 +454,7 @@ sq_count(struct store *base, const char *kind, int64_t *ret_n, struct reason *r)
 	return ret;
 }
 
-/* --- one-time values, counters
- * ---------------------------------------------------------------------------------------- */
+/* --- one-time values, counters ---------- */
 
 static int
 sq_once_put(struct store *base, const char *kind, const char *key, const void *p, size_t n, int64_t expires,
@@ -720,85 +694,6 @@ sq_ports(struct store *base, uint16_t *ports, size_t max)
  */
 
 static int
-pragma_int(struct sqlite_store *s, const char *sql, int64_t *ret_v, struct reason *r)
-{
-	sqlite3_stmt *q = NULL;
-	int ret = E_OK, rc = sqlite3_prepare_v2(s->db, sql, -1, &q, NULL);
-
-	if (rc == SQLITE_OK)
-		rc = sqlite3_step(q);
-	if (rc == SQLITE_ROW)
-		*ret_v = sqlite3_column_int64(q, 0);
-	else
-		ret = fail_sql(s, rc, r);
-	sqlite3_finalize(q);
-	return ret;
-}
-
-static int
-exec(struct sqlite_store *s, const char *sql, struct reason *r)
-{
-	int rc = sqlite3_exec(s->db, sql, NULL, NULL, NULL);
-
-	return rc == SQLITE_OK ? E_OK : fail_sql(s, rc, r);
-}
-
-static int
-migrate_step(struct sqlite_store *s, int from, struct reason *r)
-{
-	char sql[200];
-	int ret = exec(s, migrations[from], r);
-
-	if (ret != E_OK)
-		return ret;
-	snprintf(sql, sizeof sql,
-	         "INSERT INTO migration VALUES(%d, datetime('now')); PRAGMA user_version=%d; PRAGMA application_id=%d",
-	         from + 1, from + 1, APPLICATION_ID);
-	return exec(s, sql, r);
-}
-
-/* Whether the file is ours, or new, and of which schema. Reads only: another program's stays as it is. */
-static int
-identify(struct sqlite_store *s, int64_t *ret_version, struct reason *r)
-{
-	int64_t app_id = 0, tables = 0;
-	int ret = pragma_int(s, "PRAGMA user_version", ret_version, r);
-
-	if (ret == E_OK)
-		ret = pragma_int(s, "PRAGMA application_id", &app_id, r);
-	if (ret == E_OK)
-		ret = pragma_int(s, "SELECT count(*) FROM sqlite_schema", &tables, r);
-	if (ret == E_OK && app_id != APPLICATION_ID && (app_id || *ret_version || tables))
-		ret = reason_set(
-		    r, E_IO, 0, "store: %s is another program's database; move it away or give another --dir", s->path);
-	if (ret == E_OK && *ret_version > SCHEMA)
-		ret = reason_set(
-		    r, E_IO, 0,
-		    "store: %s was written by a newer release (schema %lld, this one knows %d); install that release",
-		    s->path, (long long)*ret_version, SCHEMA);
-	return ret;
-}
-
-/* Under the write lock, so that two processes opening a new store do not both lay it out. */
-static int
-migrate(struct sqlite_store *s, struct reason *r)
-{
-	int64_t version = 0;
-	int ret = exec(s, "BEGIN IMMEDIATE", r);
-
-	if (ret != E_OK)
-		return ret;
-	ret = identify(s, &version, r);
-	for (int v = (int)version; ret == E_OK && v < SCHEMA; v++)
-		ret = migrate_step(s, v, r);
-	if (ret == E_OK)
-		ret = exec(s, "COMMIT", r);
-	if (ret != E_OK && !sqlite3_get_autocommit(s->db))
-		sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
-	return ret;
-}
-
-static int
 prepare_all(struct sqlite_store *s, struct reason *r)
 {
 	sqlite3_stmt *q = NULL;
@@ -858,15 +753,15 @@ setup(struct sqlite_store *s, struct reason *r)
 	sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	sqlite3_db_config(s->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
 	sqlite3_db_config(s->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
-	ret = identify(s, &version, r);
+	ret = sqlite_identify(s->db, s->path, &version, r);
 	if (ret == E_OK)
-		ret = exec(s,
-		           "PRAGMA temp_store=MEMORY; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA "
-		           "secure_delete=ON;"
-		           "PRAGMA cell_size_check=ON; PRAGMA mmap_size=0",
-		           r);
+		ret = sqlite_run(s->db, s->path,
+		                 "PRAGMA temp_store=MEMORY; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA "
+		                 "secure_delete=ON;"
+		                 "PRAGMA cell_size_check=ON; PRAGMA mmap_size=0",
+		                 r);
 	if (ret == E_OK)
-		ret = migrate(s, r);
+		ret = sqlite_migrate(s->db, s->path, r);
 	if (ret == E_OK)
 		ret = prepare_all(s, r);
 	if (ret == E_OK)
