@@ -5,11 +5,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "connector/private.h"
 #include "core/log.h"
 #include "core/str.h"
 #include "crypto/random.h"
+#include "io/file.h"
+#include "io/notify.h"
 
 #define START_GAP_MS 1000   /* between the starts of connections 1..N-1, as the original */
 #define BACKOFF_CAP_MS 4000 /* so that a healed network is used again within five seconds */
@@ -47,6 +50,21 @@ on_start_next(void *arg)
 	start_next(k, START_GAP_MS);
 }
 
+/* Who started us may now start what needs us. */
+static void
+say_ready(struct connector *k)
+{
+	char pid[24];
+
+	k->ever_registered = true;
+	notify_manager("READY=1");
+	if (!k->o->pidfile)
+		return;
+	snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
+	if (file_write_atomic(k->o->pidfile, 0644, pid, strlen(pid)) < 0)
+		log_warn("pidfile_failed", "path", k->o->pidfile, NULL);
+}
+
 void
 connector_registered(struct link *l, const struct control_details *d)
 {
@@ -55,7 +73,9 @@ connector_registered(struct link *l, const struct control_details *d)
 
 	uuid_format(d->uuid, id);
 	k->registered++;
-	k->ever_registered = true;
+	k->m.registered++;
+	if (!k->ever_registered)
+		say_ready(k);
 	log_info("Registered tunnel connection", "connIndex", log_num(l->index), "connection", id, "ip",
 	         conn_peer_ip(l->conn), "location", d->location, "protocol", "http2", NULL);
 	start_next(k, 0);
@@ -66,6 +86,7 @@ connector_refused(struct link *l, const struct control_error *e)
 {
 	struct connector *k = l->k;
 
+	k->m.register_failed++;
 	log_error("registration_refused", "connIndex", log_num(l->index), "cause", e->cause, NULL);
 	if (!k->ever_registered && !strstr(e->cause, "Unauthorized") && strcmp(e->cause, "EDUPCONN")) {
 		struct reason shown = {0}; /* without the control characters a hostile edge may have put in */
@@ -125,6 +146,7 @@ on_signal(int signo, void *arg)
 	k->stopping = true;
 	log_info("Initiating graceful shutdown", "signal", log_num(signo), "streams", log_num((long long)k->streams),
 	         NULL);
+	notify_manager("STOPPING=1");
 	timer_start(k->loop, &k->grace, k->o->grace_ms, on_grace, k);
 	for (unsigned i = 0; i < k->nlinks; i++)
 		link_leave(&k->links[i]);
@@ -169,6 +191,9 @@ connector_end(struct connector *k)
 		link_drop(&k->links[i], "stopping");
 	}
 	lanes_release(k);
+	metrics_stop(k);
+	if (k->ever_registered && k->o->pidfile)
+		unlink(k->o->pidfile);
 	ingress_unref(k->ingress);
 	origin_tls_release(k);
 	tls_ctx_unref(k->tls);
@@ -196,6 +221,10 @@ connector_run(const struct connector_options *o)
 	}
 	if (links_setup(&k) < 0)
 		goto out;
+	if (metrics_start(&k, &why) < 0) {
+		fprintf(stderr, "sallyport: --metrics: %s\n", why.text);
+		goto out;
+	}
 	if (signal_start(k.loop, &k.term, SIGTERM, on_signal, &k) < 0 ||
 	    signal_start(k.loop, &k.intr, SIGINT, on_signal, &k) < 0)
 		goto out;

@@ -28,6 +28,8 @@ struct connector_options {
 	int64_t grace_ms;        /* --grace-period */
 	unsigned retries;        /* --retries: cap of the back-off exponent */
 	const char *version;     /* told to the edge */
+	const char *metrics;     /* --metrics ADDR:PORT; NULL = 127.0.0.1, the first free of 20241 to 20245, else any */
+	const char *pidfile;     /* --pidfile: our process id, from the first registration on; NULL = none */
 };
 
 /* Runs until SIGTERM or SIGINT, or until the edge refuses the first registration for good. Returns the exit status. */

@@ -72,6 +72,8 @@ dial_start(struct dial *d, struct connector *k, const struct ingress_rule *rule,
 	                   .conn = conn,
 	                   .failed = failed,
 	                   .arg = arg};
+	k->m.tcp_total++;
+	k->m.tcp_open++;
 	if (choose_target(d, h, n) < 0)
 		failed("no valid destination was asked for and the rule has no default", arg);
 	else if (resolve_start(k->loop, d->to.host, d->to.port, NULL, on_resolved, d, &d->resolve) < 0)
@@ -91,6 +93,8 @@ void
 dial_release(struct dial *d)
 {
 	resolve_cancel(d->resolve);
+	if (d->ingress)
+		d->k->m.tcp_open--;
 	ingress_unref(d->ingress);
 	*d = (struct dial){0};
 }

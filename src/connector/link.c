@@ -132,8 +132,11 @@ report_local_config(struct link *l)
 	struct buf out;
 
 	buf_init(&out, CONTROL_MSG_MAX);
+	l->k->m.config_pushes++;
 	if (text && control_client_local_config(l->rpc, text, strlen(text), &out) == 0)
 		control_send(l, &out);
+	else
+		l->k->m.config_push_errors++;
 	buf_release(&out);
 	free(text);
 	json_decref(o);
@@ -385,6 +388,7 @@ on_resolved(int err, const struct resolved *r, void *arg)
 	}
 	unsigned pick = l->attempts % r->n; /* another address at each try */
 	l->state = LINK_DIAL;
+	l->k->m.dials++;
 	if (conn_new_client(l->k->loop, &r->a[pick], r->len[pick], l->k->tls, EDGE_NAME, &conn_callbacks, l, &l->conn) <
 	    0) {
 		link_drop(l, "cannot dial");

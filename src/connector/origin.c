@@ -91,6 +91,7 @@ fail(struct origin *o, const char *why)
 	if (o->done)
 		return;
 	o->done = true;
+	o->l->k->m.failed++;
 	log_warn("origin_failed", "to", o->rule->service, "why", why, NULL);
 	drop_service(o);
 	pay_back(o);
@@ -143,6 +144,7 @@ out:
 	if (e < 0)
 		return e;
 	o->head = true;
+	metrics_answered(o->l->k, o->raw ? 101 : http1_status(o->in));
 	link_flush_soon(o->l);
 	return 0;
 }

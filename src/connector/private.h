@@ -6,6 +6,7 @@
 #include "core/map.h"
 #include "io/conn.h"
 #include "io/net_listen.h"
+#include "net/http_server.h"
 #include "wire/control.h"
 #include "wire/h2link.h"
 
@@ -13,6 +14,19 @@
 
 #define LANES_MAX 20000u   /* as many as streams of a link */
 #define ORIGIN_TLS_MAX 16u /* different caPool files: they come from the edge's configuration too */
+
+#define METRICS_CONNS_MAX 16u /* scrapers at once: more than any monitoring has */
+
+/* What the operators' listener shows (metrics.c). */
+struct metrics {
+	struct listener ln;
+	bool listening;
+	struct http_server *open[METRICS_CONNS_MAX];
+	uint64_t requests, failed, by_code[1000];
+	uint64_t registered, register_failed, dials, tcp_total;
+	size_t tcp_open, streams_max;
+	uint64_t config_pushes, config_push_errors;
+};
 
 struct link {
 	struct connector *k;
@@ -50,6 +64,7 @@ struct connector {
 	struct map lanes; /* id -> struct lane */
 	size_t unseen;    /* bytes that all lanes keep for their clients */
 	int status;
+	struct metrics m;
 	struct origin_tls { /* what https services are reached with, made when first needed */
 		struct tls_ctx *ctx;
 		char *ca_pool; /* NULL = the system's roots */
@@ -117,6 +132,12 @@ void origin_tls_release(struct connector *k);
 
 /* config.c: the edge's update-configuration (a.9). Appends the JSON answer. */
 void config_update(struct connector *k, struct slice body, struct buf *answer);
+
+/* metrics.c: /metrics, /ready, /healthcheck, /config on a listener of its own. E_* with a text when the address that was
+   asked for cannot be had; none asked for: the first free of the usual ones, or none at all. */
+int metrics_start(struct connector *k, struct reason *why);
+void metrics_stop(struct connector *k);
+void metrics_answered(struct connector *k, unsigned status);
 
 /* connector.c */
 void connector_registered(struct link *l, const struct control_details *d);

@@ -61,6 +61,7 @@ stream_answer(struct link *l, struct h2stream *s, unsigned status, const char *s
 	snprintf(code, sizeof code, "%u", status);
 	snprintf(meta, sizeof meta, "{\"src\":\"%s\"}", src);
 	h2stream_respond(s, h, 4, true);
+	metrics_answered(l->k, status);
 	link_flush_soon(l);
 }
 
@@ -78,6 +79,7 @@ static void
 fail(struct stream *s, const char *why)
 {
 	dial_log(&s->dial, why);
+	s->l->k->m.failed++;
 	if (!s->open && !s->ended) {
 		s->ended = true;
 		stream_answer(s->l, s->h2, 502, "cloudflared");
@@ -130,6 +132,7 @@ origin_opened(struct conn *c, void *arg)
 		return;
 	}
 	s->open = true;
+	metrics_answered(s->l->k, 101);
 	timer_repeat(s->l->k->loop, &s->ping, PING_MS, on_ping_time, s);
 	link_flush_soon(s->l);
 	if (buf_len(&s->early)) {
@@ -211,6 +214,8 @@ stream_new(struct link *l, struct h2stream *h2, enum stream_kind kind, size_t ea
 	ws_in_init(&s->in, WS_SERVER);
 	h2stream_set_arg(h2, s);
 	l->k->streams++;
+	if (l->k->streams > l->k->m.streams_max)
+		l->k->m.streams_max = l->k->streams;
 	return s;
 }
 
@@ -248,6 +253,7 @@ stream_request(struct link *l, struct h2stream *h2, const struct h2_header *h, s
 			h2stream_reset(h2, 2);
 		return;
 	}
+	l->k->m.requests++;
 	if (!l->k->ingress || k >= sizeof bare) {
 		stream_answer(l, h2, l->k->ingress ? 414 : 503, "cloudflared");
 		return;

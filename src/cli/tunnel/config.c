@@ -37,12 +37,12 @@ static const struct key keys[] = {
     {"autoupdate-freq", KEY_NOTE, 0, NULL},
     {"edge-ip-version", KEY_NOTE, 0, NULL},
     {"region", KEY_NOTE, 0, "there is no region here; the key may go"},
-    {"originRequest", KEY_NOTE, 0, "applies per rule here; write it inside the rule"},
+    {"originRequest", KEY_TREE, 0, NULL},
     {"warp-routing", KEY_NOTE, 0, "private network routing is not served by this connector"},
     {"origincert", KEY_NOTE, 0, NULL},
-    {"pidfile", KEY_NOTE, 0, NULL},
+    {"pidfile", KEY_TEXT, OPT(pidfile), NULL},
     {"tag", KEY_NOTE, 0, NULL},
-    {"url", KEY_NOTE, 0, "give the service under ingress instead"},
+    {"url", KEY_TEXT, OPT(url), NULL},
 };
 #define NKEYS (sizeof keys / sizeof *keys)
 
@@ -101,6 +101,10 @@ take_key(const char *file, const struct conf_node *n, struct tunnel_options *o, 
 	}
 	if (!strcmp(n->key, "ingress")) {
 		t->ingress = n;
+		return 0;
+	}
+	if (!strcmp(n->key, "originRequest")) {
+		t->origin = n;
 		return 0;
 	}
 	if (!strcmp(n->key, "edge"))

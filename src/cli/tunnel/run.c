@@ -157,6 +157,24 @@ number(const char *what, const char *s, uint64_t max, unsigned dflt, unsigned *r
 	return 0;
 }
 
+/* --url and its like: one rule for everything, when the file has none. */
+static int
+one_service(const struct tunnel_options *o, struct ingress **ret_i, struct conf_error *err)
+{
+	const char *service = o->url       ? o->url
+	                      : o->bastion ? "bastion"
+	                      : o->socks   ? "socks-proxy"
+	                      : o->hello   ? "hello_world"
+	                                   : NULL;
+	json_t *config = service ? json_pack("{s:[{s:s}]}", "ingress", "service", service) : NULL;
+	int r = service ? E_NOMEM : 0;
+
+	if (config)
+		r = ingress_from_json(config, ret_i, err);
+	json_decref(config);
+	return r;
+}
+
 static int
 fill_options(struct cli *c, const struct tunnel_options *o, const struct tunnel_config *t, struct connector_options *k)
 {
@@ -178,6 +196,8 @@ fill_options(struct cli *c, const struct tunnel_options *o, const struct tunnel_
 		fprintf(stderr, "note: protocol %s: this connector speaks http2\n", o->protocol);
 	k->ca_file = o->cacert ? o->cacert : c->ca_file;
 	k->version = "sallyport-" SALLYPORT_VERSION;
+	k->metrics = o->metrics;
+	k->pidfile = o->pidfile;
 	k->grace_ms = 30000;
 	if ((r = number("ha-connections", o->ha_connections, CONNECTOR_LINKS_MAX, 4, &k->connections)) < 0 ||
 	    (r = number("retries", o->retries, 16, 5, &k->retries)) < 0)
@@ -186,8 +206,10 @@ fill_options(struct cli *c, const struct tunnel_options *o, const struct tunnel_
 		return cli_fail(SP_CLIENT_USAGE, "--grace-period %s: expected 0 to 3m, for example 30s",
 		                o->grace_period),
 		       E_FORMAT;
-	if (t->ingress && (r = ingress_from_conf(t->file, t->ingress, &k->ingress, &err)) < 0)
+	if (t->ingress && (r = ingress_from_conf2(t->file, t->ingress, t->origin, &k->ingress, &err)) < 0)
 		return cli_fail(SP_CONFIG, "%s", err.text), r;
+	if (!t->ingress && (r = one_service(o, &k->ingress, &err)) < 0)
+		return cli_fail(SP_CLIENT_USAGE, "%s", err.text), r;
 	return 0;
 }
 

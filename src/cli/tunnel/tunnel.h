@@ -15,11 +15,13 @@ struct tunnel_options {
 	struct cli_list edge;
 	const char *cacert, *config, *credentials_file, *credentials_contents, *token, *token_file;
 	const char *ha_connections, *grace_period, *retries, *loglevel, *logfile, *log_directory, *secret;
-	const char *protocol, *metrics, *connector_id, *url;
+	const char *protocol, *metrics, *connector_id, *url, *pidfile;
 	/* list */
 	const char *name, *name_prefix, *exclude_prefix, *id, *when, *sort_by;
 	bool show_deleted, recently_disconnected, invert_sort;
+	bool hello, bastion, socks;
 	bool force, overwrite_dns, ignored_flag;
+	struct cli_list ignored_list;
 	const char *ignored;
 };
 
@@ -28,7 +30,7 @@ struct tunnel_config {
 	char file[4096];
 	struct conf_node *root;
 	const char *tunnel, *credentials_file; /* borrowed from root; NULL */
-	const struct conf_node *ingress;
+	const struct conf_node *ingress, *origin; /* origin: originRequest, the defaults of all rules */
 };
 /* --config, else the first that exists of HOME/config.yml, ~/.cloudflared, /etc/sallyport, /etc/cloudflared. E_NOENT
    when there is none. Prints errors. Merges scalar keys into o where the command line said nothing. */

@@ -13,10 +13,10 @@
 #include "core/clock.h"
 #include "core/str.h"
 #include "edge/parent/hook.h"
-#include "edge/parent/notify.h"
 #include "edge/parent/role_proc.h"
 #include "io/ipc.h"
 #include "io/net_listen.h"
+#include "io/notify.h"
 
 #define THREADS_MAX 16 /* loop threads of front; more never paid on one edge */
 #define PING_EVERY_MS 10000

@@ -1,4 +1,4 @@
-#include "edge/parent/notify.h"
+#include "io/notify.h"
 
 #include <stddef.h>
 #include <stdlib.h>
