@@ -80,7 +80,7 @@ const char *conn_peer_ip(const struct conn *c); /* address alone; v4-mapped v6 i
 void conn_set_peer(struct conn *c, const char *ip, uint16_t port);
 const char *conn_sni(const struct conn *c); /* "" if none */
 int conn_peer_pem(const struct conn *c,
-                  struct buf *out);                /* certificate that the TLS peer showed; E_NOENT without one */
+                  struct buf *out); /* certificate that the TLS peer showed; E_NOENT without one */
 /* The client's certificate, and those sent with it, that verified against the authorities of its SNI (tls_clients.h);
    borrowed. E_NOENT: none. It says nothing about any other name than conn_sni. */
 int conn_client_der(const struct conn *c, struct slice *ret_der);

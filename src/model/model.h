@@ -72,8 +72,7 @@ enum model_type {
 #define MF_LINES 4u    /* MT_TEXT: line feeds are fine */
 #define MF_ARRAY 8u    /* MT_JSON: an array, else an object */
 #define MF_STORE 16u   /* never in the API form */
-#define MF_EMPTY 32u   /* MT_STRS is written even when it is empty; MT_BOOL even when it is false; MT_JSON with
-                          MF_ARRAY as [] in the API form */
+#define MF_EMPTY 32u   /* written even when empty: MT_STRS, a false MT_BOOL, an MF_ARRAY (in the API form) */
 #define MF_IGNORE 64u  /* accepted and dropped: read-only echo of the API */
 
 struct model_field {

@@ -12,6 +12,9 @@
 enum role { ROLE_PARENT, ROLE_FRONT, ROLE_JUDGE, ROLE_FETCH, ROLE_SIGNER, ROLE_SESSION, ROLE_N };
 const char *role_name(enum role r); /* "parent", "front", ... */
 
+/* the tool never settles on a layout for field lists */
+/* clang-format off */
+
 /* Nothing in here is secret, but for store. */
 #define PR_START(F, S)                                                                                    \
 	F(S, STR, dir, 4096)        /* DIR, for log texts; roles do not open by path unless stated */     \

@@ -1,3 +1,4 @@
+/* clang-format off */
     "-----BEGIN CERTIFICATE-----\n"
     "MIIBjjCCATWgAwIBAgIUEn848t92l9QhbJyMPOks71VuMtgwCgYIKoZIzj0EAwIw\n"
     "FDESMBAGA1UEAwwJUm9ib3RzIENBMCAXDTI2MTEyMjIzMDIzM1oYDzIxMjYxMDI5\n"

@@ -2,8 +2,8 @@
  * http: libcurl's multi interface on our loop. The only user of <curl/curl.h>.
  *
  * One request: method GET or POST(form), or one mail; bounded body, no redirects, TLS verified, address guarded. done()
- * comes exactly once, from the loop; the body is borrowed. err E_AGAIN: nothing was sent, so nobody can have heard it. May
- * block: no (names are resolved on libcurl's own threads).
+ * comes exactly once, from the loop; the body is borrowed. err E_AGAIN: nothing was sent, so nobody can have heard it.
+ * May block: no (names are resolved on libcurl's own threads).
  */
 #ifndef EDGE_FETCH_HTTP_H
 #define EDGE_FETCH_HTTP_H

@@ -16,8 +16,7 @@
 #define RECHECK_FLIGHTS_MAX 64u   /* questions at once: fetch has 256 places, and sign-ins need theirs */
 #define RECHECK_PROVIDER_MAX 16u  /* of those, at one provider: a slow one must not hold up the others */
 #define RECHECK_ADMIT_SPARE 16u   /* above RECHECK_PROVIDER_MAX, for somebody who waits */
-#define RECHECK_WAITING_MAX 4096u /* requests that wait for an answer; beyond it they are told that the edge is busy \
-	                           */
+#define RECHECK_WAITING_MAX 4096u /* requests that wait for an answer; beyond it: the edge is busy */
 #define RECHECK_HOLD_SEC 4        /* clients wait 7 to 10 s for a certificate */
 #define RECHECK_HELD (-1)
 

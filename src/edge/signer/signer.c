@@ -62,7 +62,7 @@ tables_init(struct signer *s, uint64_t seed)
 	recent_init(&s->logouts, SIGNER_LOGOUTS_MAX, seed);
 	rate_init(&s->login_account, 20, 15000, seed); /* guesses at one account: 20 at once, then one each 15 s */
 	rate_init(&s->login_ip, 60, 2000, seed);
-	/* A guess at 256 random bits does not succeed; this bounds what guessing costs. A right secret always passes. */
+	/* A guess at 256 random bits does not succeed; this bounds its cost. A right secret always passes. */
 	rate_init(&s->service_wrong, 20, 3000, seed);
 	rate_init(&s->service_mint, 500, 20, seed);
 	rate_init(&s->setup_tries, 20, 3000, seed);
