@@ -20,9 +20,10 @@ const heads = [
   ['Content-Length -1', `POST / HTTP/1.1\r\nHost: ${at}\r\nContent-Length: -1\r\n\r\n`, [400]],
   ['Content-Length 0x3', `POST / HTTP/1.1\r\nHost: ${at}\r\nContent-Length: 0x3\r\n\r\nabc`, [400]],
   ['Content-Length 2^64+3', `POST / HTTP/1.1\r\nHost: ${at}\r\nContent-Length: 18446744073709551619\r\n\r\nabc`, [400, 413]],
-  ['chunk size with sign', `POST / HTTP/1.1\r\nHost: ${at}\r\nTransfer-Encoding: chunked\r\n\r\n+3\r\nabc\r\n0\r\n\r\n`, [400]],
-  ['chunk size overflow', `POST / HTTP/1.1\r\nHost: ${at}\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\nabc`, [400, 413]],
-  ['chunk without CRLF', `POST / HTTP/1.1\r\nHost: ${at}\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabcX0\r\n\r\n`, [400]],
+  // judged by the head alone, and refused before the body is looked at: closed either way
+  ['chunk size with sign', `POST / HTTP/1.1\r\nHost: ${at}\r\nTransfer-Encoding: chunked\r\n\r\n+3\r\nabc\r\n0\r\n\r\n`, [400, 401]],
+  ['chunk size overflow', `POST / HTTP/1.1\r\nHost: ${at}\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\nabc`, [400, 401, 413]],
+  ['chunk without CRLF', `POST / HTTP/1.1\r\nHost: ${at}\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabcX0\r\n\r\n`, [400, 401]],
   ['bare LF', `GET / HTTP/1.1\nHost: ${at}\n\n`, [400]],
   ['LF inside the head', `GET / HTTP/1.1\r\nHost: ${at}\nX: y\r\n\r\n`, [400]],
   ['bare CR in a value', `GET / HTTP/1.1\r\nHost: ${at}\r\nX: a\rb\r\n\r\n`, [400]],
