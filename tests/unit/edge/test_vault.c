@@ -261,6 +261,40 @@ test_copy(void **state)
 	disk_free(&d);
 }
 
+/* A crash in the middle of a copy: it has the higher number and no end, and the file before it still counts. */
+static void
+test_copy_cut(void **state)
+{
+	struct disk d;
+	struct vault v;
+	uint8_t was[4096];
+	char h[33];
+
+	disk_new(&d);
+	opened(&v, &d, key);
+	put(&v, 1, "one");
+	put(&v, 2, "two");
+	handle(3, h);
+	assert_int_equal(vault_put(&v, h, IDP2, "three", NULL, 0, LATER), 0);
+	int old = v.cur;
+	ssize_t n = pread(d.fd[old], was, sizeof was, 0);
+	assert_true(n > 0 && n < (ssize_t)sizeof was);
+	vault_drop_provider(&v, IDP2); /* goes over to the other file */
+	assert_int_equal(v.cur, !old);
+	vault_release(&v);
+	assert_int_equal(ftruncate(d.fd[!old], size_of(d.fd[!old]) - 10), 0);
+	assert_int_equal(pwrite(d.fd[old], was, (size_t)n, 0), n);
+	assert_int_equal(opened(&v, &d, key), 0);
+	has(&v, 1, "one");
+	has(&v, 2, "two");
+	put(&v, 4, "four");
+	vault_release(&v);
+	assert_int_equal(opened(&v, &d, key), 0);
+	has(&v, 4, "four");
+	vault_release(&v);
+	disk_free(&d);
+}
+
 /* Whole records in another order, or of another generation, are not taken. */
 static void
 test_reordered(void **state)
@@ -323,9 +357,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_kept),    cmocka_unit_test(test_refused), cmocka_unit_test(test_torn),
-	    cmocka_unit_test(test_damage),  cmocka_unit_test(test_copy),    cmocka_unit_test(test_reordered),
-	    cmocka_unit_test(test_failing),
+	    cmocka_unit_test(test_kept),     cmocka_unit_test(test_refused), cmocka_unit_test(test_torn),
+	    cmocka_unit_test(test_damage),   cmocka_unit_test(test_copy),    cmocka_unit_test(test_reordered),
+	    cmocka_unit_test(test_copy_cut), cmocka_unit_test(test_failing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
