@@ -301,7 +301,8 @@ vault_open(struct vault *v, int a, int b, const uint8_t key[static VAULT_KEY_LEN
 	v->n = s[v->cur].n;
 	v->changes = s[v->cur].changes;
 	v->end = (off_t)s[v->cur].good;
-	return *ret_lost ? copy_over(v) : 0;
+	/* a copy that was cut has the next number: what is written goes into one that is above both */
+	return *ret_lost || size[!v->cur] ? copy_over(v) : 0;
 }
 
 void
