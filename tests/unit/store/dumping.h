@@ -82,6 +82,15 @@ dumped_and_loaded(void **state)
 		store_close(s);
 		buf_release(&part);
 	}
+	buf_clear(&two); /* a document is missing in the middle */
+	const char *p = (const char *)buf_ptr(&one), *end = p + buf_len(&one), *second = memchr(p, '\n', buf_len(&one));
+	const char *third = memchr(second + 1, '\n', (size_t)(end - second - 1));
+	assert_int_equal(buf_put(&two, p, (size_t)(second + 1 - p)), 0);
+	assert_int_equal(buf_put(&two, third + 1, (size_t)(end - third - 1)), 0);
+	s = fresh();
+	assert_int_equal(load_all(s, &two, &r), E_FORMAT);
+	assert_non_null(strstr(r.text, "documents are missing"));
+	store_close(s);
 	buf_release(&one);
 	buf_release(&two);
 }
