@@ -77,6 +77,8 @@ put_command(const struct sshconfig *c, uint16_t port, const char *verb, struct b
 		if (!e)
 			e = put_word(out, c->ca_file);
 	}
+	if (!e && c->cloudflared_home)
+		e = buf_put_str(out, " --cloudflared-home");
 	return e;
 }
 
@@ -84,6 +86,8 @@ static int
 put_file(const struct sshconfig *c, const char *keyword, const char *suffix, struct buf *out)
 {
 	int e;
+	if (c->cloudflared_home)
+		return buf_putf(out, "  %s ~/.cloudflared/%%h%s\n", keyword, suffix);
 	if (!c->home)
 		return buf_putf(out, "  %s " DEFAULT_HOME "/%%h%s\n", keyword, suffix);
 	e = buf_putf(out, "  %s \"", keyword);

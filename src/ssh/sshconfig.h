@@ -13,11 +13,12 @@
 #include "core/err.h"
 
 struct sshconfig {
-	const char *host;    /* "vm.example.com" or "vm.example.com:8443" as typed */
-	const char *program; /* absolute path of sallyport, or a bare name */
-	const char *home;    /* absolute path of the client's home; NULL = the default, written "~/.sallyport" */
-	const char *ca_file; /* absolute path or NULL: repeated as --ca-file */
-	bool short_lived;    /* with certificate */
+	const char *host;      /* "vm.example.com" or "vm.example.com:8443" as typed */
+	const char *program;   /* absolute path of sallyport, or a bare name */
+	const char *home;      /* absolute path of the client's home; NULL = the default, written "~/.sallyport" */
+	bool cloudflared_home; /* "~/.cloudflared" instead, and the option that says so to each command */
+	const char *ca_file;   /* absolute path or NULL: repeated as --ca-file */
+	bool short_lived;      /* with certificate */
 };
 
 int sshconfig_format(const struct sshconfig *c, struct buf *out, struct reason *r);

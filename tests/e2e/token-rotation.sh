@@ -28,7 +28,7 @@ node --input-type=module -e '
 	const a = createPublicKey({ key: jwks.keys[0], format: "jwk" }), b = createPublicKey(pem);
 	process.exit(a.equals(b) && jwks.public_certs[0].kid === jwks.keys[0].kid ? 0 : 1);' "$(certs)" "$T/cert.pub" || die "certificate and key differ"
 eq "kid of the token" "$(kid_of "$OLD")" "$(certs | jq -r '.keys[0].kid')"
-eq "who may not rotate" "$(web /dev/null -o /dev/null -w '%{http_code}' -X POST "$KEYS/rotate")" 403
+eq "who may not rotate" "$(web /dev/null -o /dev/null -w '%{http_code}' -X POST "$KEYS/rotate")" 401
 eq "bad interval" "$(api -X PUT -d '{"key_rotation_interval_days":20}' "$KEYS" | jq -r '.errors[0].source.pointer')" /key_rotation_interval_days
 eq "new interval" "$(api -X PUT -d '{"key_rotation_interval_days":30}' "$KEYS" | jq .result.key_rotation_interval_days)" 30
 

@@ -97,8 +97,12 @@ access_ssh_config(struct cli *c, int argc, char **argv)
 		return 2;
 	if (c->ca_file && !(ca = realpath(c->ca_file, NULL)))
 		return cli_fail(SP_CLIENT_FILE, "%s: %s", c->ca_file, strerror(errno));
-	struct sshconfig q = {
-	    .host = a.name, .program = c->self, .home = default_home(c), .ca_file = ca, .short_lived = short_lived};
+	struct sshconfig q = {.host = a.name,
+	                      .program = c->self,
+	                      .home = default_home(c),
+	                      .ca_file = ca,
+	                      .short_lived = short_lived,
+	                      .cloudflared_home = c->cloudflared_home};
 	buf_init(&out, 65536);
 	r = sshconfig_format(&q, &out, &why);
 	free(ca);

@@ -160,15 +160,31 @@ from_env(const struct parse *p)
 	return 0;
 }
 
+static int
+cloudflared_home(struct cli *c)
+{
+	const char *home = getenv("HOME");
+	int n = home ? snprintf(c->home, sizeof c->home, "%s/.cloudflared", home) : -1;
+
+	c->cloudflared_home = true;
+	if (n > 0 && (size_t)n < sizeof c->home)
+		return 0;
+	fprintf(stderr, "sallyport: --cloudflared-home: HOME is not set\n");
+	return E_FORMAT;
+}
+
 int
 cli_options(struct cli *c, int argc, char **argv, const char *usage, const struct cli_option *opts, size_t nopts,
             bool stop_at_pos, struct cli_list *pos)
 {
+	bool theirs = false;
 	const struct cli_option global[] = {
 	    {"ca-file", NULL, "SALLYPORT_CA_FILE", "FILE", "trust these roots besides the system's", &c->ca_file,
 	     false},
 	    {"connect-to", NULL, "SALLYPORT_CONNECT_TO", "ADDR:PORT", "dial there whatever DNS says", &c->connect_to,
 	     false},
+	    {"cloudflared-home", NULL, "SALLYPORT_CLOUDFLARED_HOME", NULL,
+	     "keep tokens and keys in ~/.cloudflared, where cloudflared finds them", &theirs, false},
 	};
 	struct parse p = {.usage = usage};
 	bool ended = false; /* "--" was seen */
@@ -200,7 +216,7 @@ cli_options(struct cli *c, int argc, char **argv, const char *usage, const struc
 			return E_LIMIT;
 		pos->v[pos->n++] = argv[i];
 	}
-	return 0;
+	return theirs ? cloudflared_home(c) : 0;
 }
 
 int

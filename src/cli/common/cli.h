@@ -18,9 +18,10 @@ struct cli {
 	const char *connect_to;                       /* --connect-to, SALLYPORT_CONNECT_TO: "ADDR:PORT" */
 	const char *api_url, *api_token, *origincert; /* --api-url TUNNEL_API_URL; --api-token SALLYPORT_API_TOKEN;
 	                                                 --origincert TUNNEL_ORIGIN_CERT */
-	char home[4096];  /* SALLYPORT_HOME, else ~/.sallyport; made 0700 when first written to */
-	const char *self; /* how ssh_config should call us: absolute path of this program */
-	bool json;        /* -o json */
+	char home[4096];       /* SALLYPORT_HOME, else ~/.sallyport; made 0700 when first written to */
+	bool cloudflared_home; /* --cloudflared-home: home is ~/.cloudflared */
+	const char *self;      /* how ssh_config should call us: absolute path of this program */
+	bool json;             /* -o json */
 };
 
 /* Options: one row each. Values stay where argv or the environment has them. */
