@@ -22,8 +22,7 @@ pick_address(const struct dial *d, const struct resolved *r, struct reason *why)
 	for (unsigned i = 0; i < r->n; i++) {
 		unsigned n;
 		const void *ip = ip_of(&r->a[i], &n);
-		if (d->rule->kind != SERVICE_BASTION ||
-		    destination_check(d->rule, d->to.host, d->to.port, ip, n, why) == 0)
+		if (d->rule->kind == SERVICE_TCP || destination_check(d->rule, d->to.host, d->to.port, ip, n, why) == 0)
 			return (int)i;
 	}
 	return E_DENIED;
@@ -37,6 +36,7 @@ on_resolved(int err, const struct resolved *r, void *arg)
 
 	d->resolve = NULL;
 	int i = err < 0 ? err : pick_address(d, r, &why);
+	d->denied = err == 0 && i < 0;
 	if (i < 0) {
 		d->failed(why.text, d->arg);
 		return;
@@ -49,21 +49,21 @@ on_resolved(int err, const struct resolved *r, void *arg)
 }
 
 static int
-choose_target(struct dial *d, const struct h2_header *h, size_t n)
+choose_target(const struct dial *d, const struct h2_header *h, size_t n, struct hostport *ret_to)
 {
 	if (d->rule->kind == SERVICE_TCP) {
-		d->to = d->rule->target;
+		*ret_to = d->rule->target;
 		return 0;
 	}
 	const char *jump = stream_header(h, n, "cf-access-jump-destination");
 	if (!*jump)
 		jump = d->rule->default_destination ? d->rule->default_destination : "";
-	return *jump ? destination_parse(jump, 0, &d->to) : E_NOENT;
+	return *jump ? destination_parse(jump, 0, ret_to) : E_NOENT;
 }
 
 void
-dial_start(struct dial *d, struct connector *k, const struct ingress_rule *rule, const struct h2_header *h, size_t n,
-           const struct conn_ops *ops, struct conn **conn, void (*failed)(const char *why, void *arg), void *arg)
+dial_prepare(struct dial *d, struct connector *k, const struct ingress_rule *rule, const struct conn_ops *ops,
+             struct conn **conn, void (*failed)(const char *why, void *arg), void *arg)
 {
 	*d = (struct dial){.k = k,
 	                   .ingress = ingress_ref(k->ingress),
@@ -74,10 +74,25 @@ dial_start(struct dial *d, struct connector *k, const struct ingress_rule *rule,
 	                   .arg = arg};
 	k->m.tcp_total++;
 	k->m.tcp_open++;
-	if (choose_target(d, h, n) < 0)
-		failed("no valid destination was asked for and the rule has no default", arg);
-	else if (resolve_start(k->loop, d->to.host, d->to.port, NULL, on_resolved, d, &d->resolve) < 0)
-		failed("cannot resolve", arg);
+}
+
+void
+dial_to(struct dial *d, const struct hostport *to)
+{
+	d->to = *to;
+	if (resolve_start(d->k->loop, d->to.host, d->to.port, NULL, on_resolved, d, &d->resolve) < 0)
+		d->failed("cannot resolve", d->arg);
+}
+
+void
+dial_start(struct dial *d, const struct h2_header *h, size_t n)
+{
+	struct hostport to = {0};
+
+	if (choose_target(d, h, n, &to) < 0)
+		d->failed("no valid destination was asked for and the rule has no default", d->arg);
+	else
+		dial_to(d, &to);
 }
 
 void

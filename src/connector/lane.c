@@ -127,6 +127,7 @@ leg_open(struct leg *g)
 	if (e < 0)
 		return e;
 	g->open = true;
+	metrics_answered(g->l->k, 101);
 	link_flush_soon(g->l);
 	return timer_repeat(g->l->k->loop, &g->ping, PING_MS, on_ping_time, g);
 }
@@ -337,6 +338,7 @@ lane_refused(struct lane *s, const char *why)
 static void
 dial_failed(const char *why, void *arg)
 {
+	((struct lane *)arg)->k->m.failed++;
 	lane_refused(arg, why);
 }
 
@@ -648,7 +650,8 @@ lane_request(struct link *l, struct h2stream *h2, const struct h2_header *h, siz
 	s->k = l->k;
 	s->leg = g;
 	str_copy(s->place, sizeof s->place, g->place);
-	dial_start(&s->dial, l->k, rule, h, n, &origin_ops, &s->origin, dial_failed, s);
+	dial_prepare(&s->dial, l->k, rule, &origin_ops, &s->origin, dial_failed, s);
+	dial_start(&s->dial, h, n);
 	return true;
 }
 

@@ -514,8 +514,6 @@ reach(struct origin *o)
 			fail(o, "the path of its socket is too long");
 		else
 			dial(o, &un, sizeof un);
-	} else if (!*r->target.host) {
-		fail(o, "this kind of service is not offered");
 	} else if (resolve_start(o->l->k->loop, r->target.host, r->target.port, NULL, on_resolved, o, &o->resolve) <
 	           0) {
 		fail(o, "cannot resolve");

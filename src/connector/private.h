@@ -109,14 +109,16 @@ struct dial {
 	const struct ingress_rule *rule;
 	struct hostport to;
 	struct resolve *resolve;
+	bool denied; /* failed because the rule does not permit the destination */
 	const struct conn_ops *ops;
 	struct conn **conn;
 	void (*failed)(const char *why, void *arg);
 	void *arg;
 };
-void dial_start(struct dial *d, struct connector *k, const struct ingress_rule *rule, const struct h2_header *h,
-                size_t n, const struct conn_ops *ops, struct conn **conn, void (*failed)(const char *why, void *arg),
-                void *arg);
+void dial_prepare(struct dial *d, struct connector *k, const struct ingress_rule *rule, const struct conn_ops *ops,
+                  struct conn **conn, void (*failed)(const char *why, void *arg), void *arg);
+void dial_start(struct dial *d, const struct h2_header *h, size_t n); /* where the rule or the request says */
+void dial_to(struct dial *d, const struct hostport *to);
 void dial_log(const struct dial *d, const char *why);
 void dial_release(struct dial *d); /* safe on a zeroed one */
 
@@ -133,8 +135,8 @@ void origin_tls_release(struct connector *k);
 /* config.c: the edge's update-configuration (a.9). Appends the JSON answer. */
 void config_update(struct connector *k, struct slice body, struct buf *answer);
 
-/* metrics.c: /metrics, /ready, /healthcheck, /config on a listener of its own. E_* with a text when the address that was
-   asked for cannot be had; none asked for: the first free of the usual ones, or none at all. */
+/* metrics.c: /metrics, /ready, /healthcheck, /config on a listener of its own. E_* with a text when the address that
+   was asked for cannot be had; none asked for: the first free of the usual ones, or none at all. */
 int metrics_start(struct connector *k, struct reason *why);
 void metrics_stop(struct connector *k);
 void metrics_answered(struct connector *k, unsigned status);

@@ -13,6 +13,7 @@
 #include "connector/private.h"
 #include "core/log.h"
 #include "core/str.h"
+#include "wire/socks.h"
 #include "wire/websocket.h"
 
 #define PING_MS 54000  /* as the original: keeps middleboxes from forgetting an idle session (a.6) */
@@ -20,7 +21,7 @@
 #define CONFIG_MAX (1u << 20)
 #define UPGRADE_HEADER "cf-cloudflared-proxy-connection-upgrade"
 
-enum stream_kind { STREAM_SSH, STREAM_CONFIG };
+enum stream_kind { STREAM_SSH, STREAM_CONFIG, STREAM_SOCKS };
 
 struct stream {
 	struct stream_base base; /* first */
@@ -29,6 +30,7 @@ struct stream {
 	enum stream_kind kind;
 	struct dial dial;
 	struct conn *origin;
+	struct socks_in *socks; /* until the destination is reached */
 	struct ws_in in;
 	bool open;        /* 200 was sent: bytes flow */
 	bool ended;       /* our END_STREAM is queued */
@@ -75,6 +77,19 @@ end_now(struct stream *s)
 	}
 }
 
+static void send_frame(struct stream *s, enum ws_op op, const void *p, size_t n);
+
+static void
+say_socks(struct stream *s, enum socks_code code)
+{
+	struct buf b;
+
+	buf_init(&b, 64);
+	if (socks_reply(&b, code) == 0)
+		send_frame(s, WS_BINARY, buf_ptr(&b), buf_len(&b));
+	buf_release(&b);
+}
+
 static void
 fail(struct stream *s, const char *why)
 {
@@ -84,6 +99,8 @@ fail(struct stream *s, const char *why)
 		s->ended = true;
 		stream_answer(s->l, s->h2, 502, "cloudflared");
 	} else {
+		if (s->socks && s->socks->state == SOCKS_DONE)
+			say_socks(s, s->dial.denied ? SOCKS_DENIED : SOCKS_UNREACHABLE);
 		end_now(s);
 	}
 }
@@ -109,16 +126,13 @@ on_ping_time(void *arg)
 
 static void up_bytes(struct stream *s, uint8_t *d, size_t n);
 
-static void
-origin_opened(struct conn *c, void *arg)
+static bool
+answer_open(struct stream *s)
 {
-	struct stream *s = arg;
 	struct buf packed;
 	const struct h2_header user[] = {
 	    {"Connection", "Upgrade"}, {"Upgrade", "websocket"}, {"Sec-Websocket-Accept", s->accept}};
 
-	conn_deadline(c, 0);
-	conn_quickack(c, true);
 	buf_init(&packed, 4096);
 	if (s->accept[0])
 		h2_headers_pack(&packed, user, 3);
@@ -129,12 +143,43 @@ origin_opened(struct conn *c, void *arg)
 	buf_release(&packed);
 	if (r < 0) {
 		h2stream_reset(s->h2, 2);
-		return;
+		return false;
 	}
 	s->open = true;
 	metrics_answered(s->l->k, 101);
 	timer_repeat(s->l->k->loop, &s->ping, PING_MS, on_ping_time, s);
 	link_flush_soon(s->l);
+	return true;
+}
+
+static void pay_back(struct stream *s);
+
+/* The destination is reached: from here on it is a session like any other. */
+static void
+socks_opened(struct stream *s)
+{
+	say_socks(s, SOCKS_OK);
+	free(s->socks);
+	s->socks = NULL;
+	if (buf_len(&s->early) && conn_write(s->origin, buf_ptr(&s->early), buf_len(&s->early)) < 0)
+		end_now(s);
+	buf_release(&s->early);
+	pay_back(s);
+}
+
+static void
+origin_opened(struct conn *c, void *arg)
+{
+	struct stream *s = arg;
+
+	conn_deadline(c, 0);
+	conn_quickack(c, true);
+	if (s->socks) {
+		socks_opened(s);
+		return;
+	}
+	if (!answer_open(s))
+		return;
 	if (buf_len(&s->early)) {
 		struct buf b = s->early;
 		s->early = (struct buf){0};
@@ -186,7 +231,7 @@ origin_closed(struct conn *c, enum conn_why why, void *arg)
 
 	s->origin = NULL;
 	timer_stop(&s->ping);
-	if (!s->open)
+	if (!s->open || s->socks)
 		fail(s, text && *text ? text : conn_why_str(why));
 	else
 		end_now(s);
@@ -238,7 +283,37 @@ begin_websocket(struct link *l, struct h2stream *h2, const struct h2_header *h, 
 	}
 	if (*key)
 		ws_accept_value(key, s->accept);
-	dial_start(&s->dial, l->k, rule, h, n, &origin_ops, &s->origin, dial_failed, s);
+	dial_prepare(&s->dial, l->k, rule, &origin_ops, &s->origin, dial_failed, s);
+	if (rule->kind != SERVICE_SOCKS)
+		dial_start(&s->dial, h, n);
+	else if ((s->socks = calloc(1, sizeof *s->socks)))
+		answer_open(s); /* the destination comes inside */
+	else
+		fail(s, "out of memory");
+}
+
+static void
+hello(struct link *l, struct h2stream *h2, const char *method)
+{
+	static const char page[] = "<!DOCTYPE html>\n<meta charset=\"utf-8\">\n<title>It works</title>\n"
+	                           "<h1>It works</h1>\n<p>This page comes from the tunnel's connector itself.</p>\n";
+	static const struct h2_header user[] = {{"Content-Type", "text/html; charset=utf-8"},
+	                                        {"Cache-Control", "no-store"}};
+	struct buf packed;
+
+	buf_init(&packed, 4096);
+	h2_headers_pack(&packed, user, 2);
+	const struct h2_header h[] = {{":status", "200"},
+	                              {"cf-cloudflared-response-headers", buf_cstr(&packed)},
+	                              {"cf-cloudflared-response-meta", "{\"src\":\"origin\"}"}};
+	int r = h2stream_respond(h2, h, 3, false);
+	buf_release(&packed);
+	if (r < 0 || (strcmp(method, "HEAD") != 0 && h2stream_write(h2, page, sizeof page - 1) < 0))
+		h2stream_reset(h2, 2);
+	else
+		h2stream_end(h2);
+	metrics_answered(l->k, 200);
+	link_flush_soon(l);
 }
 
 void
@@ -267,9 +342,11 @@ stream_request(struct link *l, struct h2stream *h2, const struct h2_header *h, s
 		stream_answer(l, h2, rule->status, "origin");
 	else if (rule->kind == SERVICE_HTTP)
 		origin_request(l, h2, h, n, end, rule, !strcmp(upgrade, "websocket"));
+	else if (rule->kind == SERVICE_HELLO)
+		hello(l, h2, stream_header(h, n, ":method"));
 	else if (strcmp(upgrade, "websocket"))
 		stream_answer(l, h2, 502, "cloudflared");
-	else if (!lane_request(l, h2, h, n, rule))
+	else if (rule->kind == SERVICE_SOCKS || !lane_request(l, h2, h, n, rule))
 		begin_websocket(l, h2, h, n, rule);
 }
 
@@ -289,12 +366,40 @@ up_close(struct stream *s, uint16_t code)
 	}
 }
 
+/* The handshake, and what came behind it while the destination is dialled. */
+static bool
+socks_bytes(struct stream *s, const uint8_t *p, size_t n)
+{
+	struct reason why = {0};
+	struct buf reply;
+	size_t used = 0;
+	int e = 0;
+
+	while (e == 0 && n && s->socks && s->socks->state != SOCKS_DONE) {
+		buf_init(&reply, 64);
+		e = socks_in_feed(s->socks, p, n, &used, &reply, &why);
+		if (buf_len(&reply))
+			send_frame(s, WS_BINARY, buf_ptr(&reply), buf_len(&reply));
+		buf_release(&reply);
+		p += used;
+		n -= used;
+		if (e == 0 && s->socks->state == SOCKS_DONE)
+			dial_to(&s->dial, &s->socks->to);
+	}
+	if (e < 0)
+		log_warn("socks_refused", "why", why.text, NULL);
+	return e == 0 &&
+	       (!n || buf_put(&s->early, p, n) == 0); /* bounded by the stream's window: it is not paid back */
+}
+
 /* One event of the user's WebSocket; false when the session is over. */
 static bool
 up_event(struct stream *s, const struct ws_event *ev)
 {
 	switch (ev->kind) {
 	case WS_EV_DATA:
+		if (s->socks && !ev->text)
+			return socks_bytes(s, ev->p, ev->n);
 		return ev->text || (s->origin && conn_write(s->origin, ev->p, ev->n) == 0);
 	case WS_EV_PING:
 		send_frame(s, WS_PONG, ev->p, ev->n);
@@ -349,7 +454,8 @@ own_data(void *arg, uint8_t *d, size_t n)
 	}
 	up_bytes(s, d, n);
 	s->owed += n;
-	if (!s->origin || conn_queued(s->origin) <= CONN_MARK)
+	bool dialling = s->socks && s->socks->state == SOCKS_DONE;
+	if (!dialling && (!s->origin || conn_queued(s->origin) <= CONN_MARK))
 		pay_back(s);
 }
 
@@ -408,6 +514,7 @@ own_closed(void *arg, uint32_t error)
 	}
 	dial_release(&s->dial);
 	buf_release(&s->early);
+	free(s->socks);
 	s->l->k->streams--;
 	free(s);
 }

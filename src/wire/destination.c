@@ -115,9 +115,10 @@ in_range(const struct address *a, const uint8_t *net, unsigned n, unsigned bits)
 	return bits % 8 == 0 || ((a->b[bits / 8] ^ net[bits / 8]) >> (8 - bits % 8)) == 0;
 }
 
-/* Addresses that no name may lead to. NULL: an ordinary one. */
+/* Addresses that no name may lead to: what the range of so many bits from a on is, as a whole. NULL: an ordinary one.
+ */
 static const char *
-sensitive(const struct address *a)
+sensitive(const struct address *a, unsigned bits)
 {
 	static const struct {
 		uint8_t net[16];
@@ -139,7 +140,7 @@ sensitive(const struct address *a)
 	    {{0xfd, 0x00, 0x0e, 0xc2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x02, 0x54}, 16, 128, "metadata"},
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-		if (in_range(a, rows[i].net, rows[i].n, rows[i].bits))
+		if (bits >= rows[i].bits && in_range(a, rows[i].net, rows[i].n, rows[i].bits))
 			return rows[i].what;
 	return NULL;
 }
@@ -174,6 +175,44 @@ try_entry(const char *text, const char *host, uint16_t port, const struct addres
 	return reason_set(why, 0, SP_OK, "%s:%u allowed by %s", host, port, text);
 }
 
+/* --- ipRules ------------------------------------------------------------------------------------------------------ */
+
+static bool
+ip_rule_matches(const struct ip_rule *u, uint16_t port, const struct address *a)
+{
+	bool any = u->nports == 0;
+
+	for (unsigned i = 0; i < u->nports && !any; i++)
+		any = u->ports[i] == port;
+	return any && in_range(a, u->net, u->iplen, u->bits);
+}
+
+static int
+ip_rules_check(const struct ingress_rule *r, const char *host, uint16_t port, const struct address *a,
+               struct reason *why)
+{
+	const char *what = sensitive(a, a->n * 8);
+
+	for (size_t i = 0; i < r->nip_rules; i++) {
+		const struct ip_rule *u = &r->ip_rules[i];
+		struct address net;
+
+		if (!ip_rule_matches(u, port, a))
+			continue;
+		if (!u->allow)
+			return reason_set(why, E_DENIED, SP_DESTINATION, "%s:%u is denied by ipRules entry %zu", host,
+			                  port, i + 1);
+		memcpy(net.b, u->net, u->iplen);
+		net.n = u->iplen;
+		if (what && !sensitive(&net, u->bits))
+			return reason_set(why, E_DENIED, SP_DESTINATION,
+			                  "%s:%u is a %s address, and ipRules entry %zu is not for these alone", host,
+			                  port, what, i + 1);
+		return reason_set(why, 0, SP_OK, "%s:%u allowed by ipRules entry %zu", host, port, i + 1);
+	}
+	return reason_set(why, E_DENIED, SP_DESTINATION, "%s:%u: no ipRules entry allows it", host, port);
+}
+
 int
 destination_check(const struct ingress_rule *r, const char *host, uint16_t port, const void *ip, unsigned iplen,
                   struct reason *why)
@@ -181,9 +220,11 @@ destination_check(const struct ingress_rule *r, const char *host, uint16_t port,
 	struct address a = {0};
 	const char *standard = r->default_destination && *r->default_destination ? r->default_destination : NULL;
 	size_t n = 0;
-	if (r->kind != SERVICE_BASTION || port == 0 || address_set(&a, ip, iplen) < 0)
+	if ((r->kind != SERVICE_BASTION && r->kind != SERVICE_SOCKS) || port == 0 || address_set(&a, ip, iplen) < 0)
 		return reason_set(why, E_DENIED, SP_DESTINATION, "not a destination");
-	const char *what = sensitive(&a);
+	if (r->kind == SERVICE_SOCKS)
+		return ip_rules_check(r, host, port, &a, why);
+	const char *what = sensitive(&a, a.n * 8);
 	for (; r->destinations && r->destinations[n]; n++)
 		if (try_entry(r->destinations[n], host, port, &a, what, why) == 0)
 			return 0;

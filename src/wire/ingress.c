@@ -1,5 +1,6 @@
 #include "wire/ingress.h"
 
+#include <arpa/inet.h>
 #include <regex.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 
 #define PATH_MAX_PATTERN 256u /* bytes; glibc's compiler grows with nested repeats */
 #define DESTINATIONS_MAX 1000u
+#define IP_RULES_MAX 1000u
 #define TIMEOUT_DEFAULT_MS 30000
 #define TIMEOUT_MAX_MS (24 * 3600 * 1000ll)
 
@@ -33,6 +35,9 @@ struct place {
 	const struct conf_node *list;
 	size_t rule;
 	const char *key;
+	bool origin;                         /* key is one of the rule's originRequest */
+	const struct conf_node *file_origin; /* the file's originRequest; NULL = none */
+	const struct conf_node *all; /* key is one of the file's originRequest, which is this; NULL = of the rule */
 	struct conf_error *err;
 };
 
@@ -41,9 +46,14 @@ fail(const struct place *p, const char *fmt, ...)
 {
 	char pointer[128], where[256];
 	va_list ap;
-	snprintf(pointer, sizeof pointer, "/%zu%s%s", p->rule, p->key ? "/" : "", p->key ? p->key : "");
+	const char *key = p->key ? p->key : "";
+	if (p->all)
+		snprintf(pointer, sizeof pointer, "/%s", key);
+	else
+		snprintf(pointer, sizeof pointer, "/%zu%s%s%s", p->rule, p->origin ? "/originRequest" : "",
+		         *key ? "/" : "", key);
 	if (p->file)
-		snprintf(where, sizeof where, "%s:%u", p->file, conf_line_at(p->list, pointer));
+		snprintf(where, sizeof where, "%s:%u", p->file, conf_line_at(p->all ? p->all : p->list, pointer));
 	else
 		snprintf(where, sizeof where, "pushed configuration, ingress%s", pointer);
 	int n = snprintf(p->err->text, sizeof p->err->text, "%s: ", where);
@@ -117,7 +127,8 @@ set_bastion(const struct place *p, const json_t *v, struct ingress_rule *r)
 {
 	bool on = false;
 	int e = get_bool(p, v, &on);
-	if (e == 0 && on)
+	/* as the original: a default for all rules must not turn the catch-all's http_status into a bastion */
+	if (e == 0 && on && (r->kind == SERVICE_TCP || (r->kind == SERVICE_HTTP && !r->unix_path)))
 		r->kind = SERVICE_BASTION;
 	return e;
 }
@@ -171,7 +182,86 @@ static int
 set_proxy_type(const struct place *p, const json_t *v, struct ingress_rule *r)
 {
 	const char *s = json_string_value(v);
-	return s && !*s ? 0 : fail(p, "found a proxyType, expected none: SOCKS inside a stream is not supported");
+
+	if (!s || (*s && strcmp(s, "socks") != 0))
+		return fail(p, "found something else under \"proxyType\", expected socks, or nothing");
+	if (*s && r->kind == SERVICE_TCP)
+		r->kind = SERVICE_SOCKS;
+	return 0;
+}
+
+static int
+ip_rule_ports(const struct place *p, const json_t *v, struct ip_rule *ret_u)
+{
+	size_t n = json_array_size(v);
+	uint64_t port = 0;
+
+	if (v && (!json_is_array(v) || n > IP_RULE_PORTS_MAX))
+		return fail(p, "found something else under \"ports\", expected a list of at most %d",
+		            IP_RULE_PORTS_MAX);
+	for (size_t i = 0; i < n; i++) {
+		const json_t *one = json_array_get(v, i);
+		if (json_is_integer(one))
+			port = json_integer_value(one) < 0 ? 0 : (uint64_t)json_integer_value(one);
+		else if (!json_is_string(one) || str_u64(json_string_value(one), UINT16_MAX, &port) < 0)
+			port = 0;
+		if (port == 0 || port > UINT16_MAX)
+			return fail(p, "found a bad port in ipRules, expected 1 to 65535");
+		ret_u->ports[ret_u->nports++] = (uint16_t)port;
+	}
+	return 0;
+}
+
+static int
+ip_rule_parse(const struct place *p, const json_t *v, struct ip_rule *ret_u)
+{
+	static const char *const known[] = {"prefix", "ports", "allow", NULL};
+	const char *prefix = json_string_value(json_object_get(v, "prefix")), *key;
+	const json_t *allow = json_object_get(v, "allow");
+	struct entry e;
+	char text[80];
+	json_t *one;
+
+	json_object_foreach((json_t *)(uintptr_t)v, key, one)
+	{
+		if (strcmp(key, "prefix") && strcmp(key, "ports") && strcmp(key, "allow")) {
+			const char *near = str_nearest(key, known);
+			return fail(p, "found unknown key \"%s\" in ipRules; %s \"%s\"", key,
+			            near ? "did you mean" : "one is", near ? near : known[0]);
+		}
+	}
+	/* a range without its brackets, as the original writes it */
+	if (!prefix || !strchr(prefix, '/') || strlen(prefix) > 60)
+		prefix = "";
+	const char *slash = strchr(prefix, '/');
+	if (strchr(prefix, ':'))
+		snprintf(text, sizeof text, "[%.*s]%s:*", (int)(slash - prefix), prefix, slash);
+	else
+		snprintf(text, sizeof text, "%s:*", prefix);
+	if (entry_parse(text, &e) < 0 || !e.iplen)
+		return fail(p, "found no valid \"prefix\" in ipRules, expected a range; example 10.0.0.0/8");
+	ret_u->iplen = e.iplen;
+	ret_u->bits = e.bits;
+	memcpy(ret_u->net, e.ip, sizeof ret_u->net);
+	int r = ip_rule_ports(p, json_object_get(v, "ports"), ret_u);
+	return r < 0 || !allow ? r : get_bool(p, allow, &ret_u->allow);
+}
+
+static int
+set_ip_rules(const struct place *p, const json_t *v, struct ingress_rule *r)
+{
+	size_t n = json_array_size(v);
+	int e = 0;
+
+	if (!json_is_array(v) || n > IP_RULES_MAX)
+		return fail(p, "found something else under \"ipRules\", expected a list of at most %u", IP_RULES_MAX);
+	free(r->ip_rules);
+	r->nip_rules = 0;
+	if (!(r->ip_rules = calloc(n + 1, sizeof *r->ip_rules)))
+		return E_NOMEM;
+	for (; e == 0 && r->nip_rules < n; r->nip_rules++)
+		e = ip_rule_parse(p, json_array_get(v, r->nip_rules), &r->ip_rules[r->nip_rules]);
+	return e;
 }
 
 static int
@@ -219,6 +309,37 @@ set_access(const struct place *p, const json_t *v, struct ingress_rule *r)
 	           : fail(p, "found access.required, expected none: tokens are checked for every rule already");
 }
 
+/* Known, checked, and of no meaning here. */
+static int
+take_bool(const struct place *p, const json_t *v, struct ingress_rule *r)
+{
+	bool b;
+	return get_bool(p, v, &b);
+}
+
+static int
+take_duration(const struct place *p, const json_t *v, struct ingress_rule *r)
+{
+	int64_t ms;
+	return get_duration(p, v, &ms);
+}
+
+static int
+take_number(const struct place *p, const json_t *v, struct ingress_rule *r)
+{
+	uint64_t n;
+	if ((json_is_integer(v) && json_integer_value(v) >= 0 && json_integer_value(v) <= UINT16_MAX) ||
+	    (json_is_string(v) && str_u64(json_string_value(v), UINT16_MAX, &n) == 0))
+		return 0;
+	return fail(p, "found something else under \"%s\", expected a number up to 65535", p->key);
+}
+
+static int
+take_text(const struct place *p, const json_t *v, struct ingress_rule *r)
+{
+	return json_is_string(v) ? 0 : fail(p, "found no text under \"%s\", expected text", p->key);
+}
+
 static int
 set_nothing(const struct place *p, const json_t *v, struct ingress_rule *r)
 {
@@ -239,20 +360,20 @@ static const struct keyword origin_keys[] = {
     {"destinations", set_destinations},
     {"proxyType", set_proxy_type},
     {"access", set_access},
-    {"tlsTimeout", set_nothing},
-    {"noHappyEyeballs", set_nothing},
-    {"keepAliveConnections", set_nothing},
-    {"keepAliveTimeout", set_nothing},
+    {"tlsTimeout", take_duration},
+    {"noHappyEyeballs", take_bool},
+    {"keepAliveConnections", take_number},
+    {"keepAliveTimeout", take_duration},
     {"httpHostHeader", set_host_header},
     {"originServerName", set_server_name},
-    {"matchSNItoHost", set_nothing},
+    {"matchSNItoHost", take_bool},
     {"caPool", set_ca_pool},
     {"noTLSVerify", set_no_tls_verify},
-    {"disableChunkedEncoding", set_nothing},
-    {"proxyAddress", set_nothing},
-    {"proxyPort", set_nothing},
-    {"ipRules", set_nothing},
-    {"http2Origin", set_nothing},
+    {"disableChunkedEncoding", take_bool},
+    {"proxyAddress", take_text},
+    {"proxyPort", take_number},
+    {"ipRules", set_ip_rules},
+    {"http2Origin", take_bool},
 };
 
 /* Runs the setters of a table over an object; an unknown key is an error that names the nearest. */
@@ -397,12 +518,17 @@ parse_rule(struct place *p, const json_t *o, const json_t *defaults, struct rule
 		return e;
 	if (!r->service)
 		return fail(p, "found no service, expected one; example service: ssh://localhost:22");
-	if (defaults && (e = apply_origin(p, defaults, r)) < 0)
-		return e;
+	if (defaults) {
+		struct place q = *p;
+		q.all = p->file_origin;
+		q.origin = !q.all;
+		if ((e = apply_origin(&q, defaults, r)) < 0)
+			return e;
+	}
 	if ((origin = json_object_get(o, "originRequest")) && !json_is_null(origin)) {
-		p->key = "originRequest";
-		e = apply_origin(p, origin, r);
-		p->key = NULL;
+		struct place q = *p;
+		q.origin = true;
+		e = apply_origin(&q, origin, r);
 	}
 	return e;
 }
@@ -459,7 +585,7 @@ int
 ingress_from_conf2(const char *file, const struct conf_node *list, const struct conf_node *origin,
                    struct ingress **ret_i, struct conf_error *err)
 {
-	struct place p = {.file = file, .list = list, .err = err};
+	struct place p = {.file = file, .list = list, .file_origin = origin, .err = err};
 	json_t *l = conf_to_json(list), *o = origin ? conf_to_json(origin) : NULL;
 	int r = l && (o || !origin) ? build(&p, l, o, ret_i) : E_NOMEM;
 	if (r == E_NOMEM)
@@ -510,6 +636,7 @@ ingress_unref(struct ingress *i)
 		free(v->r.server_name);
 		free(v->r.ca_pool);
 		free_texts(v->r.destinations);
+		free(v->r.ip_rules);
 		if (v->has_re)
 			regfree(&v->re);
 	}
@@ -572,6 +699,30 @@ put_text(json_t *o, const char *key, const char *s)
 }
 
 static json_t *
+ip_rules_to_json(const struct ingress_rule *r)
+{
+	json_t *list = json_array();
+	int bad = !list;
+
+	for (size_t i = 0; i < r->nip_rules && !bad; i++) {
+		const struct ip_rule *u = &r->ip_rules[i];
+		char ip[INET6_ADDRSTRLEN] = "", prefix[INET6_ADDRSTRLEN + 8];
+		json_t *ports = json_array();
+
+		inet_ntop(u->iplen == 4 ? AF_INET : AF_INET6, u->net, ip, sizeof ip);
+		snprintf(prefix, sizeof prefix, "%s/%u", ip, u->bits);
+		for (unsigned k = 0; k < u->nports; k++)
+			bad |= json_array_append_new(ports, json_integer(u->ports[k]));
+		bad |= json_array_append_new(
+		    list, json_pack("{s:s,s:o,s:b}", "prefix", prefix, "ports", ports, "allow", u->allow));
+	}
+	if (!bad)
+		return list;
+	json_decref(list);
+	return NULL;
+}
+
+static json_t *
 origin_to_json(const struct ingress_rule *r)
 {
 	json_t *o = json_object(), *list;
@@ -588,6 +739,10 @@ origin_to_json(const struct ingress_rule *r)
 	bad |= put_text(o, "caPool", r->ca_pool);
 	if (r->no_tls_verify)
 		bad |= json_object_set_new(o, "noTLSVerify", json_true());
+	if (r->kind == SERVICE_SOCKS && strcmp(r->service, "socks-proxy") != 0)
+		bad |= json_object_set_new(o, "proxyType", json_string("socks"));
+	if (r->nip_rules)
+		bad |= json_object_set_new(o, "ipRules", ip_rules_to_json(r));
 	if (r->destinations && r->destinations[0]) {
 		list = json_array();
 		for (char **s = r->destinations; *s; s++)

@@ -9,9 +9,9 @@
  * Paths: POSIX extended regular expressions, unanchored, at most 256 bytes, at most one {n,m} up to 99 and three
  * repeated groups. What RE2 has and this has not is refused with a text: (?...) groups, \d and other letter classes but
  * \w \s, non-greedy *?, \pN, back references (RE2 has none either). originRequest: every key of the original is known;
- * connectTimeout, tcpKeepAlive, bastionMode, httpHostHeader, originServerName, caPool, noTLSVerify and ours
- * (defaultDestination, destinations) are used; access.required and proxyType socks are refused rather than silently not
- * done.
+ * connectTimeout, tcpKeepAlive, bastionMode, proxyType, ipRules, httpHostHeader, originServerName, caPool, noTLSVerify
+ * and ours (defaultDestination, destinations) are used, the others are checked and mean nothing here; access.required
+ * is refused rather than silently not done.
  */
 #ifndef WIRE_INGRESS_H
 #define WIRE_INGRESS_H
@@ -26,8 +26,19 @@ enum service_kind {
 	SERVICE_TCP /* ssh:// rdp:// smb:// tcp:// */,
 	SERVICE_BASTION,
 	SERVICE_STATUS,
-	SERVICE_HTTP /* http(s):// ws(s):// unix:PATH unix+tls:PATH; without a target and a path (hello_world,
-	                socks-proxy): not offered */
+	SERVICE_HTTP /* http(s):// ws(s):// unix:PATH unix+tls:PATH */,
+	SERVICE_HELLO,
+	SERVICE_SOCKS /* socks-proxy, or proxyType socks of a tcp service */
+};
+
+#define IP_RULE_PORTS_MAX 64
+
+/* One entry of ipRules: the first that matches decides; none does: denied. */
+struct ip_rule {
+	uint8_t net[16];
+	unsigned iplen, bits, nports; /* nports 0 = every port */
+	uint16_t ports[IP_RULE_PORTS_MAX];
+	bool allow;
 };
 
 struct ingress_rule {
@@ -47,7 +58,9 @@ struct ingress_rule {
 	char *default_destination; /* SERVICE_BASTION: "host:port" or "" (key of ours: defaultDestination) */
 	char **destinations;       /* SERVICE_BASTION: allow-list "host:port", "CIDR:port"; NULL ends (key of ours:
 	                              destinations) */
-	unsigned line;             /* in the file; 0 when pushed */
+	struct ip_rule *ip_rules;  /* SERVICE_SOCKS */
+	size_t nip_rules;
+	unsigned line; /* in the file; 0 when pushed */
 };
 
 struct ingress;
@@ -68,8 +81,9 @@ json_t *ingress_to_json(const struct ingress *i); /* for updateLocalConfiguratio
 /* Parses a service text alone: fills kind, target and status. */
 int service_parse(const char *s, struct ingress_rule *ret_r, char *err, size_t nerr);
 
-/* Bastion: may this destination be reached under the rule's allow-list, after resolution to ip? Loopback, link-local,
-   metadata and unspecified addresses only when listed. Reason says which entry allowed or why not. (security.md 3.5) */
+/* Bastion and SOCKS: may this destination be reached under the rule's allow-list, after resolution to ip? Loopback,
+   link-local, metadata and unspecified addresses only when listed; under ipRules only by a rule for such addresses
+   alone, so that 0.0.0.0/0 does not mean this host. Reason says which entry allowed or why not. (security.md 3.5) */
 int destination_check(const struct ingress_rule *r, const char *host, uint16_t port, const void *ip, unsigned iplen,
                       struct reason *why);
 /* The Cf-Access-Jump-Destination header: scheme and anything after the first '/' are dropped; port required unless

@@ -81,7 +81,6 @@ parse_url(const char *s, const char *sep, struct ingress_rule *r, char *err, siz
 int
 service_parse(const char *s, struct ingress_rule *ret_r, char *err, size_t nerr)
 {
-	static const char *const http[] = {"hello_world", "hello-world", "socks-proxy"};
 	static const char *const known[] = {"bastion",     "http_status:404",    "hello_world",
 	                                    "socks-proxy", "ssh://localhost:22", NULL};
 	const char *sep;
@@ -91,11 +90,10 @@ service_parse(const char *s, struct ingress_rule *ret_r, char *err, size_t nerr)
 	}
 	if (str_starts(s, "http_status:"))
 		return parse_status(s + 12, ret_r, err, nerr);
-	for (size_t i = 0; i < sizeof http / sizeof http[0]; i++)
-		if (strcmp(s, http[i]) == 0) {
-			ret_r->kind = SERVICE_HTTP;
-			return 0;
-		}
+	if (strcmp(s, "hello_world") == 0 || strcmp(s, "hello-world") == 0 || strcmp(s, "socks-proxy") == 0) {
+		ret_r->kind = s[0] == 'h' ? SERVICE_HELLO : SERVICE_SOCKS;
+		return 0;
+	}
 	if ((str_starts(s, "unix:") && s[5]) || (str_starts(s, "unix+tls:") && s[9])) {
 		ret_r->kind = SERVICE_HTTP;
 		ret_r->tls = s[4] == '+';

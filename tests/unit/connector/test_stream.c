@@ -70,6 +70,7 @@ edge_data(struct h2stream *s, uint8_t *d, size_t n, void *arg)
 
 	assert_ok(buf_put(&w->got, d, n));
 	h2stream_consume(s, n);
+	loop_stop(w->loop);
 }
 
 static void
@@ -364,6 +365,97 @@ bytes_are_unmasked_and_a_bare_frame_ends_it(void **state)
 	end(&w);
 }
 
+/* --- SOCKS inside the stream */
+
+#define SOCKS(rules) \
+	"{\"hostname\":\"ssh.example.test\",\"service\":\"socks-proxy\",\"originRequest\":{\"ipRules\":[" rules "]}}"
+#define HERE "{\"prefix\":\"127.0.0.1/32\",\"ports\":[PORT],\"allow\":true}"
+
+/* The handshake with this command and more behind it, as one frame; waits for so many bytes, or the end. */
+static void
+socks_ask(struct world *w, uint8_t command, uint16_t port, const char *more, size_t want)
+{
+	static const uint8_t mask[4] = {1, 2, 3, 4};
+	uint8_t say[100] = {5, 1, 0, 5, command, 0, 3, 9, 'l', 'o', 'c', 'a', 'l', 'h', 'o', 's', 't'};
+	struct buf f;
+	size_t n = 17;
+
+	say[n++] = (uint8_t)(port >> 8);
+	say[n++] = (uint8_t)port;
+	memcpy(say + n, more, strlen(more));
+	buf_init(&f, 4096);
+	assert_ok(ws_put_frame(&f, WS_BINARY, say, n + strlen(more), mask));
+	assert_ok(h2stream_write(w->s, buf_ptr(&f), buf_len(&f)));
+	edge_flush(w);
+	buf_release(&f);
+	while (buf_len(&w->got) < want && !w->over)
+		loop_run(w->loop);
+}
+
+static void
+socks_goes_where_its_rules_permit(void **state)
+{
+	struct world w;
+	char text[8] = "";
+
+	begin(&w, SOCKS(HERE));
+	assert_int_equal(ask(&w, "websocket", NULL, "/"), 200);
+	socks_ask(&w, 1, w.port, "Hello", 4 + 12);
+	int fd = accept(w.service, NULL, NULL);
+	assert_true(fd >= 0);
+	assert_int_equal(recv(fd, text, 5, MSG_WAITALL), 5);
+	assert_string_equal(text, "Hello"); /* what came behind the request was not lost */
+	assert_int_equal(buf_len(&w.got), 16);
+	assert_memory_equal(buf_ptr(&w.got), "\x82\2\5\0\x82\12\5\0\0\1\0\0\0\0\0\0", 16);
+	assert_int_equal(send(fd, "SSH", 3, 0), 3);
+	while (buf_len(&w.got) < 21)
+		loop_run(w.loop);
+	assert_memory_equal((const uint8_t *)buf_ptr(&w.got) + 16, "\x82\3SSH", 5);
+	close(fd);
+	end(&w);
+}
+
+/* rule, command: the code that the client hears; nothing is dialled. */
+static int
+socks_refusal(const char *rule, uint8_t command, int off)
+{
+	struct world w;
+
+	begin(&w, rule);
+	assert_int_equal(ask(&w, "websocket", NULL, "/"), 200);
+	socks_ask(&w, command, (uint16_t)(w.port + off), "Hello", SIZE_MAX);
+	assert_int_equal(accept(w.service, NULL, NULL), -1);
+	assert_true(buf_len(&w.got) >= 16);
+	int code = ((const uint8_t *)buf_ptr(&w.got))[7];
+	end(&w);
+	return code;
+}
+
+static void
+socks_refuses_the_rest(void **state)
+{
+	assert_int_equal(socks_refusal(SOCKS(""), 1, 0), 2);
+	assert_int_equal(socks_refusal(SOCKS(HERE), 1, 1), 2);
+	assert_int_equal(socks_refusal(SOCKS("{\"prefix\":\"0.0.0.0/0\",\"allow\":true}"), 1, 0), 2);
+	assert_int_equal(socks_refusal(SOCKS("{\"prefix\":\"127.0.0.0/8\"}," HERE), 1, 0), 2);
+	assert_int_equal(socks_refusal(SOCKS(HERE), 2, 0), 7);
+	assert_int_equal(answer_of(SOCKS(HERE), NULL, NULL), 502);
+}
+
+static void
+hello_is_a_page(void **state)
+{
+	struct world w;
+
+	begin(&w, "{\"hostname\":\"ssh.example.test\",\"service\":\"hello_world\"}");
+	assert_int_equal(ask(&w, NULL, NULL, "/"), 200);
+	while (!w.over)
+		loop_run(w.loop);
+	assert_ok(buf_put(&w.got, "", 1));
+	assert_non_null(strstr((const char *)buf_ptr(&w.got), "It works"));
+	end(&w);
+}
+
 int
 main(void)
 {
@@ -372,6 +464,9 @@ main(void)
 	    cmocka_unit_test(a_service_is_not_chosen_by_the_request),
 	    cmocka_unit_test(long_path_and_no_rules),
 	    cmocka_unit_test(bytes_are_unmasked_and_a_bare_frame_ends_it),
+	    cmocka_unit_test(socks_goes_where_its_rules_permit),
+	    cmocka_unit_test(socks_refuses_the_rest),
+	    cmocka_unit_test(hello_is_a_page),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -111,7 +111,7 @@ test_errors_teach(void **st)
 	    "config.yml:3: found service \"bastoin\"");
 	bad("ingress:\n- hostname: a.b\n  service: bastion\n  originRequest:\n    conectTimeout: 3s\n- service: "
 	    "http_status:404\n",
-	    "did you mean \"connectTimeout\"");
+	    "config.yml:5: found unknown key \"conectTimeout\" in originRequest; did you mean \"connectTimeout\"");
 	bad("ingress:\n- hostname: a.b:22\n  service: bastion\n- service: http_status:404\n", "without a port");
 	bad("ingress:\n- hostname: 'a.*.b'\n  service: bastion\n- service: http_status:404\n", "at most one wildcard");
 	bad("ingress:\n- hostname: '*.*.b'\n  service: bastion\n- service: http_status:404\n", "at most one wildcard");
@@ -181,12 +181,16 @@ test_services(void **st)
 		assert_string_equal(r.target.host, t[i].host);
 		assert_int_equal(r.target.port, t[i].port);
 	}
-	static const char *const http[] = {"http://localhost:8080", "https://h",   "unix:/run/x",
-	                                   "unix+tls:/x",           "hello_world", "socks-proxy"};
-	for (size_t i = 0; i < 6; i++) {
+	static const char *const http[] = {"http://localhost:8080", "https://h", "unix:/run/x", "unix+tls:/x",
+	                                   "wss://h"};
+	for (size_t i = 0; i < 5; i++) {
 		assert_int_equal(service_parse(http[i], &r, err, sizeof err), 0);
 		assert_int_equal(r.kind, SERVICE_HTTP);
 	}
+	assert_int_equal(service_parse("hello_world", &r, err, sizeof err), 0);
+	assert_int_equal(r.kind, SERVICE_HELLO);
+	assert_int_equal(service_parse("socks-proxy", &r, err, sizeof err), 0);
+	assert_int_equal(r.kind, SERVICE_SOCKS);
 	static const char *const no[] = {
 	    "",        "ssh:/h",        "ssh://",         "ssh://h/",         "ssh://h:0",       "ssh://h:22:23",
 	    "foo://h", "ssh://u@h",     "http_status:99", "http_status:1000", "http_status:40x", "SSH://h",
@@ -315,6 +319,117 @@ test_destinations(void **st)
 	assert_int_equal(check(&tcp, "x", 22, "192.0.2.1"), -8);
 }
 
+static struct ingress *
+pushed(const char *text)
+{
+	struct ingress *i = NULL;
+	struct conf_error err;
+	json_t *j = NULL;
+
+	assert_int_equal(json_load_strict(text, strlen(text), 65536, &j), 0);
+	if (ingress_from_json(j, &i, &err) < 0)
+		fail_msg("%s", err.text);
+	json_decref(j);
+	return i;
+}
+
+/* Defaults of the whole file change only the services that they are meant for. */
+static void
+test_defaults_stay_in_their_place(void **st)
+{
+	struct ingress *i = pushed(
+	    "{\"originRequest\":{\"bastionMode\":true},\"ingress\":[{\"hostname\":\"a.b\",\"service\":\"ssh://h\"},"
+	    "{\"hostname\":\"c.d\",\"service\":\"unix:/run/x\"},{\"hostname\":\"e.f\",\"service\":\"hello_world\"},"
+	    "{\"service\":\"http_status:404\"}]}");
+	assert_int_equal(ingress_at(i, 0)->kind, SERVICE_BASTION);
+	assert_int_equal(ingress_at(i, 1)->kind, SERVICE_HTTP);
+	assert_int_equal(ingress_at(i, 2)->kind, SERVICE_HELLO);
+	assert_int_equal(ingress_at(i, 3)->kind, SERVICE_STATUS);
+	ingress_unref(i);
+	i = pushed(
+	    "{\"originRequest\":{\"proxyType\":\"socks\"},\"ingress\":[{\"hostname\":\"a.b\",\"service\":"
+	    "\"tcp://h:1\"},{\"hostname\":\"c.d\",\"service\":\"http://h\"},{\"service\":\"http_status:404\"}]}");
+	assert_int_equal(ingress_at(i, 0)->kind, SERVICE_SOCKS);
+	assert_int_equal(ingress_at(i, 1)->kind, SERVICE_HTTP);
+	assert_int_equal(ingress_at(i, 2)->kind, SERVICE_STATUS);
+	ingress_unref(i);
+}
+
+#define SOCKS(rules)                                                                                             \
+	"{\"ingress\":[{\"hostname\":\"a.b\",\"service\":\"socks-proxy\",\"originRequest\":{\"ipRules\":[" rules \
+	"]}},{\"service\":\"http_status:404\"}]}"
+
+static void
+test_ip_rules(void **st)
+{
+	struct ingress *i = pushed(SOCKS("{\"prefix\":\"10.9.0.0/16\"},"
+	                                 "{\"prefix\":\"10.0.0.0/8\",\"ports\":[22,\"443\"],\"allow\":true},"
+	                                 "{\"prefix\":\"fd00::/8\",\"allow\":true},"
+	                                 "{\"prefix\":\"127.0.0.1/32\",\"ports\":[80],\"allow\":true},"
+	                                 "{\"prefix\":\"0.0.0.0/0\",\"ports\":[80],\"allow\":true}"));
+	const struct ingress_rule *r = ingress_at(i, 0);
+	json_t *back = ingress_to_json(i);
+	struct ingress *again = NULL;
+	struct conf_error err;
+
+	assert_int_equal(check(r, "x", 22, "10.1.2.3"), 0);
+	assert_int_equal(check(r, "x", 443, "::ffff:10.1.2.3"), 0);
+	assert_int_equal(check(r, "x", 23, "10.1.2.3"), -8);
+	assert_int_equal(check(r, "x", 22, "10.9.2.3"), -8); /* the first that matches decides */
+	assert_int_equal(check(r, "x", 9, "fd12::1"), 0);
+	assert_int_equal(check(r, "x", 9, "2001:db8::1"), -8); /* none does: denied */
+	assert_int_equal(check(r, "x", 80, "192.0.2.1"), 0);
+	/* everywhere is not here */
+	assert_int_equal(check(r, "x", 80, "127.0.0.1"), 0);
+	assert_int_equal(check(r, "x", 80, "127.0.0.2"), -8);
+	assert_int_equal(check(r, "x", 80, "169.254.169.254"), -8);
+	assert_int_equal(check(r, "x", 80, "::ffff:127.0.0.2"), -8);
+	assert_int_equal(check(r, "x", 0, "10.1.2.3"), -8);
+	assert_int_equal(ingress_from_json(back, &again, &err), 0);
+	assert_int_equal(ingress_at(again, 0)->nip_rules, 5);
+	assert_int_equal(check(ingress_at(again, 0), "x", 22, "10.9.2.3"), -8);
+	assert_int_equal(check(ingress_at(again, 0), "x", 443, "10.1.2.3"), 0);
+	ingress_unref(again);
+	json_decref(back);
+	ingress_unref(i);
+	i = pushed(SOCKS(""));
+	assert_int_equal(check(ingress_at(i, 0), "x", 22, "192.0.2.1"), -8);
+	ingress_unref(i);
+}
+
+static void
+test_origin_keys_are_checked(void **st)
+{
+	static const char *const no[] = {
+	    SOCKS("{\"prefix\":\"10.0.0.1\"}"),
+	    SOCKS("{\"prefix\":\"host/8\"}"),
+	    SOCKS("{\"allow\":true}"),
+	    SOCKS("{\"prefix\":\"10.0.0.0/33\"}"),
+	    SOCKS("{\"prefix\":\"10.0.0.0/8\",\"ports\":[0]}"),
+	    SOCKS("{\"prefix\":\"10.0.0.0/8\",\"ports\":[65536]}"),
+	    SOCKS("{\"prefix\":\"10.0.0.0/8\",\"ports\":22}"),
+	    SOCKS("{\"prefix\":\"10.0.0.0/8\",\"port\":[22]}"),
+	    SOCKS("{\"prefix\":\"10.0.0.0/8\",\"allow\":\"maybe\"}"),
+	    SOCKS("1"),
+	    "{\"originRequest\":{\"tlsTimeout\":\"soon\"},\"ingress\":[{\"service\":\"http_status:404\"}]}",
+	    "{\"originRequest\":{\"noHappyEyeballs\":7},\"ingress\":[{\"service\":\"http_status:404\"}]}",
+	    "{\"originRequest\":{\"keepAliveConnections\":-1},\"ingress\":[{\"service\":\"http_status:404\"}]}",
+	    "{\"originRequest\":{\"proxyType\":\"http\"},\"ingress\":[{\"service\":\"http_status:404\"}]}",
+	    "{\"originRequest\":{\"proxyAddress\":1},\"ingress\":[{\"service\":\"http_status:404\"}]}"};
+	struct ingress *i = NULL;
+	struct conf_error err;
+	json_t *j = NULL;
+
+	for (size_t k = 0; k < sizeof no / sizeof no[0]; k++) {
+		assert_int_equal(json_load_strict(no[k], strlen(no[k]), 65536, &j), 0);
+		err.text[0] = 0;
+		if (ingress_from_json(j, &i, &err) == 0)
+			fail_msg("%s passes", no[k]);
+		assert_true(strlen(err.text) > 10);
+		json_decref(j);
+	}
+}
+
 static void
 test_jump_header(void **st)
 {
@@ -339,9 +454,17 @@ int
 main(void)
 {
 	const struct CMUnitTest t[] = {
-	    cmocka_unit_test(test_seed),        cmocka_unit_test(test_matching), cmocka_unit_test(test_errors_teach),
-	    cmocka_unit_test(test_services),    cmocka_unit_test(test_pushed),   cmocka_unit_test(test_destinations),
-	    cmocka_unit_test(test_jump_header), cmocka_unit_test(test_limits),
+	    cmocka_unit_test(test_seed),
+	    cmocka_unit_test(test_matching),
+	    cmocka_unit_test(test_errors_teach),
+	    cmocka_unit_test(test_services),
+	    cmocka_unit_test(test_pushed),
+	    cmocka_unit_test(test_destinations),
+	    cmocka_unit_test(test_jump_header),
+	    cmocka_unit_test(test_limits),
+	    cmocka_unit_test(test_defaults_stay_in_their_place),
+	    cmocka_unit_test(test_ip_rules),
+	    cmocka_unit_test(test_origin_keys_are_checked),
 	};
 	return cmocka_run_group_tests(t, NULL, NULL);
 }
