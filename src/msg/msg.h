@@ -61,7 +61,10 @@ struct msg_def {
 	};                             \
 	extern const struct msg_def m##_def;
 
+/* The type, four lower-case hex digits, is the name of a symbol: two messages of one type do not build. */
 #define MSG_DEFINE(m, typ, FIELDS)                                                                \
+	extern const char msg_type_##typ;                                                         \
+	const char msg_type_##typ = 0;                                                            \
 	static const struct msg_field m##_fields[] = {FIELDS(MSG_ROW_, m){NULL, MSG_BOOL, 0, 0}}; \
 	const struct msg_def m##_def = {typ, #m, sizeof(struct m), m##_fields,                    \
 	                                sizeof m##_fields / sizeof *m##_fields - 1};

@@ -55,14 +55,21 @@ broken "a test with a field nobody knows" 'did you mean country' <<<"tests: [{ap
 broken "a test without a verdict" 'lacks the field "expect"' <<<"tests: [{app: $HOST}]"
 refuses "dry run says so too" apply --dry-run <<<"$(document '{everyone: {}}')"
 
-# a single change may be an emergency: it is done, and what it breaks is told
+# so is a single change, unless it says that it may: then it is told what it breaks
 account=$(sed '/^-----/d' "$EDGE/cert.pem" | base64 -d | jq -r .accountID)
 api() { web /dev/null -o "$T/answer" -w '%{http_code}' -X "$1" -H "Authorization: Bearer $SALLYPORT_API_TOKEN" ${3:+-d "$3"} "$TUNNEL_API_URL/accounts/$account/access/$2"; }
 api GET groups >/dev/null
 id=$(jq -r '.result[0].id' "$T/answer")
-eq "PUT of the group" "$(api PUT "groups/$id" '{"name":"staff","include":[{"email":{"email":"boss@example.test"}}],"require":[{"geo":{"country_code":"PT"}},{"geo":{"country_code":"ES"}}]}')" 200
+closed='{"name":"staff","include":[{"email":{"email":"boss@example.test"}}],"require":[{"geo":{"country_code":"PT"}},{"geo":{"country_code":"ES"}}]}'
+eq "PUT that breaks a test" "$(api PUT "groups/$id" "$closed")" 400
+like "which" "$(jq -r '.errors[].message' "$T/answer")" 'test 1 expects allow.*ignore_tests=true'
+eq "PUT with another word" "$(api PUT "groups/$id?ignore_tests=1" "$closed")" 400
+eq "the door" "$("$SP" admin explain --app "$HOST" --email "$EMAIL" | head -1)" allow
+eq "PUT of the group" "$(api PUT "groups/$id?ignore_tests=true" "$closed")" 200
 like "messages" "$(jq -r '.messages[].message' "$T/answer")" 'test 1 expects allow'
 like "messages" "$(jq -r '.messages[].message' "$T/answer")" 'group "staff": require wants both geo "PT" and geo "ES"'
+eq "what has nothing to do with it" "$(api POST groups '{"name":"other","include":[{"everyone":{}}]}')" 201
+like "is told it too" "$(jq -r '.messages[].message' "$T/answer")" 'test 1 expects allow'
 refuses "the same file refuses now" apply <<<"tests: [{app: $HOST, email: $EMAIL, expect: allow}]"
 runs "without tests all goes" apply <<<"$(document '{everyone: {}}' 'tests: []')"
 like "warning" "$OUT" 'warning: policy "staff" of "ssh": allows everyone'

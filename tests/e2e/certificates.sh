@@ -75,6 +75,15 @@ kill -9 "$old"
 back() { [ -n "$(role_pid front)" ] && [ "$(role_pid front)" != "$old" ] && is a.example.test other; }
 until_ok 20 back || die "front did not come back with a pair that does not fit"
 unlike "without the bad pair" "$(shown web.apps.localhost)" 'CN = exact'
+# nor does a file that is not there keep it down
+mv "$T/exact.pem" "$T/away.pem"
+old=$(role_pid front)
+kill -9 "$old"
+until_ok 20 back || die "front did not come back without a certificate's file"
+wait_line "$T/edge.log" "certificate_missing.*$T/exact.pem" 10 >/dev/null
+unlike "without the missing one" "$(shown web.apps.localhost)" 'CN = exact'
+refuses "check of a file that is not there" "$SPD" check --dir "$EDGE"
+mv "$T/away.pem" "$T/exact.pem"
 cp "$T/exact2.key" "$T/exact.key"
 kill -HUP "$EDGE_PID"
 until_ok 10 is web.apps.localhost exact || die "the mended pair is not shown"

@@ -61,3 +61,7 @@ refuses "a name that is none" apply <<YML
 apps: [{name: ssh, policies: [{name: x, decision: allow, include: [{everyone: {}}], usernames: ["-bad"]}], domain: $HOST}]
 YML
 like "where" "$OUT" '"-bad", expected .email_prefix. or a Unix name'
+refuses "nor in a reusable policy" apply <<YML
+policies: [{name: shared, decision: allow, include: [{everyone: {}}], usernames: [fine, "../bad"]}]
+YML
+like "where" "$OUT" '"../bad", expected .email_prefix. or a Unix name'

@@ -3,6 +3,7 @@
 
 #include "core/str.h"
 #include "edge/judge/api.h"
+#include "edge/judge/config_check.h"
 
 static const struct policy *
 find(struct req *r, int64_t *ret_version)
@@ -88,6 +89,8 @@ put(struct change *c, json_t *j, const char *id, const char *created, int64_t ve
 	json_object_set_new(j, "updated_at", now_json());
 	e = policy_from_json(j, false, &p, &c->err);
 	json_decref(j);
+	if (e == 0)
+		e = policy_fit_check(p, &c->err);
 	if (e == 0) {
 		change_note(c, "policy", p->name, version == STORE_NEW ? "create" : "update", NULL);
 		e = change_put(c, "policy", id, version, policy_to_json(p, MODEL_STORE));

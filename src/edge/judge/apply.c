@@ -394,8 +394,12 @@ policy_one(struct apply *x, const json_t *given)
 	bool changed;
 	int e = policy_from_json(given, true, &fresh, &x->c.err);
 
-	if (e < 0)
+	if (e == 0)
+		e = policy_fit_check(fresh, &x->c.err);
+	if (e < 0) {
+		policy_free(fresh);
 		return e;
+	}
 	fresh->reusable = true;
 	for (size_t i = 0; !old && i < s->npolicies; i++)
 		if (!strcmp(s->policies[i]->name, fresh->name)) {
@@ -754,7 +758,7 @@ api_apply(struct req *r)
 	if (e == 0 && json_object_get(doc, "tests"))
 		e = tests_replace(&x.c, json_object_get(doc, "tests"));
 	if (e == 0 && !json_array_size(x.c.list) && json_object_get(doc, "tests"))
-		e = tests_hold(r->j->snap, &x.c.err); /* nothing to commit, but the file asks */
+		e = tests_hold(r->j->snap, NULL, &x.c.err); /* nothing to commit, but the file asks */
 	json_decref(body);
 	if (e == 0 && x.dry) {
 		struct snapshot *s = NULL;

@@ -70,9 +70,61 @@ append(struct judge *j, const struct req *r, const struct audit_note *n, uint64_
 	return err;
 }
 
+/* Of nobody: no session, nothing proved. A guess at a password has the signer's limit, and its record says at whose. */
+static bool
+of_nobody(const struct req *r, const struct audit_note *n)
+{
+	switch (n->kind) {
+	case EVENT_LOGIN_REFUSED:
+		return n->code != SP_LOGIN_FAILED;
+	case EVENT_ACCESS_DENIED:
+	case EVENT_CERT_REFUSED:
+		return !n->actor && !(r && (*r->session || r->api_name));
+	case EVENT_TUNNEL_REFUSED:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* True: it is counted, and that is all. */
+static bool
+folded(struct judge *j, const struct req *r, const struct audit_note *n)
+{
+	const char *ip = n->ip ? n->ip : r ? r->client_ip : NULL;
+	const struct app *a = r && r->app ? r->app->app : NULL;
+
+	return of_nobody(r, n) && !refusals_count(&j->refusals, (int)n->kind, n->code, ip, a ? a->id : NULL,
+	                                          a ? a->domain : n->subject, clock_mono_ms());
+}
+
+void
+judge_audit_folded(struct judge *j, bool all)
+{
+	struct refusal f;
+
+	while (refusals_next(&j->refusals, clock_mono_ms(), all, &f)) {
+		json_t *d =
+		    json_pack("{s:I, s:I}", "count", (json_int_t)f.n, "ms", (json_int_t)(clock_mono_ms() - f.since));
+		judge_audit_now(j, NULL,
+		                &(struct audit_note){.kind = (enum event_kind)f.kind,
+		                                     .ip = *f.ip ? f.ip : NULL,
+		                                     .app = *f.app ? f.app : NULL,
+		                                     .domain = *f.app && *f.host ? f.host : NULL,
+		                                     .subject = *f.app || !*f.host ? NULL : f.host,
+		                                     .code = f.code,
+		                                     .why = "more of the same: counted, not written one by one",
+		                                     .details = d},
+		                NULL);
+		json_decref(d);
+	}
+}
+
 void
 judge_audit(struct judge *j, const struct req *r, const struct audit_note *n)
 {
+	if (folded(j, r, n))
+		return;
 	if (append(j, r, n, NULL) == 0)
 		defer_arm(j->loop, &j->audit_defer, sync_now, j);
 }
@@ -178,6 +230,7 @@ judge_audit_close(struct judge *j)
 {
 	if (!j->audit)
 		return;
+	judge_audit_folded(j, true);
 	defer_cancel(&j->audit_defer);
 	judge_audit_now(j, NULL, &(struct audit_note){.kind = EVENT_EDGE_STOP, .actor = "edge"}, NULL);
 	defer_cancel(&j->audit_defer);

@@ -20,7 +20,7 @@ struct change {
 	bool open;
 	int code;         /* sp_code of what went wrong */
 	json_t *list;     /* [{kind, name, action, fields}] */
-	bool tested;      /* refuse what breaks the stored tests; otherwise that is a warning */
+	bool tested;      /* all stored tests must hold, also those that are broken already */
 	json_t *touched;  /* {"kind id": true}: what warnings are about */
 	json_t *warnings; /* [text], once change_check or change_commit has looked; NULL before */
 	json_t *records;  /* [{kind, id, before, after}]: what the audit chain keeps; secrets as "***" */

@@ -90,15 +90,23 @@ username_check(const char *s, const char *list, size_t i, struct model_error *er
 	                  s);
 }
 
+int
+policy_fit_check(const struct policy *p, struct model_error *err)
+{
+	int e = 0;
+
+	for (size_t i = 0; e == 0 && i < p->usernames.n; i++)
+		e = username_check(p->usernames.v[i], "/usernames", i, err);
+	return e;
+}
+
 static int
 policy_names_check(const struct policy *p, struct model_error *err)
 {
-	char list[64];
-	int e = 0;
+	int e = policy_fit_check(p, err);
 
-	snprintf(list, sizeof list, "/policies/%zu/usernames", p->listed);
-	for (size_t i = 0; e == 0 && i < p->usernames.n; i++)
-		e = username_check(p->usernames.v[i], list, i, err);
+	if (e < 0)
+		model_error_prefix(err, "/policies/%zu", p->listed);
 	return e;
 }
 

@@ -8,6 +8,8 @@ int config_check(const json_t *config, struct model_error *err); /* {"ingress": 
 /* What an application says beyond its form: its host is not the edge's own, service and destinations parse, and what
    stands under ssh can be signed and known. */
 int app_fit_check(const struct app *a, const char *team_host, struct model_error *err);
+/* The same of a policy: its Unix names. Pointer: /usernames/N. */
+int policy_fit_check(const struct policy *p, struct model_error *err);
 /* What the signer would refuse of accounts after all else was applied: hashes that are none, codes' secrets that are
  * none. */
 int idp_users_check(const struct idp *i, struct model_error *err);

@@ -10,6 +10,7 @@
 #include "core/map.h"
 #include "core/secret.h"
 #include "edge/judge/records.h"
+#include "edge/judge/refusals.h"
 #include "identity/jwks.h"
 #include "identity/oidc.h"
 #include "io/ipc.h"
@@ -66,6 +67,7 @@ struct judge {
 	uint64_t unsure_seq;           /* intent of a change whose commit got no answer; 0 = none */
 	struct audit_chain *audit;
 	struct loop_defer audit_defer;
+	struct refusals refusals;
 	struct list followers; /* requests that wait for audit records (api_audit.c) */
 
 	struct snapshot *snap;
@@ -131,7 +133,7 @@ struct audit_note {
 	uint64_t intent;
 	const json_t *details;
 };
-/* Appended at once, on disk at the end of the loop's round. */
+/* Appended at once, on disk at the end of the loop's round; of a flood of refusals some (refusals.h). */
 void judge_audit(struct judge *j, const struct req *r, const struct audit_note *n);
 /* On disk before it returns. E_IO: the chain takes no more records, so nothing may be changed either. */
 int judge_audit_now(struct judge *j, const struct req *r, const struct audit_note *n, uint64_t *ret_seq);
@@ -139,6 +141,7 @@ int judge_audit_now(struct judge *j, const struct req *r, const struct audit_not
 void judge_deny(struct req *r, const char *email, int code, const char *why);
 /* The outcome of a change that was left open by E_UNSURE, now that the store can be asked. */
 int judge_audit_settle(struct judge *j);
+void judge_audit_folded(struct judge *j, bool all); /* the rest of a flood, now that its minute is over */
 int judge_audit_open(struct judge *j, struct reason *why);
 void judge_audit_close(struct judge *j);
 

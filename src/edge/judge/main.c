@@ -206,6 +206,7 @@ tick(void *arg)
 	login_sweep(j);
 	tickets_cut_again(j);
 	rechecks_tick(j);
+	judge_audit_folded(j, false);
 	audit_followers_wake(j);
 	news_tick(j);
 	if (++j->ticks % SWEEP_EVERY)

@@ -61,26 +61,35 @@ test_try(const struct snapshot *s, const struct policy_test *t, struct policy_ve
 	return 0;
 }
 
+static int
+test_hold(const struct snapshot *s, size_t i, struct model_error *err)
+{
+	const struct policy_test *t = s->tests[i];
+	struct policy_verdict v = {0};
+	const struct app_view *a = NULL;
+	struct reason why = {0};
+	int e = test_try(s, t, &v, &a, err);
+
+	if (e == 0 && policy_passes(&v) != (t->expect == EXPECT_ALLOW)) {
+		policy_verdict_reason(a->policy, &v, &why);
+		e = model_fail(err, "", "test %zu expects %s for %.80s on %.80s, but %.120s", i + 1,
+		               policy_expect_str(t->expect), t->email ? t->email : "a request without sign-in", t->app,
+		               why.text);
+	}
+	if (e < 0)
+		model_error_prefix(err, "/tests/%zu", i);
+	return e;
+}
+
 int
-tests_hold(const struct snapshot *s, struct model_error *err)
+tests_hold(const struct snapshot *s, const struct snapshot *before, struct model_error *err)
 {
 	for (size_t i = 0; i < s->ntests; i++) {
-		const struct policy_test *t = s->tests[i];
-		struct policy_verdict v = {0};
-		const struct app_view *a = NULL;
-		struct reason why = {0};
-		int e = test_try(s, t, &v, &a, err);
+		bool already = before && i < before->ntests && test_hold(before, i, NULL) < 0;
+		int e = already ? 0 : test_hold(s, i, err);
 
-		if (e == 0 && policy_passes(&v) != (t->expect == EXPECT_ALLOW)) {
-			policy_verdict_reason(a->policy, &v, &why);
-			e = model_fail(err, "", "test %zu expects %s for %.80s on %.80s, but %.120s", i + 1,
-			               policy_expect_str(t->expect), t->email ? t->email : "a request without sign-in",
-			               t->app, why.text);
-		}
-		if (e < 0) {
-			model_error_prefix(err, "/tests/%zu", i);
+		if (e < 0)
 			return e;
-		}
 	}
 	return 0;
 }

@@ -13,8 +13,9 @@
 
 /* Replaces the stored tests by the document's list (scalars are texts). err's pointer begins with /tests/N. */
 int tests_replace(struct change *c, const json_t *list);
-/* All tests of s against s. E_FORMAT: the first that does not hold, pointer /tests/N. */
-int tests_hold(const struct snapshot *s, struct model_error *err);
+/* All tests of s against s; before: but those that did not hold there either, NULL = none. E_FORMAT: the first that
+   does not hold, pointer /tests/N. */
+int tests_hold(const struct snapshot *s, const struct snapshot *before, struct model_error *err);
 /* {"rows": [{email, app, name, change: "gains"|"loses"}], "left_out": N, "untried": N}: known users, that is who signed
    in once and the accounts of local providers, each with the groups of then and the address of the last live session.
    New reference. */

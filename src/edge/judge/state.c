@@ -42,6 +42,7 @@ judge_state_init(struct judge *j)
 	map_init(&j->by_email, PERSONS_MAX, seed, NULL);
 	map_init(&j->tickets, TICKETS_MAX + 1, seed, free);
 	map_init(&j->http_seen, TICKETS_MAX, seed, free);
+	refusals_init(&j->refusals, seed);
 	map_init(&j->links, LINKS_MAX, seed, link_drop);
 	map_init(&j->tunnels, LINKS_MAX, seed, tunnel_live_drop);
 	map_init(&j->logins, LOGINS_MAX + 1, seed, NULL);
@@ -88,6 +89,7 @@ judge_state_release(struct judge *j)
 	map_release(&j->service_seen);
 	map_release(&j->tickets);
 	map_release(&j->http_seen);
+	refusals_release(&j->refusals);
 	map_release(&j->links);
 	map_release(&j->tunnels);
 	map_release(&j->by_email);

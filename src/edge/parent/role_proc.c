@@ -163,8 +163,13 @@ give_certs(const struct edge_conf *c, int (*give)(const char *, int, void *), vo
 			const char *path = k ? c->certs[i].key : c->certs[i].cert;
 			char name[32];
 			int fd = open(path, O_RDONLY | O_CLOEXEC);
+			if (fd < 0) {
+				/* Given empty, it is a pair that cannot be used: told, and the rest is served. */
+				log_error("certificate_missing", "path", path, "why", strerror(errno), NULL);
+				fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+			}
 			if (fd < 0)
-				return reason_set(why, E_IO, SP_CONFIG, "%s: %s", path, strerror(errno));
+				return reason_set(why, E_IO, SP_CONFIG, "/dev/null: %s", strerror(errno));
 			snprintf(name, sizeof name, "%s:%zu", k ? "tls-key" : "tls-chain", i);
 			int r = give(name, fd, arg);
 			close(fd);

@@ -299,6 +299,42 @@ test_destination_struck(void **state)
 	free(token);
 }
 
+static size_t
+denied(struct jk *k)
+{
+	struct reply r;
+	json_t *all = jk_api(k, "GET", "sallyport/audit?since=0", NULL, &r), *v;
+	size_t i, n = 0;
+
+	json_array_foreach(all, i, v)
+	{
+		n += !strcmp(json_string_value(json_object_get(v, "kind")), "access_denied");
+	}
+	jk_reply_free(&r);
+	return n;
+}
+
+/* Anybody can be refused as often as they like: that does not make a record each. */
+static void
+test_refused_by_the_hundred(void **state)
+{
+	const char *h[] = {"cf-access-token", "no token", NULL};
+	struct jk *k = *state;
+	struct reply r;
+	size_t before = denied(k);
+
+	for (int i = 0; i < 100; i++) {
+		jk_ask(k, "GET", "ssh.localhost", "/", h, NULL, &r);
+		assert_int_equal(r.status, 302);
+		jk_reply_free(&r);
+	}
+	assert_int_equal(denied(k) - before, 20);
+	jk_ask(k, "GET", "nobody.localhost", "/", NULL, NULL, &r); /* of something else */
+	assert_int_equal(r.status, 404);
+	jk_reply_free(&r);
+	assert_int_equal(denied(k) - before, 21);
+}
+
 int
 main(void)
 {
@@ -310,6 +346,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_confirmation_names_the_client, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_provider_gone, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_destination_struck, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_refused_by_the_hundred, setup, teardown),
 	};
 	return cmocka_run_group_tests_name("judge_abuse", tests, NULL, NULL);
 }

@@ -9,19 +9,19 @@
 	F(S, U64, large, UINT64_MAX) \
 	F(S, I64, time, 100) F(S, STR, text, 5) F(S, DATA, bytes, 4) F(S, SECRET, secret, 4) F(S, STRS, list, 3)
 MSG_DECLARE(t_all, T_ALL)
-MSG_DEFINE(t_all, 0x0101, T_ALL)
+MSG_DEFINE(t_all, 0x7101, T_ALL)
 
 #define T_EMPTY(F, S)
 MSG_DECLARE(t_empty, T_EMPTY)
-MSG_DEFINE(t_empty, 0x0102, T_EMPTY)
+MSG_DEFINE(t_empty, 0x7102, T_EMPTY)
 
 #define T_BIG(F, S) F(S, DATA, a, 4000000) F(S, DATA, b, 4000000)
 MSG_DECLARE(t_big, T_BIG)
-MSG_DEFINE(t_big, 0x0103, T_BIG)
+MSG_DEFINE(t_big, 0x7103, T_BIG)
 
 #define T_LIST(F, S) F(S, STRS, list, 8)
 MSG_DECLARE(t_list, T_LIST)
-MSG_DEFINE(t_list, 0x0104, T_LIST)
+MSG_DEFINE(t_list, 0x7104, T_LIST)
 
 static const char *words[] = {"one", "", NULL};
 
