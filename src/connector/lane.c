@@ -25,6 +25,7 @@
 #define UNSEEN_FEW (512u << 10)
 #define ROOM (2 * CONN_READ_SIZE) /* one read may still come after a pause */
 #define PING_MS 54000
+#define SILENT_MS 5000 /* a return must say at once which session it is about: nothing else bounds such a leg */
 #define LINGER_MS 5000
 
 struct lane;
@@ -59,6 +60,7 @@ struct lane {
 };
 
 static const struct stream_ops leg_ops;
+static bool leg_bad(struct leg *g, const char *why);
 
 /* --- towards the edge --------------------------------------------------------------------------------------------- */
 
@@ -105,6 +107,12 @@ on_ping_time(void *arg)
 	leg_frame(arg, WS_PING, NULL, 0);
 }
 
+static void
+on_silent(void *arg)
+{
+	(void)leg_bad(arg, "a return that says nothing");
+}
+
 /* 200: bytes flow from here on. */
 static int
 leg_open(struct leg *g)
@@ -129,7 +137,8 @@ leg_open(struct leg *g)
 	g->open = true;
 	metrics_answered(g->l->k, 101);
 	link_flush_soon(g->l);
-	return timer_repeat(g->l->k->loop, &g->ping, PING_MS, on_ping_time, g);
+	return g->back ? timer_start(g->l->k->loop, &g->ping, SILENT_MS, on_silent, g)
+	               : timer_repeat(g->l->k->loop, &g->ping, PING_MS, on_ping_time, g);
 }
 
 /* --- the lane ------------------------------------------------------------------------------------------------------
@@ -376,6 +385,7 @@ leg_bad(struct leg *g, const char *why)
 	struct lane *s = g->lane;
 
 	log_warn("resume", "why", why, NULL);
+	timer_stop(&g->ping);
 	g->deaf = true;
 	leg_close(g, 1002);
 	if (s)
@@ -451,6 +461,7 @@ on_back(struct leg *g, const struct resume_record *rec)
 		log_warn("resume_refused", "why", why.text, NULL);
 		(void)resume_gone(&out);
 		leg_records(g, &out);
+		timer_stop(&g->ping);
 		g->deaf = true;
 		leg_close(g, 1000);
 		return false;
@@ -463,6 +474,7 @@ on_back(struct leg *g, const struct resume_record *rec)
 	}
 	s->leg = g;
 	g->lane = s;
+	(void)timer_repeat(s->k->loop, &g->ping, PING_MS, on_ping_time, g);
 	count_unseen(s);
 	log_info("session_resumed", NULL);
 	leg_records(g, &out);
