@@ -363,6 +363,7 @@ policy_compile(struct compiler *c, const struct policy *p, int64_t app_ms, struc
 	if (!ret->id || !ret->name)
 		return E_NOMEM;
 	ret->decision = p->decision;
+	ret->approval = p->approval_required;
 	ret->session_ms = p->session_duration_ms >= 0 ? p->session_duration_ms : app_ms;
 	e = ruleset_compile(c, p->include, p->require, p->exclude, &ret->rs, err);
 	if (e != E_OK)

@@ -129,8 +129,6 @@ void chain_get(struct req *r);
 bool purpose_asked(struct req *r, const struct session *s, const struct app_view *a, const struct policy_verdict *v,
                    const char *next);
 void purpose_used(struct req *r, const struct session *s, const struct app_view *a); /* by the token it was for */
-/* 0, or an sp_code: the policy wants an approval. Nobody can give one yet, so nobody is let in by such a policy. */
-int purpose_approved(const struct req *r, const struct app_view *a, const struct policy_verdict *v);
 void purpose_post(struct req *r);
 
 /* --- app_cors.c */

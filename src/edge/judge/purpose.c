@@ -96,14 +96,6 @@ purpose_asked(struct req *r, const struct session *s, const struct app_view *a, 
 	return true;
 }
 
-int
-purpose_approved(const struct req *r, const struct app_view *a, const struct policy_verdict *v)
-{
-	const struct policy *p = snapshot_policy(r->snap, a, v);
-
-	return p && p->approval_required ? SP_POLICY_DENY : 0;
-}
-
 /* Characters, not bytes; 0 when there is nothing but blanks, or what is no text. */
 static size_t
 text_length(const char *s)

@@ -444,6 +444,43 @@ test_usernames(void **state)
 	free(token);
 }
 
+/* An approval that a policy wants from now on is wanted of those too who got their token before. */
+static void
+test_approval_wanted_later(void **state)
+{
+	static const char form[] =
+	    "{\"apps\":[{\"name\":\"later\",\"domain\":\"later.localhost\",\"service\":\"http://127.0.0.1:1\","
+	    "\"tunnel\":\"pool\",\"policies\":[{\"name\":\"p\",\"decision\":\"allow\",\"include\":[{\"group\":{"
+	    "\"name\":\"staff\"}}]%s}]}]}",
+	                  approval[] = ",\"purpose_justification_required\":\"true\",\"approval_required\":\"true\","
+	                               "\"approval_groups\":[{\"approvals_needed\":\"1\",\"email_addresses\":["
+	                               "\"boss@example.test\"]}]";
+	struct jk *k = *state;
+	char document[1024], shown[512];
+	struct reply r;
+
+	snprintf(document, sizeof document, form, "");
+	jk_apply(k, document);
+	jk_cookies_clear(k);
+	jk_sign_in(k, "later.localhost", "jdoe@example.test", "correct horse");
+	char *token = jk_app_token(k, "later.localhost");
+	const char *h[] = {"cf-access-token", token, NULL};
+	jk_ask(k, "GET", "later.localhost", "/", h, NULL, &r);
+	assert_int_not_equal(r.status, 403);
+	jk_reply_free(&r);
+	snprintf(document, sizeof document, form, approval);
+	jk_apply(k, document);
+	jk_ask(k, "GET", "later.localhost", "/", h, NULL, &r);
+	assert_int_equal(r.status, 403);
+	jk_reply_free(&r);
+	snprintf(shown, sizeof shown, JK_API "sallyport/explain?app=later.localhost&email=jdoe%%40example.test");
+	json_t *j = jk_api(k, "GET", shown, NULL, &r);
+	assert_string_equal(json_str_or(j, "decision", ""), "deny");
+	assert_non_null(strstr(json_str_or(j, "reason", ""), "wants an approval"));
+	jk_reply_free(&r);
+	free(token);
+}
+
 int
 main(void)
 {
@@ -452,7 +489,7 @@ main(void)
 	    cmocka_unit_test(test_every_host), cmocka_unit_test(test_preflight),
 	    cmocka_unit_test(test_refused),    cmocka_unit_test(test_fields_refused),
 	    cmocka_unit_test(test_identity),   cmocka_unit_test(test_logout_everywhere),
-	    cmocka_unit_test(test_usernames),
+	    cmocka_unit_test(test_usernames),  cmocka_unit_test(test_approval_wanted_later),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
