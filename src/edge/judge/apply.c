@@ -66,6 +66,16 @@ settle(struct apply *x, const char *kind, const char *what, const char *name, co
 	return e;
 }
 
+/* "write" opens the document, not what has a scope of its own. */
+static int
+need(struct apply *x, const char *scope, const char *what)
+{
+	if (admin_may(x->r, scope))
+		return 0;
+	x->c.code = SP_API_SCOPE;
+	return reason_set(&x->c.why, E_DENIED, SP_API_SCOPE, "%s is needed to change %s.", scope, what);
+}
+
 static json_t *
 with_identity(json_t *fresh)
 {
@@ -136,6 +146,10 @@ idp_work(struct apply *x, const json_t *merged, struct idp *fresh, bool changed)
 	if (!changed && !secret && !fresh->nusers) {
 		idp_free(i);
 		return 0;
+	}
+	if ((e = need(x, "idp:write", "identity providers and their accounts")) < 0) {
+		idp_free(i);
+		return e;
 	}
 	if (given->client_secret.n)
 		e = secret_set(&i->config.client_secret, given->client_secret.d, given->client_secret.n);
@@ -285,10 +299,7 @@ admin_one(struct apply *x, const json_t *given)
 	json_t *fields = old ? apply_diff(old, now) : NULL;
 	changed = !old || json_array_size(fields) > 0;
 	/* What makes administrators must not be had by less than what makes tokens. */
-	if (changed && !admin_may(x->r, "tokens:write")) {
-		x->c.code = SP_API_SCOPE;
-		e = reason_set(&x->c.why, E_DENIED, SP_API_SCOPE, "tokens:write is needed to change who administers.");
-	} else if (changed) {
+	if (changed && (e = need(x, "tokens:write", "who administers")) == 0) {
 		change_note(&x->c, "admin", name, old ? "update" : "create", json_incref(fields));
 		e = change_put(&x->c, "admin", id, old ? version : STORE_NEW, json_incref(now));
 	}

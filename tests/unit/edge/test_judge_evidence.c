@@ -238,6 +238,51 @@ test_scopes_and_accounts(void **state)
 	buf_release(&reader);
 }
 
+/* What "write" does not open by its own row it does not open inside a document either, nor any other part of it. */
+static void
+test_document_needs_each_scope(void **state)
+{
+	static const char *const documents[] = {
+	    "{\"identity_providers\":[{\"name\":\"mine\",\"type\":\"onetimepin\"}],\"groups\":[{\"name\":\"mine\","
+	    "\"include\":[{\"everyone\":{}}]}]}",
+	    "{\"groups\":[{\"name\":\"mine\",\"include\":[{\"everyone\":{}}]}],\"identity_providers\":[{\"name\":"
+	    "\"local\",\"type\":\"local\",\"users\":[{\"email\":\"jdoe@example.test\",\"password\":\"another "
+	    "horse\"}]}]}",
+	    "{\"groups\":[{\"name\":\"mine\",\"include\":[{\"everyone\":{}}]}],\"admins\":[{\"email\":"
+	    "\"jdoe@example.test\",\"idp\":\"local\",\"role\":\"admin\"}]}"};
+	struct jk *k = *state;
+	int64_t now = clock_wall();
+	struct buf writer;
+	struct reply r;
+	struct token t = {.type = TOKEN_API,
+	                  .iss = KIT_ISSUER,
+	                  .aud = KIT_ISSUER "/api",
+	                  .sub = "api:writer",
+	                  .jti = "11111111-2222-4333-8444-555555555556",
+	                  .scopes = {{"write"}, 1},
+	                  .iat = now,
+	                  .nbf = now,
+	                  .exp = now + 1000};
+
+	mint(k, &t, &writer);
+	for (size_t i = 0; i < sizeof documents / sizeof *documents; i++) {
+		assert_int_equal(api_as(k, buf_cstr(&writer), "POST", JK_API "sallyport/apply?dry_run=1", documents[i]),
+		                 403);
+		assert_int_equal(api_as(k, buf_cstr(&writer), "POST", JK_API "sallyport/apply", documents[i]), 403);
+		jk_api(k, "GET", JK_API "access/groups", NULL, &r);
+		assert_null(strstr(r.body, "\"mine\""));
+		jk_reply_free(&r);
+		jk_api(k, "GET", JK_API "access/identity_providers", NULL, &r);
+		assert_null(strstr(r.body, "\"mine\""));
+		jk_reply_free(&r);
+	}
+	assert_int_equal(api_as(k, buf_cstr(&writer), "POST", JK_API "sallyport/apply",
+	                        "{\"identity_providers\":[{\"name\":\"local\",\"type\":\"local\"}],\"groups\":[{"
+	                        "\"name\":\"mine\",\"include\":[{\"everyone\":{}}]}]}"),
+	                 200); /* what stands already may be named */
+	buf_release(&writer);
+}
+
 /* --- people */
 
 /* A token that names the session of one person and another person is nobody's. */
@@ -591,6 +636,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_client_page_names_the_application, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_transfer_names_and_numbers, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_scopes_and_accounts, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_document_needs_each_scope, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_session_of_another, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_barred_and_revoked, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_connectors, setup, teardown),
