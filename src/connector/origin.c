@@ -310,7 +310,11 @@ up_data(void *arg, uint8_t *d, size_t n)
 		return;
 	}
 	o->owed += n;
-	if (!o->chunked && !o->raw && !o->websocket) {
+	if (o->websocket && !o->raw) { /* a service that does not switch would read it as its next request */
+		fail(o, "bytes came before it switched protocols");
+		return;
+	}
+	if (!o->chunked && !o->raw) {
 		if (n > o->left) {
 			fail(o, "the request is longer than it said");
 			return;

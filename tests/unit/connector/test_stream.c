@@ -456,6 +456,39 @@ hello_is_a_page(void **state)
 	end(&w);
 }
 
+/* Until a web service has switched, what follows the request would be read as a request of its own, with headers that
+ * nobody wrote over: it never gets there. */
+static void
+nothing_follows_an_upgrade_before_its_answer(void **state)
+{
+	static const char second[] = "GET /admin HTTP/1.1\r\nHost: inner\r\n\r\n";
+	struct h2_header h[] = {
+	    {":method", "GET"}, {":scheme", "https"},       {":authority", "ssh.example.test"},
+	    {":path", "/"},     {"sec-websocket-key", KEY}, {"cf-cloudflared-proxy-connection-upgrade", "websocket"}};
+	struct world w;
+	struct loop_timer late = {0};
+	char text[2048] = "";
+	size_t n = 0;
+	ssize_t k;
+
+	begin(&w, "{\"hostname\":\"ssh.example.test\",\"service\":\"http://127.0.0.1:PORT\"}");
+	assert_ok(h2stream_open(w.edge, h, 6, false, NULL, &w.s));
+	assert_ok(h2stream_write(w.s, second, sizeof second - 1));
+	edge_flush(&w);
+	assert_ok(timer_start(w.loop, &late, 3000, stop, w.loop));
+	while (!w.status && timer_active(&late))
+		loop_run(w.loop);
+	timer_stop(&late);
+	assert_int_equal(w.status, 502);
+	int fd = accept(w.service, NULL, NULL);
+	while (fd >= 0 && (k = recv(fd, text + n, sizeof text - 1 - n, MSG_DONTWAIT)) > 0)
+		n += (size_t)k;
+	assert_null(strstr(text, "/admin"));
+	if (fd >= 0)
+		close(fd);
+	end(&w);
+}
+
 int
 main(void)
 {
@@ -467,6 +500,7 @@ main(void)
 	    cmocka_unit_test(socks_goes_where_its_rules_permit),
 	    cmocka_unit_test(socks_refuses_the_rest),
 	    cmocka_unit_test(hello_is_a_page),
+	    cmocka_unit_test(nothing_follows_an_upgrade_before_its_answer),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
