@@ -156,13 +156,8 @@ api_apps_delete(struct req *r)
 	change_note(&c, "app", a->app->name, "delete", NULL);
 	if (e == 0)
 		e = change_delete(&c, "app", a->app->id);
-	if (e == 0)
-		e = change_commit(&c);
-	if (e < 0) {
-		change_refuse(&c, e);
+	if (change_finish(&c, e) < 0)
 		return;
-	}
-	change_abort(&c);
 	reply_result_status(r, 202, json_pack("{s:s}", "id", a->app->id));
 }
 
@@ -241,13 +236,8 @@ policies_commit(struct req *r, const struct app_view *a, json_t *doc, const char
 		e = app_write(&c, doc, a->version);
 	else
 		json_decref(doc);
-	if (e == 0)
-		e = change_commit(&c);
-	if (e < 0) {
-		change_refuse(&c, e);
+	if (change_finish(&c, e) < 0)
 		return;
-	}
-	change_abort(&c);
 	a = snapshot_app_by_id(r->j->snap, a->app->id);
 	for (size_t i = 0; a && i < a->app->npolicies; i++)
 		if (!strcmp(policy_real(a->app->policies[i])->id, id)) {

@@ -78,14 +78,8 @@ write(struct req *r, json_t *j, const char *id, int64_t version)
 		            json_pack("{s:s}", "fingerprint", ca->fingerprint));
 		e = change_put(&c, KIND, id, version, client_ca_to_json(ca, MODEL_STORE));
 	}
-	if (e == 0)
-		e = change_commit(&c);
-	if (e < 0) {
-		change_refuse(&c, e);
-	} else {
-		change_abort(&c);
+	if (change_finish(&c, e) == 0)
 		reply_result_status(r, version == STORE_NEW ? 201 : 200, client_ca_to_json(ca, MODEL_API));
-	}
 	client_ca_free(ca);
 }
 
@@ -129,13 +123,8 @@ api_certificates_delete(struct req *r)
 	change_note(&c, KIND, ca->name, "delete", NULL);
 	if (e == 0)
 		e = change_delete(&c, KIND, ca->id);
-	if (e == 0)
-		e = change_commit(&c);
-	if (e < 0) {
-		change_refuse(&c, e);
+	if (change_finish(&c, e) < 0)
 		return;
-	}
-	change_abort(&c);
 	reply_result(r, json_pack("{s:s}", "id", ca->id));
 }
 

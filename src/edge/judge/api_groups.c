@@ -55,14 +55,8 @@ write(struct req *r, json_t *j, const char *id, const char *created, int64_t ver
 		change_note(&c, "group", g->name, version == STORE_NEW ? "create" : "update", NULL);
 		e = change_put(&c, "group", id, version, group_to_json(g, MODEL_STORE));
 	}
-	if (e == 0)
-		e = change_commit(&c);
-	if (e < 0) {
-		change_refuse(&c, e);
-	} else {
-		change_abort(&c);
+	if (change_finish(&c, e) == 0)
 		reply_result_status(r, version == STORE_NEW ? 201 : 200, group_to_json(g, MODEL_API));
-	}
 	group_free(g);
 }
 
@@ -105,12 +99,7 @@ api_groups_delete(struct req *r)
 	change_note(&c, "group", g->name, "delete", NULL);
 	if (e == 0)
 		e = change_delete(&c, "group", g->id);
-	if (e == 0)
-		e = change_commit(&c);
-	if (e < 0) {
-		change_refuse(&c, e);
+	if (change_finish(&c, e) < 0)
 		return;
-	}
-	change_abort(&c);
 	reply_result_status(r, 202, json_pack("{s:s}", "id", g->id));
 }

@@ -289,13 +289,8 @@ stored(struct req *r, int code, const char *why)
 		e = change_put(&c, "idp", x->id, x->version, x->doc);
 	else
 		json_decref(x->doc);
-	if (e == 0)
-		e = change_commit(&c);
-	if (e < 0) {
-		change_refuse(&c, e);
+	if (change_finish(&c, e) < 0)
 		return;
-	}
-	change_abort(&c);
 	map_del(&r->j->discoveries, x->id);
 	const struct idp *i = snapshot_idp(r->j->snap, x->id);
 	reply_result_status(r, x->version == STORE_NEW ? 201 : 200, i ? idp_json(r, i) : NULL);
@@ -386,13 +381,8 @@ api_idps_delete(struct req *r)
 	change_note(&c, "identity_provider", i->name, "delete", NULL);
 	if (e == 0)
 		e = change_delete(&c, "idp", i->id);
-	if (e == 0)
-		e = change_commit(&c);
-	if (e < 0) {
-		change_refuse(&c, e);
+	if (change_finish(&c, e) < 0)
 		return;
-	}
-	change_abort(&c);
 	struct js_provider_delete m = {.admin_token = r->api_token, .id = i->id};
 	signer_ask(r->j, &js_provider_delete_def, &m, &js_done_def, deleted, r);
 }

@@ -107,14 +107,8 @@ write(struct req *r, json_t *j, const char *id, const json_t *old, int64_t versi
 		change_note(&c, "list", l->name, version == STORE_NEW ? "create" : "update", NULL);
 		e = change_put(&c, "list", id, version, access_list_to_json(l, MODEL_STORE));
 	}
-	if (e == 0)
-		e = change_commit(&c);
-	if (e < 0) {
-		change_refuse(&c, e);
-	} else {
-		change_abort(&c);
+	if (change_finish(&c, e) == 0)
 		reply_result_status(r, version == STORE_NEW ? 201 : 200, access_list_to_json(l, MODEL_API));
-	}
 	access_list_free(l);
 }
 
@@ -221,12 +215,7 @@ api_lists_delete(struct req *r)
 	change_note(&c, "list", l->name, "delete", NULL);
 	if (e == 0)
 		e = change_delete(&c, "list", l->id);
-	if (e == 0)
-		e = change_commit(&c); /* a rule that still names it does not compile */
-	if (e < 0) {
-		change_refuse(&c, e);
+	if (change_finish(&c, e) < 0) /* a rule that still names it does not compile */
 		return;
-	}
-	change_abort(&c);
 	reply_result(r, json_pack("{s:s}", "id", l->id));
 }

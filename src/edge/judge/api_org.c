@@ -87,12 +87,7 @@ api_org_put(struct req *r)
 		               organization_to_json(o, MODEL_STORE));
 	}
 	organization_free(o);
-	if (e == 0)
-		e = change_commit(&c);
-	if (e < 0) {
-		change_refuse(&c, e);
+	if (change_finish(&c, e) < 0)
 		return;
-	}
-	change_abort(&c);
 	reply_result(r, org_json(r->j, r->j->snap));
 }

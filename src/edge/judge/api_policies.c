@@ -183,13 +183,8 @@ api_reusable_delete(struct req *r)
 	change_note(&c, "policy", p->name, "delete", NULL);
 	if (e == 0)
 		e = change_delete(&c, "policy", p->id);
-	if (e == 0)
-		e = change_commit(&c);
-	if (e < 0) {
-		change_refuse(&c, e);
+	if (change_finish(&c, e) < 0)
 		return;
-	}
-	change_abort(&c);
 	reply_result_status(r, 202, json_pack("{s:s}", "id", p->id));
 }
 

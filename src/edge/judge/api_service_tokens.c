@@ -397,13 +397,8 @@ api_service_tokens_delete(struct req *r)
 	change_note(&c, KIND, t->name, "delete", json_pack("{s:s}", "client_id", t->client_id));
 	if (e == 0)
 		e = change_delete(&c, KIND, t->id);
-	if (e == 0)
-		e = change_commit(&c);
-	if (e < 0) {
-		change_refuse(&c, e);
+	if (change_finish(&c, e) < 0)
 		return;
-	}
-	change_abort(&c);
 	r->service_label = t->client_id; /* of r->snap */
 	struct js_service_delete m = {.admin_token = r->api_token, .client_id = t->client_id};
 	signer_ask(r->j, &js_service_delete_def, &m, &js_done_def, forgotten, r);

@@ -275,13 +275,8 @@ api_tunnels_delete(struct req *r)
 	for (size_t i = 0; e == 0 && i < r->snap->nroutes; i++)
 		if (!strcmp(r->snap->routes[i]->tunnel_id, t->id))
 			e = change_delete(&c, "route", r->snap->routes[i]->hostname);
-	if (e == 0)
-		e = change_commit(&c);
-	if (e < 0) {
-		change_refuse(&c, e);
+	if (change_finish(&c, e) < 0)
 		return;
-	}
-	change_abort(&c);
 	tunnel_unlink(r->j, t->id, "", "tunnel deleted");
 	tickets_cut(r->j, TICKET_TUNNEL, t->id, "tunnel deleted");
 	json_t *o = tunnel_json(r->j, t);
@@ -514,12 +509,7 @@ api_routes_put(struct req *r)
 	change_note(&c, "route", host, was ? "update" : "create", NULL);
 	if (e == 0)
 		e = route_write(&c, a, host, t);
-	if (e == 0)
-		e = change_commit(&c);
-	if (e < 0) {
-		change_refuse(&c, e);
+	if (change_finish(&c, e) < 0)
 		return;
-	}
-	change_abort(&c);
 	reply_result(r, json_pack("{s:s, s:s, s:s}", "cname", was ? "updated" : "new", "name", host, "dns_tag", ""));
 }

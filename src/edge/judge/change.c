@@ -405,3 +405,15 @@ change_refuse(struct change *c, int e)
 		log_error("change", "why", why, "error", err_str(e), NULL);
 	reply_refuse_at(r, code, code == SP_INTERNAL ? "" : why, *at ? at : NULL);
 }
+
+int
+change_finish(struct change *c, int e)
+{
+	if (e == 0)
+		e = change_commit(c);
+	if (e < 0)
+		change_refuse(c, e);
+	else
+		change_abort(c);
+	return e;
+}

@@ -43,6 +43,9 @@ void change_note(struct change *c, const char *kind, const char *name, const cha
  * version. */
 int change_check(struct change *c, struct snapshot **ret_s);
 int change_commit(struct change *c);
+/* The usual end. e 0: commit. When that, or what came before it, failed, the request has been answered; released either
+ * way. */
+int change_finish(struct change *c, int e);
 void change_abort(struct change *c); /* and release */
 /* Answers the request with what went wrong, and releases. */
 void change_refuse(struct change *c, int e);
