@@ -1,287 +1,27 @@
-/* stream: what an edge gets from a connector for one request, and what the service behind it sees. The edge is the
- * other end of an in-process HTTP/2 link over a socketpair; the service listens on loopback. */
-#include <arpa/inet.h>
-#include <netinet/in.h>
+/* stream: what an edge gets from a connector for one request, and what the service behind it sees. */
 #include <stdio.h>
-#include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "connector/private.h"
-#include "core/str.h"
+#include "stream_kit.h"
 #include "wire/websocket.h"
 #include "../t.h"
-
-#define KEY "dGhlIHNhbXBsZSBub25jZQ=="
-
-struct world {
-	struct loop *loop;
-	struct connector k;
-	struct h2link *edge;
-	struct conn *edge_conn;
-	struct h2stream *s; /* the edge's request */
-	int service;        /* listens */
-	uint16_t port;
-	unsigned status;
-	bool over;
-	struct buf got; /* data of the stream, as the edge sees it */
-};
-
-/* --- the edge's end */
-
-static void
-edge_flush(struct world *w)
-{
-	const uint8_t *d;
-	size_t n = 1;
-
-	while (n) {
-		assert_ok(h2link_pull(w->edge, &d, &n));
-		if (n)
-			assert_ok(conn_write(w->edge_conn, d, n));
-	}
-}
-
-static void
-edge_bytes(struct conn *c, uint8_t *d, size_t n, void *arg)
-{
-	struct world *w = arg;
-
-	assert_ok(h2link_feed(w->edge, d, n, NULL));
-	edge_flush(w);
-}
-
-static void
-edge_headers(struct h2stream *s, const struct h2_header *h, size_t n, bool end, void *arg)
-{
-	struct world *w = arg;
-
-	for (size_t i = 0; i < n; i++)
-		if (!strcmp(h[i].name, ":status"))
-			w->status = (unsigned)strtoul(h[i].value, NULL, 10);
-	w->over |= end;
-	loop_stop(w->loop);
-}
-
-static void
-edge_data(struct h2stream *s, uint8_t *d, size_t n, void *arg)
-{
-	struct world *w = arg;
-
-	assert_ok(buf_put(&w->got, d, n));
-	h2stream_consume(s, n);
-	loop_stop(w->loop);
-}
-
-static void
-edge_end(struct h2stream *s, void *arg)
-{
-	struct world *w = arg;
-
-	w->over = true;
-	loop_stop(w->loop);
-}
-
-static void
-edge_closed(struct h2stream *s, uint32_t error, void *arg)
-{
-	struct world *w = arg;
-
-	w->s = NULL;
-	if (w->loop)
-		loop_stop(w->loop);
-}
-
-static void
-nothing(struct h2stream *s, void *arg)
-{
-}
-
-static const struct h2link_ops edge_ops = {edge_headers, edge_data, edge_end, nothing, edge_closed, NULL};
-
-/* --- the connector's end: what link.c does */
-
-static void
-link_flush(struct link *l)
-{
-	const uint8_t *d;
-	size_t n = 1;
-
-	while (n && h2link_pull(l->h2, &d, &n) == 0)
-		if (n)
-			assert_ok(conn_write(l->conn, d, n));
-}
-
-static void
-link_bytes(struct conn *c, uint8_t *d, size_t n, void *arg)
-{
-	struct link *l = arg;
-
-	assert_ok(h2link_feed(l->h2, d, n, NULL));
-	link_flush(l);
-}
-
-static void
-on_headers(struct h2stream *s, const struct h2_header *h, size_t n, bool end, void *arg)
-{
-	stream_request(arg, s, h, n, end);
-}
-
-static void
-on_data(struct h2stream *s, uint8_t *d, size_t n, void *arg)
-{
-	stream_data(s, d, n);
-}
-
-static void
-on_end(struct h2stream *s, void *arg)
-{
-	stream_end(s);
-}
-
-static void
-on_drained(struct h2stream *s, void *arg)
-{
-	stream_drained(s);
-}
-
-static void
-on_closed(struct h2stream *s, uint32_t error, void *arg)
-{
-	stream_closed(s, error);
-}
-
-static const struct h2link_ops link_ops = {on_headers, on_data, on_end, on_drained, on_closed, NULL};
-
-static void
-opened(struct conn *c, void *arg)
-{
-}
-
-static void
-closed(struct conn *c, enum conn_why why, void *arg)
-{
-}
-
-/* --- a world with one rule in front of the catch-all */
-
-static void
-begin(struct world *w, const char *rule)
-{
-	static const struct conn_ops eo = {opened, edge_bytes, NULL, NULL, closed},
-	                             lo = {opened, link_bytes, NULL, NULL, closed};
-	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t n = sizeof a;
-	struct conf_error err;
-	char text[600];
-	json_t *j = NULL;
-	int fd[2];
-
-	memset(w, 0, sizeof *w);
-	buf_init(&w->got, 65536);
-	w->service = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-	assert_ok(bind(w->service, (struct sockaddr *)&a, sizeof a));
-	assert_ok(listen(w->service, 4));
-	assert_ok(getsockname(w->service, (struct sockaddr *)&a, &n));
-	w->port = ntohs(a.sin_port);
-	assert_ok(loop_new(&w->loop));
-	w->k.loop = w->loop;
-	snprintf(text, sizeof text, "{\"ingress\":[%s,{\"service\":\"http_status:404\"}]}", rule);
-	for (char *p; (p = strstr(text, "PORT"));) { /* the port that the kernel gave */
-		char tail[600], number[8];
-		snprintf(tail, sizeof tail, "%s", p + 4);
-		snprintf(number, sizeof number, "%u", w->port);
-		snprintf(p, sizeof text - (size_t)(p - text), "%s%s", number, tail);
-	}
-	assert_ok(json_load_strict(text, strlen(text), 65536, &j));
-	if (ingress_from_json(j, &w->k.ingress, &err) < 0)
-		fail_msg("%s", err.text);
-	json_decref(j);
-	struct link *l = &w->k.links[0];
-	l->k = &w->k;
-	assert_ok(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd));
-	assert_ok(h2link_new(H2_EDGE, 100, &edge_ops, w, &w->edge));
-	assert_ok(h2link_new(H2_CONNECTOR, 100, &link_ops, l, &l->h2));
-	assert_ok(conn_new_fd(w->loop, fd[0], fd[0], &eo, w, &w->edge_conn));
-	assert_ok(conn_new_fd(w->loop, fd[1], fd[1], &lo, l, &l->conn));
-}
-
-static void
-stop(void *arg)
-{
-	loop_stop(arg);
-}
-
-static void
-end(struct world *w)
-{
-	struct loop_timer t = {0};
-	struct loop *loop = w->loop;
-
-	h2link_free(w->k.links[0].h2);
-	defer_cancel(&w->k.links[0].flush);
-	w->k.links[0].h2 = NULL;
-	w->loop = NULL;
-	h2link_free(w->edge);
-	conn_set_ops(w->edge_conn, NULL, NULL);
-	conn_set_ops(w->k.links[0].conn, NULL, NULL);
-	conn_close(w->edge_conn);
-	conn_close(w->k.links[0].conn);
-	timer_start(loop, &t, 1, stop, loop); /* closing ends in the loop */
-	loop_run(loop);
-	assert_int_equal(w->k.streams, 0);
-	ingress_unref(w->k.ingress);
-	loop_free(loop);
-	buf_release(&w->got);
-	close(w->service);
-}
-
-/* Asks for a stream and waits for its status. jump may hold PORT. */
-static unsigned
-ask(struct world *w, const char *upgrade, const char *jump, const char *path)
-{
-	char to[100];
-	struct h2_header h[8] = {{":method", "GET"},
-	                         {":scheme", "https"},
-	                         {":authority", "ssh.example.test"},
-	                         {":path", path},
-	                         {"sec-websocket-key", KEY}};
-	size_t n = 5;
-
-	if (upgrade)
-		h[n++] = (struct h2_header){"cf-cloudflared-proxy-connection-upgrade", upgrade};
-	if (jump) {
-		const char *p = strstr(jump, "PORT");
-		if (p)
-			snprintf(to, sizeof to, "%.*s%u", (int)(p - jump), jump, w->port);
-		else
-			snprintf(to, sizeof to, "%s", jump);
-		h[n++] = (struct h2_header){"cf-access-jump-destination", to};
-	}
-	assert_ok(h2stream_open(w->edge, h, n, false, NULL, &w->s));
-	edge_flush(w);
-	while (!w->status)
-		loop_run(w->loop);
-	return w->status;
-}
 
 static unsigned
 answer_of(const char *rule, const char *upgrade, const char *jump)
 {
 	struct world w;
 
-	begin(&w, rule);
-	unsigned status = ask(&w, upgrade, jump, "/");
+	world_begin(&w, rule);
+	unsigned status = world_ask(&w, upgrade, NULL, jump, "/");
 	int fd = accept(w.service, NULL, NULL);
 	assert_int_equal(fd >= 0, status == 200); /* nothing is dialled for who is refused */
 	if (fd >= 0)
 		close(fd);
-	end(&w);
+	world_end(&w);
 	return status;
 }
-
-#define BASTION(list) "{\"hostname\":\"ssh.example.test\",\"service\":\"bastion\",\"originRequest\":{" list "}}"
-#define LISTED BASTION("\"destinations\":[\"127.0.0.1:PORT\"]")
 
 static void
 a_bastion_dials_what_its_list_permits(void **state)
@@ -324,15 +64,15 @@ long_path_and_no_rules(void **state)
 	memset(path, 'p', sizeof path);
 	path[0] = '/';
 	path[sizeof path - 1] = 0;
-	begin(&w, LISTED);
-	assert_int_equal(ask(&w, "websocket", "127.0.0.1:PORT", path), 414);
-	end(&w);
-	begin(&w, LISTED);
+	world_begin(&w, LISTED);
+	assert_int_equal(world_ask(&w, "websocket", NULL, "127.0.0.1:PORT", path), 414);
+	world_end(&w);
+	world_begin(&w, LISTED);
 	struct ingress *i = w.k.ingress;
 	w.k.ingress = NULL;
-	assert_int_equal(ask(&w, "websocket", "127.0.0.1:PORT", "/"), 503);
+	assert_int_equal(world_ask(&w, "websocket", NULL, "127.0.0.1:PORT", "/"), 503);
 	w.k.ingress = i;
-	end(&w);
+	world_end(&w);
 }
 
 /* Frames of the user's become bytes of the service; a frame without a mask ends the session with 1002. */
@@ -344,15 +84,15 @@ bytes_are_unmasked_and_a_bare_frame_ends_it(void **state)
 	struct buf f;
 	char text[6] = "";
 
-	begin(&w, LISTED);
-	assert_int_equal(ask(&w, "websocket", "127.0.0.1:PORT", "/"), 200);
+	world_begin(&w, LISTED);
+	assert_int_equal(world_ask(&w, "websocket", NULL, "127.0.0.1:PORT", "/"), 200);
 	int fd = accept(w.service, NULL, NULL);
 	assert_true(fd >= 0);
 	buf_init(&f, 4096);
 	assert_ok(ws_put_frame(&f, WS_BINARY, "Hello", 5, mask));
 	assert_ok(ws_put_frame(&f, WS_BINARY, "evil!", 5, NULL));
 	assert_ok(h2stream_write(w.s, buf_ptr(&f), buf_len(&f)));
-	edge_flush(&w);
+	world_flush(&w);
 	while (!w.over)
 		loop_run(w.loop);
 	assert_int_equal(recv(fd, text, 5, MSG_WAITALL), 5);
@@ -362,7 +102,7 @@ bytes_are_unmasked_and_a_bare_frame_ends_it(void **state)
 	assert_memory_equal(buf_ptr(&w.got), "\x88\x02\x03\xea", 4);
 	close(fd);
 	buf_release(&f);
-	end(&w);
+	world_end(&w);
 }
 
 /* --- SOCKS inside the stream */
@@ -386,7 +126,7 @@ socks_ask(struct world *w, uint8_t command, uint16_t port, const char *more, siz
 	buf_init(&f, 4096);
 	assert_ok(ws_put_frame(&f, WS_BINARY, say, n + strlen(more), mask));
 	assert_ok(h2stream_write(w->s, buf_ptr(&f), buf_len(&f)));
-	edge_flush(w);
+	world_flush(w);
 	buf_release(&f);
 	while (buf_len(&w->got) < want && !w->over)
 		loop_run(w->loop);
@@ -398,8 +138,8 @@ socks_goes_where_its_rules_permit(void **state)
 	struct world w;
 	char text[8] = "";
 
-	begin(&w, SOCKS(HERE));
-	assert_int_equal(ask(&w, "websocket", NULL, "/"), 200);
+	world_begin(&w, SOCKS(HERE));
+	assert_int_equal(world_ask(&w, "websocket", NULL, NULL, "/"), 200);
 	socks_ask(&w, 1, w.port, "Hello", 4 + 12);
 	int fd = accept(w.service, NULL, NULL);
 	assert_true(fd >= 0);
@@ -412,7 +152,7 @@ socks_goes_where_its_rules_permit(void **state)
 		loop_run(w.loop);
 	assert_memory_equal((const uint8_t *)buf_ptr(&w.got) + 16, "\x82\3SSH", 5);
 	close(fd);
-	end(&w);
+	world_end(&w);
 }
 
 /* rule, command: the code that the client hears; nothing is dialled. */
@@ -421,13 +161,13 @@ socks_refusal(const char *rule, uint8_t command, int off)
 {
 	struct world w;
 
-	begin(&w, rule);
-	assert_int_equal(ask(&w, "websocket", NULL, "/"), 200);
+	world_begin(&w, rule);
+	assert_int_equal(world_ask(&w, "websocket", NULL, NULL, "/"), 200);
 	socks_ask(&w, command, (uint16_t)(w.port + off), "Hello", SIZE_MAX);
 	assert_int_equal(accept(w.service, NULL, NULL), -1);
 	assert_true(buf_len(&w.got) >= 16);
 	int code = ((const uint8_t *)buf_ptr(&w.got))[7];
-	end(&w);
+	world_end(&w);
 	return code;
 }
 
@@ -447,13 +187,13 @@ hello_is_a_page(void **state)
 {
 	struct world w;
 
-	begin(&w, "{\"hostname\":\"ssh.example.test\",\"service\":\"hello_world\"}");
-	assert_int_equal(ask(&w, NULL, NULL, "/"), 200);
+	world_begin(&w, "{\"hostname\":\"ssh.example.test\",\"service\":\"hello_world\"}");
+	assert_int_equal(world_ask(&w, NULL, NULL, NULL, "/"), 200);
 	while (!w.over)
 		loop_run(w.loop);
 	assert_ok(buf_put(&w.got, "", 1));
 	assert_non_null(strstr((const char *)buf_ptr(&w.got), "It works"));
-	end(&w);
+	world_end(&w);
 }
 
 /* Until a web service has switched, what follows the request would be read as a request of its own, with headers that
@@ -471,11 +211,11 @@ nothing_follows_an_upgrade_before_its_answer(void **state)
 	size_t n = 0;
 	ssize_t k;
 
-	begin(&w, "{\"hostname\":\"ssh.example.test\",\"service\":\"http://127.0.0.1:PORT\"}");
+	world_begin(&w, "{\"hostname\":\"ssh.example.test\",\"service\":\"http://127.0.0.1:PORT\"}");
 	assert_ok(h2stream_open(w.edge, h, 6, false, NULL, &w.s));
 	assert_ok(h2stream_write(w.s, second, sizeof second - 1));
-	edge_flush(&w);
-	assert_ok(timer_start(w.loop, &late, 3000, stop, w.loop));
+	world_flush(&w);
+	assert_ok(timer_start(w.loop, &late, 3000, world_stop, w.loop));
 	while (!w.status && timer_active(&late))
 		loop_run(w.loop);
 	timer_stop(&late);
@@ -486,7 +226,7 @@ nothing_follows_an_upgrade_before_its_answer(void **state)
 	assert_null(strstr(text, "/admin"));
 	if (fd >= 0)
 		close(fd);
-	end(&w);
+	world_end(&w);
 }
 
 int

@@ -167,6 +167,12 @@ deliver(struct world *w, struct end *from, struct end *to, size_t n)
 }
 
 bool
+world_up(struct world *w)
+{
+	return deliver(w, &w->c, &w->s, SIZE_MAX);
+}
+
+bool
 world_move(struct world *w, size_t n)
 {
 	return deliver(w, &w->c, &w->s, n) && deliver(w, &w->s, &w->c, n);

@@ -29,6 +29,7 @@ void world_end(struct world *w);
 size_t end_send(struct end *e, bool client, size_t n);
 void end_finish(struct end *e);
 /* Moves at most n bytes each way; false when a record was refused (w->error). */
+bool world_up(struct world *w); /* all that the client wrote, nothing back */
 bool world_move(struct world *w, size_t n);
 void world_cut(struct world *w);    /* what is on the way is lost */
 bool world_rejoin(struct world *w); /* a new leg: BACK and AGAIN; false when refused */

@@ -299,6 +299,77 @@ bad_numbers(void **state)
 	world_end(&w);
 }
 
+static int
+told(struct resume *r, uint8_t type, uint64_t n, struct reason *why)
+{
+	uint8_t d[8];
+	struct resume_record rec = {type, d, sizeof d};
+	enum resume_event ev;
+
+	for (int i = 0; i < 8; i++)
+		d[i] = (uint8_t)(n >> (56 - 8 * i));
+	return resume_control(r, &rec, &ev, why);
+}
+
+/* What was confirmed once is gone: it cannot be asked for again, and no more can be confirmed than was sent, by the
+   right client neither. */
+static void
+confirmed_bytes_are_gone(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_begin(&w);
+	drain(&w);
+	end_send(&w.s, false, 100);
+	assert_int_equal(told(w.s.r, RESUME_ACK, 60, &w.why), 0);
+	assert_int_equal(told(w.s.r, RESUME_ACK, 59, &w.why), E_RANGE);
+	world_cut(&w); /* of the hundred none came */
+	assert_false(world_rejoin(&w));
+	assert_int_equal(w.error, E_RANGE);
+	world_end(&w);
+	world_begin(&w);
+	drain(&w);
+	world_cut(&w);
+	resume_received(w.c.r, 1); /* more than was ever sent */
+	assert_false(world_rejoin(&w));
+	assert_int_equal(w.error, E_RANGE);
+	assert_int_equal(resume_state(w.s.r), RESUME_LOST);
+	world_end(&w);
+}
+
+/* Records that were right once, or would be later. */
+static void
+out_of_turn(void **state)
+{
+	struct world w;
+	uint8_t old[44];
+	struct resume_record again = {RESUME_AGAIN, old + 4, 40};
+	uint8_t welcome[RESUME_ID_LEN + 32 + 4] = {0};
+	struct resume_record hello = {RESUME_WELCOME, welcome, sizeof welcome};
+	enum resume_event ev;
+
+	(void)state;
+	world_begin(&w);
+	drain(&w);
+	welcome[RESUME_ID_LEN] = 9;
+	assert_int_equal(resume_control(w.c.r, &hello, &ev, &w.why), E_STATE);
+	assert_int_equal(resume_control(w.s.r, &hello, &ev, &w.why), E_STATE);
+	world_cut(&w);
+	assert_int_equal(told(w.s.r, RESUME_ACK, 0, &w.why), E_STATE);
+	assert_int_equal(told(w.c.r, RESUME_END, 0, &w.why), E_STATE);
+	assert_int_equal(resume_back(w.c.r, &w.c.wire), 0);
+	assert_true(world_up(&w));
+	memcpy(old, buf_ptr(&w.s.wire), sizeof old);
+	drain(&w);
+	assert_int_equal(resume_state(w.c.r), RESUME_LIVE);
+	assert_int_equal(resume_control(w.c.r, &again, &ev, &w.why), E_STATE); /* twice */
+	world_cut(&w);
+	assert_int_equal(resume_back(w.c.r, &w.c.wire), 0);
+	assert_int_equal(resume_control(w.c.r, &again, &ev, &w.why), E_CRYPTO); /* of the attempt before */
+	world_end(&w);
+}
+
 /* A public key of small order gives a secret that everybody knows. */
 static void
 small_order(void **state)
@@ -322,11 +393,13 @@ small_order(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(straight),      cmocka_unit_test(cuts),          cmocka_unit_test(bounded),
-	    cmocka_unit_test(too_early),     cmocka_unit_test(forged),        cmocka_unit_test(replayed),
-	    cmocka_unit_test(forged_answer), cmocka_unit_test(other_session), cmocka_unit_test(bad_records),
-	    cmocka_unit_test(bad_numbers),   cmocka_unit_test(small_order)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(straight),      cmocka_unit_test(cuts),
+	                                   cmocka_unit_test(bounded),       cmocka_unit_test(too_early),
+	                                   cmocka_unit_test(forged),        cmocka_unit_test(replayed),
+	                                   cmocka_unit_test(forged_answer), cmocka_unit_test(other_session),
+	                                   cmocka_unit_test(bad_records),   cmocka_unit_test(bad_numbers),
+	                                   cmocka_unit_test(small_order),   cmocka_unit_test(confirmed_bytes_are_gone),
+	                                   cmocka_unit_test(out_of_turn)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
