@@ -46,6 +46,9 @@ body=$(answer '.result[] | select(.name == "two") | tojson')
 eq "PUT of what was shown" "$(api PUT "apps/$two" "$body")" 200
 eq "still a reference" "$(api GET policies >/dev/null; answer '.result[0].app_count')" 2
 
+eq "a Unix name that is none" "$(api POST policies '{"name":"bad","decision":"allow","include":[{"everyone":{}}],"usernames":["../root"]}')" 400
+like "which" "$(answer '.errors[0].message')" '"../root", expected .email_prefix. or a Unix name'
+
 # one change, all applications
 eq "PUT" "$(api PUT "policies/$id" '{"name":"staff everywhere","decision":"allow","include":[{"email":{"email":"eve@elsewhere.test"}}]}')" 200
 eq "one after" "$(first one.localhost "$EMAIL")" deny

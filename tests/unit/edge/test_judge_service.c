@@ -40,6 +40,9 @@ setup(void **state)
 	         "localhost:22\",\"service_auth_401_redirect\":\"true\",\"read_service_tokens_from_header\":"
 	         "\"X-Robot\",\"policies\":[{\"name\":\"r\",\"decision\":\"non_identity\",\"include\":[{\"any_valid_"
 	         "service_token\":{}}]},{\"name\":\"p\",\"decision\":\"allow\",\"include\":[{\"everyone\":{}}]}]},"
+	         "{\"name\":\"people\",\"domain\":\"people.localhost\",\"tunnel\":\"pool\",\"service\":\"ssh://"
+	         "localhost:22\",\"service_auth_401_redirect\":\"true\",\"policies\":[{\"name\":\"p\",\"decision\":"
+	         "\"allow\",\"include\":[{\"everyone\":{}}]}]},"
 	         "{\"name\":\"open\",\"domain\":\"open.localhost\",\"tunnel\":\"pool\",\"service\":\"ssh://"
 	         "localhost:22\",\"policies\":[{\"name\":\"b\",\"decision\":\"bypass\",\"include\":[{\"everyone\":{}}]}"
 	         "]}]}");
@@ -184,6 +187,7 @@ test_not_authentic(void **state)
 	wrong[63] = wrong[63] == '0' ? '1' : '0';
 	assert_int_equal(get(k, "robots.localhost", m.client_id, m.secret), 200);
 	assert_int_equal(get(k, "robots.localhost", m.client_id, wrong), 401);
+	assert_int_equal(get(k, "robots.localhost", other.client_id, other.secret), 200);
 	assert_int_equal(get(k, "robots.localhost", m.client_id, other.secret), 401);
 	assert_int_equal(get(k, "robots.localhost", "00000000000000000000000000000000.access", m.secret), 401);
 	assert_int_equal(get(k, "robots.localhost", m.client_id, ""), 401);
@@ -234,6 +238,52 @@ test_cookie_ignored(void **state)
 	free(token);
 	free(cookie);
 	deleted(k, &m);
+}
+
+/* A WebSocket that another site's page opens brings this browser's cookie, and its own Origin. */
+static void
+test_websocket_of_another_site(void **state)
+{
+	static const struct {
+		const char *origin;
+		bool in;
+	} rows[] = {{"https://ssh.localhost:8443", true},   {"https://evil.test", false},
+	            {"https://evil.localhost:8443", false}, {"https://ssh.localhost", false},
+	            {"http://ssh.localhost:8443", false},   {"null", false}};
+	struct jk *k = *state;
+	struct reply r;
+
+	jk_cookies_clear(k);
+	jk_sign_in(k, "ssh.localhost", "jdoe@example.test", "correct horse");
+	char *token = jk_app_token(k, "ssh.localhost"), *cookie = str_fmt("CF_Authorization=%s", token);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		jk_socket(
+		    k, "ssh.localhost",
+		    (const char *const[]){"cookie", cookie, "sec-websocket-key", KEY, "origin", rows[i].origin, NULL},
+		    &r);
+		assert_int_equal(r.action == ANSWER_RELAY, rows[i].in);
+		jk_reply_free(&r);
+	}
+	jk_socket(k, "ssh.localhost", (const char *const[]){"cookie", cookie, "sec-websocket-key", KEY, NULL}, &r);
+	assert_int_not_equal(r.action, ANSWER_RELAY);
+	jk_reply_free(&r);
+	/* a program has no Origin, and its header no browser sends by itself */
+	jk_socket(k, "ssh.localhost", (const char *const[]){"cf-access-token", token, "sec-websocket-key", KEY, NULL},
+	          &r);
+	assert_int_equal(r.action, ANSWER_RELAY);
+	jk_reply_free(&r);
+	free(token);
+	free(cookie);
+}
+
+/* 401 is for applications that programs may reach; where nobody but people can, they are sent to sign in. */
+static void
+test_who_is_told_401(void **state)
+{
+	struct jk *k = *state;
+
+	assert_int_equal(with(k, "mixed.localhost", (const char *const[]){"accept", "*/*", NULL}), 401);
+	assert_int_equal(with(k, "people.localhost", (const char *const[]){"accept", "*/*", NULL}), 302);
 }
 
 static void
@@ -585,6 +635,8 @@ main(void)
 	    cmocka_unit_test(test_admitted_or_not),
 	    cmocka_unit_test(test_not_authentic),
 	    cmocka_unit_test(test_cookie_ignored),
+	    cmocka_unit_test(test_websocket_of_another_site),
+	    cmocka_unit_test(test_who_is_told_401),
 	    cmocka_unit_test(test_one_header),
 	    cmocka_unit_test(test_api),
 	    cmocka_unit_test(test_rotate),
