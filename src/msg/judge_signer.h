@@ -222,6 +222,10 @@ MSG_DECLARE(js_api_tokens, JS_EMPTY)  /* -> js_text: [{id, name, scopes, iat, ex
 /* Scope tokens:write. From then on the signer itself takes no such token. */
 #define JS_API_REVOKE(F, S) F(S, STR, admin_token, JS_TOKEN_MAX) F(S, STR, jti, 36)
 MSG_DECLARE(js_api_revoke, JS_API_REVOKE)
+/* For a cert.pem (`tunnel login`). Judge says who is an administrator, the signer only who is signed in; therefore the
+   scopes are fixed to tunnels:read and tunnels:write, which open nothing at the signer. -> js_text: the token */
+#define JS_TUNNEL_TOKEN(F, S) F(S, STR, org_token, JS_TOKEN_MAX) F(S, STR, name, 128)
+MSG_DECLARE(js_tunnel_token, JS_TUNNEL_TOKEN)
 
 /* --- the edge's TLS --------------------------------------------------------------------------------------------- */
 #define JS_LEAF(F, S) F(S, DATA, spki, 1024) F(S, STRS, names, 253)

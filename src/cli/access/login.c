@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cli/access/client_key.h"
+#include "cli/common/transfer.h"
 #include "core/clock.h"
 #include "core/str.h"
 #include "crypto/hash.h"
@@ -20,19 +21,13 @@
 #include "io/file.h"
 #include "ssh/sshkey.h"
 
-#define LOGIN_TIMEOUT_MS 300000
-#define TRANSFER_POLL_MS 70000 /* the edge holds a request for up to 55 s */
-#define NET_RETRY_MS 1000      /* after a failed poll: the network may come back */
-
 struct login {
 	const struct cli *c;
 	struct app *a;
-	struct box_key box;
-	char pub64[48];  /* of the box key, URL-safe with padding: also its name at the edge */
+	struct transfer t;
 	struct key *key; /* the SSH key this login is for */
 	struct sshkey sshpub;
 	char cnf[44];
-	int64_t deadline;
 	int lock;
 };
 
@@ -108,12 +103,6 @@ lock_failed_since(int fd, int64_t since_ms, char *text, size_t n)
  * --------------------------------------------------------------------------------------------- */
 
 static bool
-have_browser(void)
-{
-	return getenv("DISPLAY") || getenv("WAYLAND_DISPLAY") || getenv("BROWSER");
-}
-
-static bool
 have_terminal(void)
 {
 	int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
@@ -121,43 +110,6 @@ have_terminal(void)
 	if (fd >= 0)
 		close(fd);
 	return fd >= 0;
-}
-
-static void
-open_browser(const char *url)
-{
-	const char *own = getenv("BROWSER"), *prog = own && *own ? own : "xdg-open";
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		int nul = open("/dev/null", O_RDWR);
-		if (nul >= 0) {
-			dup2(nul, 0);
-			dup2(nul, 1);
-			dup2(nul, 2);
-		}
-		if (fork() == 0) { /* not ours to wait for */
-			execlp(prog, prog, url, (char *)NULL);
-			_exit(127);
-		}
-		_exit(0);
-	}
-	if (pid > 0)
-		waitpid(pid, NULL, 0);
-}
-
-/* XXXX-XXXX: what the confirmation page shows too, so that nobody confirms somebody else's login (security.md 36). */
-static void
-show_code(const struct login *l, char out[static 10])
-{
-	uint8_t h[SHA256_LEN];
-	struct buf b;
-
-	sha256(l->box.pub, sizeof l->box.pub, h);
-	buf_init(&b, 128);
-	if (base32_encode(&b, h, sizeof h) == 0)
-		snprintf(out, 10, "%.4s-%.4s", (const char *)buf_ptr(&b), (const char *)buf_ptr(&b) + 4);
-	buf_release(&b);
 }
 
 static char *
@@ -169,7 +121,7 @@ login_url(const struct login *l)
 	buf_putf(&b,
 	         "https://%s/cdn-cgi/access/cli?edge_token_transfer=true&send_org_token=true&aud=%s&token=", l->a->name,
 	         l->a->aud);
-	url_escape(&b, l->pub64);
+	url_escape(&b, l->t.pub64);
 	buf_put_str(&b, "&cnf=");
 	url_escape(&b, l->cnf);
 	buf_put_str(&b, "&redirect_url=");
@@ -182,28 +134,6 @@ login_url(const struct login *l)
 
 /* --- the transfer
  * ----------------------------------------------------------------------------------------------------------- */
-
-static int
-unbox(const struct login *l, const struct cli_response *resp, struct buf *plain)
-{
-	const char *spk = cli_response_header(resp, "service-public-key");
-	struct buf pub, boxed;
-	int r = spk ? 0 : E_FORMAT;
-
-	buf_init(&pub, 64);
-	buf_init(&boxed, CLI_BODY_MAX);
-	if (r == 0)
-		r = b64_decode(&pub, B64_URL_PAD, spk, strlen(spk));
-	if (r == 0 && buf_len(&pub) != 32)
-		r = E_FORMAT;
-	if (r == 0)
-		r = b64_decode(&boxed, B64_STD, (const char *)buf_ptr(&resp->body), buf_len(&resp->body));
-	if (r == 0)
-		r = box_open(&l->box, buf_ptr(&pub), buf_slice(&boxed), plain);
-	buf_release(&pub);
-	buf_release(&boxed);
-	return r;
-}
 
 static int
 refused(struct login *l, const json_t *error)
@@ -244,55 +174,21 @@ store_tokens(struct login *l, const json_t *o, struct secret *ret_token)
 }
 
 static int
-take_answer(struct login *l, const struct cli_response *resp, struct secret *ret_token)
+await(struct login *l, struct secret *ret_token)
 {
 	json_t *o = NULL, *error;
-	struct buf plain;
+	int r = transfer_wait(l->c, &l->t, &l->a->team, &o);
 
-	buf_init_secret(&plain, CLI_BODY_MAX);
-	int r = unbox(l, resp, &plain);
-	if (r == 0)
-		r = json_load_strict(buf_ptr(&plain), buf_len(&plain), CLI_BODY_MAX, &o);
-	if (r < 0)
-		cli_fail(SP_CLIENT_PROTOCOL, "%s sent a login that this client cannot open", l->a->team.host);
-	else if (json_get_object(o, "error", &error) == 0)
-		r = refused(l, error);
-	else
-		r = store_tokens(l, o, ret_token);
-	json_decref(o);
-	buf_release(&plain);
-	return r;
-}
-
-static int
-poll_transfer(struct login *l, struct secret *ret_token)
-{
-	static const char *const headers[] = {"User-Agent: sallyport/" SALLYPORT_VERSION, NULL};
-	char team[300], *url;
-	int r = E_TIMEOUT;
-
-	hostport_format(&l->a->team, team, sizeof team);
-	url = str_fmt("https://%s/cdn-cgi/access/transfer/%s", team, l->pub64);
-	while (url && clock_mono_ms() < l->deadline) {
-		struct cli_response resp = {0};
-		int64_t left = l->deadline - clock_mono_ms();
-		int e = cli_http(l->c, "GET", url, headers, NULL, 0, left < TRANSFER_POLL_MS ? left : TRANSFER_POLL_MS,
-		                 &resp);
-		if (e == 0 && resp.status == 200) {
-			r = take_answer(l, &resp, ret_token);
-			cli_response_release(&resp);
-			break;
-		}
-		if (e < 0 || resp.status != 404)
-			poll(NULL, 0, NET_RETRY_MS);
-		cli_response_release(&resp);
-	}
-	free(url);
 	if (r == E_TIMEOUT)
 		cli_fail(
 		    SP_LOGIN_TIMEOUT,
 		    "nobody finished the sign-in for %s in time; run 'sallyport access login https://%s' to try again",
 		    l->a->name, l->a->name);
+	else if (r == 0 && json_get_object(o, "error", &error) == 0)
+		r = refused(l, error);
+	else if (r == 0)
+		r = store_tokens(l, o, ret_token);
+	json_decref(o);
 	return r;
 }
 
@@ -306,39 +202,20 @@ make_keys(struct login *l)
 
 	if (r < 0)
 		return r;
-	box_key_generate(&l->box);
-	return b64_encode_str(l->pub64, sizeof l->pub64, B64_URL_PAD, l->box.pub, sizeof l->box.pub);
-}
-
-static int64_t
-login_timeout(void)
-{
-	const char *s = getenv("SALLYPORT_LOGIN_TIMEOUT");
-	int64_t ms;
-
-	return s && duration_parse(s, &ms) == 0 && ms > 0 ? ms : LOGIN_TIMEOUT_MS;
+	return transfer_begin(&l->t);
 }
 
 static int
 sign_in(struct login *l, const struct login_options *o, struct secret *ret_token)
 {
-	char code[10] = "";
 	int r = make_keys(l);
 	char *url = r == 0 ? login_url(l) : NULL;
 
 	if (!url)
 		return cli_fail(0, "out of memory"), E_NOMEM;
-	bool browser = !o->no_browser && have_browser();
-	show_code(l, code);
-	fprintf(stderr, "%s\n\n%s\n\nThe page will show the code %s; confirm only if it is the same. Waiting...\n",
-	        browser ? "A browser window should have opened at the following URL:"
-	                : "Please open the following URL and sign in:",
-	        url, code);
-	if (browser)
-		open_browser(url);
+	transfer_show(&l->t, url, o->no_browser);
 	free(url);
-	l->deadline = clock_mono_ms() + login_timeout();
-	r = poll_transfer(l, ret_token);
+	r = await(l, ret_token);
 	if (r == 0)
 		lock_note(l->lock, "");
 	return r;
@@ -349,7 +226,7 @@ may_ask(const struct login_options *o)
 {
 	const char *no = getenv("SALLYPORT_NO_LOGIN");
 
-	return o->explicit_ || (!(no && !strcmp(no, "1")) && (have_terminal() || have_browser()));
+	return o->explicit_ || (!(no && !strcmp(no, "1")) && (have_terminal() || transfer_have_browser()));
 }
 
 static int
@@ -390,7 +267,7 @@ locked_login(struct login *l, const struct login_options *o, struct secret *ret_
 		return sign_in(l, o, ret_token);
 	}
 	fprintf(stderr, "Another sallyport is signing in to %s; waiting for it.\n", l->a->name);
-	if (lock_wait(l->lock, login_timeout()) < 0)
+	if (lock_wait(l->lock, transfer_timeout()) < 0)
 		return cli_fail(SP_LOGIN_TIMEOUT, "the other sign-in to %s did not end in time", l->a->name), E_TIMEOUT;
 	if (stored_token(l->c, l->a, o, ret_token) == 0)
 		return 0;
@@ -418,7 +295,7 @@ login_token(const struct cli *c, struct app *a, const struct login_options *o, s
 		close(l.lock);
 	key_free(l.key);
 	sshkey_release(&l.sshpub);
-	box_key_release(&l.box);
+	transfer_release(&l.t);
 	return r;
 }
 

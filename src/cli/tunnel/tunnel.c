@@ -8,6 +8,7 @@ static const struct {
 	const char *name, *args, *help;
 	int (*run)(struct cli *, struct tunnel_options *, const struct cli_list *);
 } commands[] = {
+    {"login", "[https://TEAM]", "get a cert.pem, confirmed by an administrator in a browser", tunnel_login},
     {"create", "NAME", "create a tunnel and write its credentials file", tunnel_create},
     {"list", "", "list the tunnels", tunnel_list},
     {"info", "TUNNEL", "show a tunnel and its live connectors", tunnel_info},
@@ -78,6 +79,8 @@ cmd_tunnel(struct cli *c, int argc, char **argv)
 	    {"loglevel", NULL, "TUNNEL_LOGLEVEL", "LEVEL", "debug, info, warn, error", &o.loglevel, false},
 	    {"logfile", NULL, "TUNNEL_LOGFILE", "FILE", "log there instead of standard error", &o.logfile, false},
 	    {"log-directory", NULL, "TUNNEL_LOGDIRECTORY", "DIR", "log to DIR/sallyport.log", &o.log_directory, false},
+	    {"no-browser", NULL, NULL, NULL, "login: print the link only", &o.no_browser, false},
+	    {"loginURL", NULL, NULL, "URL", "login: the edge's team host", &o.login_url, false},
 	    {"secret", NULL, "TUNNEL_CREATE_SECRET", "BASE64", "create: use this secret (at least 32 bytes)", &o.secret,
 	     false},
 	    {"connector-id", "c", NULL, "UUID", "cleanup: only this connector", &o.connector_id, false},

@@ -40,6 +40,8 @@ static const struct http_route routes[] = {
     {"GET", A "cli", ROUTE_APP, cli_app_get},
     {"GET", A "cli", ROUTE_TEAM, cli_get},
     {"POST", A "cli", ROUTE_TEAM | ROUTE_FORM, cli_post},
+    {"GET", A "tunnel-login", ROUTE_TEAM, tunnel_login_get},
+    {"POST", A "tunnel-login", ROUTE_TEAM | ROUTE_FORM, tunnel_login_post},
     {"GET", A "transfer/:key", ROUTE_TEAM, transfer_get},
     {"POST", A "cert_sign", ROUTE_TEAM | ROUTE_JSON, cert_issue},
     {"POST", A "service_token", ROUTE_APP | ROUTE_JSON, service_exchange},

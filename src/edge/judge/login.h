@@ -78,6 +78,8 @@ void login_local_page(struct req *r, const struct login_dest *d, const struct id
                       const char *failed);
 const char *login_purpose(struct req *r, const struct login_dest *d); /* of the forms' csrf field */
 /* --- login_test.c */
+/* The role of who is signed in; NULL = none. */
+const struct admin *login_admin(const struct req *r, const struct session *s);
 void test_get(struct req *r);
 void login_test_done(struct req *r, const struct js_login_done *m, const struct idp *idp);
 void login_test_failed(struct req *r, const struct idp *idp, const struct login_dest *d, int code, const char *why);
@@ -92,6 +94,8 @@ void discovery_drop(void *p);
 void cli_app_get(struct req *r);
 void cli_get(struct req *r);
 void cli_post(struct req *r);
+void tunnel_login_get(struct req *r); /* login_tunnel.c */
+void tunnel_login_post(struct req *r);
 void authorized_get(struct req *r);
 int code_new(struct judge *j, const char *host, const char *token, int64_t exp, const char **ret_code);
 void logout_get(struct req *r);

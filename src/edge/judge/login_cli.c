@@ -105,8 +105,11 @@ confirm(struct req *r, struct session *s, const char *org)
 		return;
 	login_code(c.pub, code);
 	const char *cookie = csrf_cookie(r);
-	page_cli_confirm(r, req_param(r, "app"), c.s->email, transfer_from(r->j, c.key), code,
-	                 csrf_token(r, cookie, purpose(r, &c)));
+	page_cli_confirm(r, req_param(r, "app"),
+	                 &(struct client_asks){.email = c.s->email,
+	                                       .from = transfer_from(r->j, c.key),
+	                                       .code = code,
+	                                       .csrf = csrf_token(r, cookie, purpose(r, &c))});
 }
 
 /* What policies ask outside is asked before the page: the answers stand with the session when the button comes. */

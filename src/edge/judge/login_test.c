@@ -13,13 +13,19 @@ is_admin(struct req *r)
 	const char *org;
 	const struct session *s = login_session(r, NULL, &org);
 
-	for (size_t i = 0; s && i < r->snap->nadmins; i++) {
+	return s && login_admin(r, s);
+}
+
+const struct admin *
+login_admin(const struct req *r, const struct session *s)
+{
+	for (size_t i = 0; i < r->snap->nadmins; i++) {
 		const struct admin *a = r->snap->admins[i];
 		const struct idp *p = snapshot_idp(r->snap, a->idp);
 		if (a->sub && !strcmp(a->sub, s->subject) && p && !strcmp(p->id, s->idp))
-			return true;
+			return a;
 	}
-	return false;
+	return NULL;
 }
 
 void

@@ -151,28 +151,42 @@ page_login_choose(struct req *r, const char *to, const struct page_choice *v, si
 	reply_html(r, 200, &b);
 }
 
-void
-page_cli_confirm(struct req *r, const char *host, const char *email, const char *from, const char *code,
-                 const char *csrf)
+static void
+page_confirm(struct req *r, const char *asks, const char *what, const char *ends, const struct client_asks *c)
 {
 	struct buf b;
 
 	page_begin(&b, "Let this client in?");
-	page_text(&b, "<p>A command-line client asks to use <strong>", host, "</strong> in your name.</p>\n<dl>");
-	page_text(&b, "<dt>You are</dt><dd>", email, "</dd>");
+	page_text(&b, asks, what, ends);
+	page_text(&b, "<dl>\n<dt>You are</dt><dd>", c->email, "</dd>");
 	/* The client's address, not this browser's: somebody else's client would show here. */
-	page_text(&b, "<dt>Asked from</dt><dd>", *from ? from : "nowhere yet: no client waits", "</dd></dl>\n");
-	if (*from && strcmp(from, r->client_ip) != 0)
+	page_text(&b, "<dt>Asked from</dt><dd>", *c->from ? c->from : "nowhere yet: no client waits", "</dd></dl>\n");
+	if (*c->from && strcmp(c->from, r->client_ip) != 0)
 		page_text(&b, "<p class=\"bad\" role=\"alert\">That is not your browser's address, which is ",
 		          r->client_ip, ".</p>\n");
 	buf_put_str(&b, "<p>Go on only if the client shows the same code:</p>\n");
-	page_text(&b, "<p class=\"big\">", code, "</p>\n");
+	page_text(&b, "<p class=\"big\">", c->code, "</p>\n");
 	page_text(&b, "<form method=\"post\" action=\"", r->target, "\">\n");
-	page_text(&b, "<input type=\"hidden\" name=\"csrf\" value=\"", csrf,
+	page_text(&b, "<input type=\"hidden\" name=\"csrf\" value=\"", c->csrf,
 	          "\">\n<button type=\"submit\">The code is the same: let it in</button>\n</form>\n"
 	          "<p class=\"dim\">If you did not start this, close the window.</p>\n");
 	page_end(&b);
 	reply_html(r, 200, &b);
+}
+
+void
+page_cli_confirm(struct req *r, const char *host, const struct client_asks *c)
+{
+	page_confirm(r, "<p>A command-line client asks to use <strong>", host, "</strong> in your name.</p>\n", c);
+}
+
+void
+page_tunnel_confirm(struct req *r, const struct client_asks *c)
+{
+	page_confirm(r, "<p>A command-line client asks to <strong>manage the tunnels of ", r->host,
+	             "</strong>: to create and delete them, to run them, and to choose which host names lead to "
+	             "them.</p>\n",
+	             c);
 }
 
 void

@@ -29,8 +29,12 @@ struct page_choice {
 	const char *name, *link;
 };
 void page_login_choose(struct req *r, const char *to, const struct page_choice *v, size_t n);
-void page_cli_confirm(struct req *r, const char *host, const char *email, const char *from, const char *code,
-                      const char *csrf);
+/* Who confirms, and what the waiting client and its code are. */
+struct client_asks {
+	const char *email, *from, *code, *csrf;
+};
+void page_cli_confirm(struct req *r, const char *host, const struct client_asks *c);
+void page_tunnel_confirm(struct req *r, const struct client_asks *c);
 void page_logout(struct req *r, const char *link);
 void page_ssh(struct req *r);
 void page_launcher(struct req *r, const struct session *s);

@@ -165,6 +165,34 @@ on_js_api_mint(struct ipc *c, uint32_t id, const void *mv, int fd, void *arg)
 	buf_release(&out);
 }
 
+static int
+tunnel_token(struct signer *s, const struct js_tunnel_token *m, struct buf *out, struct reason *r)
+{
+	static const char *const scopes[] = {"tunnels:read", "tunnels:write"};
+	struct token org = {0};
+	int e = evidence_org(s, m->org_token, &org, r);
+
+	if (e < 0)
+		return e;
+	e = tokens_mint_api(s, m->name, scopes, 2, TOKEN_TTL_MAX, org.email, out, r);
+	token_release(&org);
+	return e;
+}
+
+void
+on_js_tunnel_token(struct ipc *c, uint32_t id, const void *mv, int fd, void *arg)
+{
+	const struct js_tunnel_token *m = mv;
+	struct reason r = {0};
+	struct buf out;
+
+	buf_init_secret(&out, JS_TOKEN_MAX + 1);
+	int e = tunnel_token(arg, m, &out, &r);
+	signer_log("tunnel_token", &r, e, "name", m->name);
+	signer_text(arg, id, e, &r, &out);
+	buf_release(&out);
+}
+
 /* [{id, name, scopes, iat, exp, by}] */
 void
 on_js_api_tokens(struct ipc *c, uint32_t id, const void *m, int fd, void *arg)

@@ -239,6 +239,7 @@ SIGNER_HANDLER(on_js_account_delete);
 SIGNER_HANDLER(on_js_setup_begin);
 SIGNER_HANDLER(on_js_setup_finish);
 SIGNER_HANDLER(on_js_api_mint);
+SIGNER_HANDLER(on_js_tunnel_token);
 SIGNER_HANDLER(on_js_api_tokens);
 SIGNER_HANDLER(on_js_api_revoke);
 SIGNER_HANDLER(on_js_leaf);

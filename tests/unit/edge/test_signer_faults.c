@@ -106,6 +106,7 @@ static const struct {
     {&js_setup_begin_def, &js_setup_is_def},
     {&js_setup_finish_def, &js_setup_done_def},
     {&js_api_mint_def, &js_text_def},
+    {&js_tunnel_token_def, &js_text_def},
     {&js_api_tokens_def, &js_text_def},
     {&js_api_revoke_def, &js_done_def},
     {&js_login_oidc_def, &js_login_done_def},
