@@ -72,6 +72,22 @@ eq "who is not listed needs none" "$(see "$UPORT" 127.0.0.5)" "200 127.0.0.5 127
 eq "who is not listed may send none" "$(see "$UPORT" 127.0.0.9 --haproxy-protocol)" "000 "
 see "$UPORT" 127.0.0.2 >/dev/null && die "a listed proxy without a header was served"
 eq "the one that was listed and sends its own" "$(see "$UPORT" 127.0.0.2 --haproxy-protocol)" "200 127.0.0.2 127.0.0.2"
+# a header that names nobody: the connection is the proxy's own, and what its TLS carries is not the proxy's word
+named() { # PREFACE: the status and the address that the service is told, by who lies in X-Forwarded-For
+	node -e '
+		const [host, port, ca, preface] = process.argv.slice(1), net = require("net"), tls = require("tls");
+		const raw = net.connect({ port, host: "127.0.0.1", localAddress: "127.0.0.2" }, () => {
+			raw.write(Buffer.from(preface, "latin1"));
+			const s = tls.connect({ socket: raw, servername: host, ca: require("fs").readFileSync(ca) }, () =>
+				s.write(`GET /echo HTTP/1.1\r\nHost: ${host}:${port}\r\nX-Forwarded-For: 9.9.9.9\r\nConnection: close\r\n\r\n`));
+			let all = "";
+			s.on("data", (d) => (all += d));
+			s.on("end", () => console.log(all.slice(9, 12), (/"cf-connecting-ip": ?"([^"]*)"/.exec(all) || [])[1]));
+		});
+		raw.setTimeout(20000, () => process.exit(1));
+	' "$WEB" "$UPORT" "$CA" "$1"
+}
+eq "nobody, version 1" "$(named $'PROXY UNKNOWN\r\n')" "200 127.0.0.2"
 # bytes that are no header, and silence
 printf 'PROXY TCP4 127.0.0.5 127.0.0.1 0x1 1\r\n' | socat -T 5 - "TCP:127.0.0.1:$UPORT,bind=127.0.0.2" >"$T/none" 2>/dev/null
 [ -s "$T/none" ] && die "a broken header was answered"

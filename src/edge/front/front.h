@@ -146,7 +146,8 @@ void greetings_accept(int fd, void *thread); /* reads the header where one is du
 void greetings_stop(struct thread *t);
 
 /* users.c */
-void users_take(struct thread *t, int fd, const char *ip, uint16_t port); /* ip NULL: the peer's own. Takes fd */
+struct proxy_in; /* the PROXY header in front of it, NULL = none. Takes fd */
+void users_take(struct thread *t, int fd, const struct proxy_in *by);
 void users_drain(struct thread *t);
 void users_stop(struct thread *t);
 int address_enter(struct front *f, const char *ip); /* E_LIMIT */

@@ -83,7 +83,7 @@ on_readable(int fd, int events, void *arg)
 		struct proxy_in head = g->head;
 
 		greeting_free(g);
-		users_take(t, fd, head.ip[0] ? head.ip : NULL, head.port);
+		users_take(t, fd, &head);
 	}
 }
 
@@ -99,7 +99,7 @@ greetings_accept(int fd, void *thread)
 	if (t->f->proxy_protocol && getpeername(fd, (struct sockaddr *)&peer, &n) == 0)
 		addr_ip((struct sockaddr *)&peer, ip);
 	if (!ip[0] || !proxies_trusted(&t->f->proxies, ip)) {
-		users_take(t, fd, NULL, 0);
+		users_take(t, fd, NULL);
 		return;
 	}
 	g = t->shaking < FRONT_HANDSHAKES ? calloc(1, sizeof *g) : NULL;

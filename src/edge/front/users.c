@@ -14,6 +14,7 @@
 #include "edge/front/front.h"
 #include "edge/front/grant.h"
 #include "edge/front/http_head.h"
+#include "wire/proxy.h"
 #include "wire/websocket.h"
 
 struct user {
@@ -23,6 +24,7 @@ struct user {
 	struct asked *asked; /* the request judge has, if any */
 	struct exchange *x;  /* the request a service has, if any */
 	bool shaking;
+	bool unnamed; /* a PROXY header named nobody: no header of its requests is the proxy's word */
 	char ip[64];
 };
 
@@ -238,7 +240,8 @@ ask_judge(struct user *u, const struct http_request *r, bool websocket)
 	size_t n = 0;
 	int e;
 
-	if ((e = proxies_client(&u->t->f->proxies, u->ip, r, client)) < 0)
+	str_copy(client, sizeof client, u->ip);
+	if (!u->unnamed && (e = proxies_client(&u->t->f->proxies, u->ip, r, client)) < 0)
 		return e;
 
 	for (size_t i = 0; i < r->nheaders && n + 2 <= 2 * FRONT_HEADERS; i++) {
@@ -391,7 +394,7 @@ user_move(struct http_server *hs, struct thread *to)
 }
 
 void
-users_take(struct thread *t, int fd, const char *ip, uint16_t port)
+users_take(struct thread *t, int fd, const struct proxy_in *by)
 {
 	struct front *f = t->f;
 	struct tls_ctx *tls = certs_get(f, LISTEN_USERS);
@@ -413,8 +416,9 @@ users_take(struct thread *t, int fd, const char *ip, uint16_t port)
 		fd = -1;
 		goto refuse;
 	}
-	if (ip)
-		conn_set_peer(http_server_conn(u->s), ip, port);
+	if (by && by->ip[0])
+		conn_set_peer(http_server_conn(u->s), by->ip, by->port);
+	u->unnamed = by && !by->ip[0];
 	str_copy(u->ip, sizeof u->ip, conn_peer_ip(http_server_conn(u->s)));
 	tls_ctx_unref(tls);
 	list_push(&t->users, &u->in);
