@@ -131,6 +131,16 @@ client_cert_judge(struct req *r)
 	r->cert_until = c.not_after;
 }
 
+void
+client_cert_again(struct req *r)
+{
+	if (!r->who.cert_ca)
+		return;
+	r->who.cert_ca = r->who.common_name = r->cert_label = r->cert_print = NULL;
+	r->cert_until = 0;
+	client_cert_judge(r);
+}
+
 /* --- front ------------------------------------------------------------------------------------------------------- */
 
 bool

@@ -21,6 +21,7 @@ struct client_cert_is {
 int client_cert_find(struct judge *j, const char *host, const char *ip, struct slice der, struct client_cert_is *ret);
 /* Fills r->who.cert_ca and common_name when what front showed is of an authority of r->host. */
 void client_cert_judge(struct req *r);
+void client_cert_again(struct req *r); /* after others worked: does what let it in still stand? */
 /* The record of this id when it still has that fingerprint and names the host; else NULL. */
 const struct client_ca *client_ca_standing(const struct snapshot *s, const char *id, const char *fingerprint,
                                            const char *host);

@@ -6,6 +6,7 @@
 #include "core/log.h"
 #include "core/secret.h"
 #include "core/str.h"
+#include "edge/judge/client_cert.h"
 #include "edge/judge/ticket.h"
 #include "identity/recheck.h"
 #include "msg/fetch.h"
@@ -81,6 +82,7 @@ resume(struct req *r)
 	r->app = *app ? snapshot_app_by_id(r->snap, app) : NULL;
 	r->nout = 0;
 	r->who.session = NULL;
+	client_cert_again(r);
 	if (*app && !r->app)
 		judge_deny(r, NULL, SP_UNKNOWN_HOST, "the application was removed meanwhile");
 	else

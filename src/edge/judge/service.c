@@ -8,6 +8,7 @@
 #include "core/log.h"
 #include "core/str.h"
 #include "crypto/hash.h"
+#include "edge/judge/client_cert.h"
 #include "msg/judge_signer.h"
 
 #define SEEN_KIND "service_seen"
@@ -181,6 +182,7 @@ service_decide(struct req *r, struct policy_verdict *ret_v, struct reason *why)
 	snapshot_drop(r->snap);
 	r->snap = r->j->snap;
 	r->app = a;
+	client_cert_again(r);
 	r->who.service_token = t->id;
 	seen_note(r->j, t->id);
 	struct asker who = req_asker(r, NULL);

@@ -134,7 +134,7 @@ ticket_ended(struct judge *j, const struct fj_ticket_ended *m)
 	j->n.bytes_up += m->bytes_up;
 	j->n.bytes_down += m->bytes_down;
 	if (t->http) { /* http_admit.c says what is audited */
-		map_del(&j->tickets, t->key);
+		drop(j, t);
 		return;
 	}
 	json_t *d = json_pack("{s:I, s:I, s:I, s:s}", "bytes_up", (json_int_t)(m->bytes_up & INT64_MAX), "bytes_down",

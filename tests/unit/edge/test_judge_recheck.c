@@ -379,13 +379,136 @@ test_restart(void **state)
 	assert_int_equal(again(w), 403);
 }
 
+/* A plain HTTP application of the same people; who comes there must show a certificate, if one is asked for. */
+static char *
+web(struct world *w, const char *require)
+{
+	char *doc =
+	    str_fmt("{\"apps\":[{\"name\":\"web\",\"domain\":\"web.localhost\",\"service\":\"http://127.0.0.1:1\","
+	            "\"tunnel\":\"pool\",\"policies\":[{\"name\":\"p\",\"decision\":\"allow\",\"include\":[{"
+	            "\"oidc\":{\"claim_name\":\"groups\",\"claim_value\":\"ops\",\"identity_provider_id\":"
+	            "\"%s\"}}],\"require\":[%s]}]}]}",
+	            w->idp, require);
+	char *token;
+
+	jk_apply(&w->k, doc);
+	free(doc);
+	for (int i = 0; i < 40 && !(token = jk_app_token(&w->k, "web.localhost")); i++)
+		after(w, 100, false);
+	assert_non_null(token);
+	return token;
+}
+
+static void
+ended(struct world *w, uint64_t ticket)
+{
+	struct fj_ticket_ended m = {.ticket = ticket, .why = "done"};
+
+	assert_int_equal(ipc_send(w->k.front, &fj_ticket_ended_def, &m), 0);
+}
+
+/* The provider is asked while somebody is connected, and no longer: a request that is over is no connection. */
+static void
+test_nobody_there(void **state)
+{
+	struct world *w = *state;
+	struct reply r;
+	char *token = web(w, "");
+	const char *h[] = {"cf-access-token", token, NULL};
+
+	jk_ask(&w->k, "GET", "web.localhost", "/", h, NULL, &r);
+	assert_int_equal(r.action, ANSWER_HTTP);
+	ended(w, r.ticket);
+	ended(w, w->ticket);
+	jk_reply_free(&r);
+	after(w, 1500, false);
+	unsigned before = w->k.nfetched[FETCH_REFRESH];
+	after(w, 3000, false);
+	assert_int_equal(w->k.nfetched[FETCH_REFRESH], before);
+	free(token);
+}
+
+static char *
+text_of(const char *name, size_t *ret_n)
+{
+	char path[512], *text = calloc(1, 1u << 16);
+	FILE *f;
+
+	snprintf(path, sizeof path, VECTORS "/%s", name);
+	assert_non_null(f = fopen(path, "rb"));
+	*ret_n = fread(text, 1, (1u << 16) - 1, f);
+	fclose(f);
+	return text;
+}
+
+/* The authority of a client's certificate goes while the request waits for the provider. */
+static void
+test_authority_goes_meanwhile(void **state)
+{
+	struct world *w = *state;
+	struct reply r, done;
+	char bearer[8192], path[200];
+	const char *admin[] = {"authorization", bearer, NULL};
+	size_t n;
+	char *pem = text_of("ca.pem", &n);
+	json_t *doc = json_pack("{s:s, s:s, s:[s]}", "name", "devices", "certificate", pem, "associated_hostnames",
+	                        "web.localhost"),
+	       *j;
+	char *text = json_dump_str(doc), *der;
+
+	j = jk_api(&w->k, "POST", "access/certificates", text, &r);
+	assert_int_equal(r.status, 201);
+	snprintf(path, sizeof path, JK_API "access/certificates/%s", json_string_value(json_object_get(j, "id")));
+	jk_reply_free(&r);
+	der = text_of("good.der", &n);
+	w->k.cert = (struct slice){(const uint8_t *)der, n};
+	char *token = web(w, "{\"certificate\":{}}");
+	const char *h[] = {"cf-access-token", token, NULL};
+	jk_ask(&w->k, "GET", "web.localhost", "/", h, NULL, &r);
+	assert_int_equal(r.action, ANSWER_HTTP);
+	ended(w, r.ticket);
+	jk_reply_free(&r);
+	jk_api(&w->k, "PUT", path, "{\"name\":\"devices\",\"associated_hostnames\":[\"web.localhost\"]}", &r);
+	assert_int_equal(r.status, 200);
+	jk_reply_free(&r);
+	ended(w, w->ticket);
+	after(w, 1500, false);
+	snprintf(bearer, sizeof bearer, "Bearer %s", w->k.s.admin_token);
+	unsigned before = w->k.nfetched[FETCH_REFRESH];
+	jk_begin(&w->k, "GET", "web.localhost", "/", h, NULL, &r);
+	jk_begin(&w->k, "PUT", JK_TEAM, path, admin, "{\"name\":\"devices\",\"associated_hostnames\":[]}", &done);
+	jk_wait(&w->k, &done);
+	assert_int_equal(done.status, 200);
+	jk_wait(&w->k, &r);
+	assert_int_equal(w->k.nfetched[FETCH_REFRESH], before + 1);
+	assert_int_equal(r.action, ANSWER_RESPOND);
+	assert_int_equal(r.status, 403);
+	jk_reply_free(&r);
+	jk_reply_free(&done);
+	w->k.cert = (struct slice){0};
+	json_decref(doc);
+	free(text);
+	free(pem);
+	free(der);
+	free(token);
+}
+
 int
 main(void)
 {
 #define T(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 	const struct CMUnitTest tests[] = {
-	    T(test_yes),           T(test_no),        T(test_group_lost), T(test_userinfo), T(test_userinfo_gone),
-	    T(test_other_address), T(test_no_answer), T(test_hangs),      T(test_restart),
+	    T(test_yes),
+	    T(test_no),
+	    T(test_group_lost),
+	    T(test_userinfo),
+	    T(test_userinfo_gone),
+	    T(test_other_address),
+	    T(test_no_answer),
+	    T(test_hangs),
+	    T(test_restart),
+	    T(test_nobody_there),
+	    T(test_authority_goes_meanwhile),
 	};
 	return cmocka_run_group_tests_name("judge_recheck", tests, NULL, NULL);
 }
