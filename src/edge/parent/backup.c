@@ -222,7 +222,9 @@ edge_backup(const char *dir, const char *file, bool with_keys)
 	if (e == 0)
 		printf("%s: %u files%s\n", file, b.files,
 		       with_keys ? "; it opens everything by itself: keep it secret"
-		                 : "; keep node.key (or the passphrase) elsewhere: without it this opens nothing");
+		                 : "; keep it secret: tunnels' secrets and people are readable in it. Keep node.key "
+		                   "(or the passphrase)\n"
+		                   "elsewhere: without it the keys in it stay closed");
 	sha256_release(&b.hash);
 	edge_conf_free(c);
 	return e == 0 ? 0 : 1;
