@@ -14,8 +14,9 @@
 #include "io/file.h"
 #include "io/notify.h"
 
-#define START_GAP_MS 1000   /* between the starts of connections 1..N-1, as the original */
-#define BACKOFF_CAP_MS 4000 /* so that a healed network is used again within five seconds */
+#define START_GAP_MS 1000     /* between the starts of connections 1..N-1, as the original */
+#define BACKOFF_CAP_MS 4000   /* so that a healed network is used again within five seconds */
+#define UNREACHED_CAP_MS 1800 /* the same, where each attempt has its SYNs to wait for; it costs the edge nothing */
 
 static void on_start_next(void *arg);
 
@@ -122,7 +123,11 @@ connector_lost(struct link *l, bool was_registered)
 			loop_stop(k->loop);
 		return;
 	}
-	link_start(l, connector_backoff(k, l->attempts++));
+	int64_t ms = connector_backoff(k, l->attempts++);
+
+	if (l->unreached && ms > UNREACHED_CAP_MS)
+		ms = UNREACHED_CAP_MS / 2 + ms % (UNREACHED_CAP_MS / 2);
+	link_start(l, ms);
 }
 
 static void

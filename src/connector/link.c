@@ -1,6 +1,7 @@
 /* link: one connection to the edge: resolve, dial, register, serve, and again after a back-off. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,9 @@
 #define EDGE_NAME "h2.cftunnel.com" /* SNI and certificate name (a.2) */
 #define DIAL_MS 15000
 #define REGISTER_MS 15000
+/* A second SYN after 1 s, given up after 3: an attempt begun while the network was cut must not be what a healed one
+   waits for. What is slow once the edge is reached has DIAL_MS. */
+#define SYN_AGAIN 1
 #define OUT_HIGH (1u << 20) /* stop pulling frames while the socket holds that much */
 
 static void link_dial(struct link *l);
@@ -269,6 +273,25 @@ on_closed(struct h2stream *s, uint32_t err, void *arg)
 
 static const struct h2link_ops h2_ops = {on_headers, on_data, on_end, on_drained, on_closed, NULL};
 
+/* --- liveness: TCP alone would keep a link whose other end is gone for a quarter of an hour ------------------------
+ */
+
+static void
+on_ping_time(void *arg)
+{
+	struct link *l = arg;
+
+	if (l->silent) {
+		link_drop(l, "the edge does not answer");
+		return;
+	}
+	l->silent = true;
+	if (h2link_ping(l->h2) < 0)
+		link_drop(l, "HTTP/2 output failed");
+	else
+		link_flush_soon(l);
+}
+
 /* --- the connection ------------------------------------------------------------------------------------------------
  */
 
@@ -289,7 +312,9 @@ conn_opened(struct conn *c, void *arg)
 		return;
 	}
 	conn_deadline(c, 0);
+	l->unreached = l->silent = false;
 	timer_start(l->k->loop, &l->timer, REGISTER_MS, on_register_late, l);
+	timer_repeat(l->k->loop, &l->ping, LINK_PING_MS, on_ping_time, l);
 	link_flush_soon(l);
 }
 
@@ -299,6 +324,7 @@ conn_data(struct conn *c, uint8_t *d, size_t n, void *arg)
 	struct link *l = arg;
 	struct reason why = {0};
 
+	l->silent = false; /* behind much data a PING's answer may be late: any byte tells as much */
 	l->feeding = true;
 	int e = h2link_feed(l->h2, d, n, &why);
 	l->feeding = false;
@@ -329,6 +355,7 @@ link_clear(struct link *l)
 	l->conn = NULL;
 	defer_cancel(&l->flush);
 	timer_stop(&l->timer);
+	timer_stop(&l->ping);
 	resolve_cancel(l->resolve);
 	l->resolve = NULL;
 	if (c) {
@@ -369,6 +396,7 @@ conn_closed(struct conn *c, enum conn_why why, void *arg)
 	const char *text = conn_error_text(c);
 
 	l->conn = NULL;
+	l->unreached = why == CONN_REFUSED;
 	link_drop(l, text && *text ? text : conn_why_str(why));
 }
 
@@ -379,6 +407,7 @@ on_resolved(int err, const struct resolved *r, void *arg)
 {
 	struct link *l = arg;
 	char why[300];
+	const int syns = SYN_AGAIN;
 
 	l->resolve = NULL;
 	if (err < 0 || !r->n) {
@@ -394,6 +423,7 @@ on_resolved(int err, const struct resolved *r, void *arg)
 		link_drop(l, "cannot dial");
 		return;
 	}
+	setsockopt(conn_fd(l->conn), IPPROTO_TCP, TCP_SYNCNT, &syns, sizeof syns);
 	conn_deadline(l->conn, DIAL_MS);
 }
 

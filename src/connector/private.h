@@ -12,6 +12,8 @@
 
 #define STREAMS_MAX 20000u /* on one link: above any edge's own limit, below what would hurt this host */
 
+#define LINK_PING_MS 9000 /* and as long for a sign of life: a dead edge is found within 18 s */
+
 #define LANES_MAX 20000u   /* as many as streams of a link */
 #define ORIGIN_TLS_MAX 16u /* different caPool files: they come from the edge's configuration too */
 
@@ -40,7 +42,10 @@ struct link {
 	struct control_client *rpc;
 	struct loop_defer flush;
 	struct loop_timer timer; /* back-off, or the deadline of a step */
+	struct loop_timer ping;
 	unsigned attempts;
+	bool silent;      /* nothing has come since the last PING */
+	bool unreached;   /* the last attempt ended before there was a connection */
 	bool stopping;    /* leave and do not come back */
 	bool feeding;     /* inside h2link_feed: the link must not be freed under it */
 	const char *drop; /* set while feeding: why to drop after it */

@@ -31,7 +31,7 @@
 #define FRONT_REFUSED_MS 200        /* after a refusal the edge must close, or the connector waits for ever */
 #define FRONT_LEAVE_MS 30000        /* after unregister: the connector itself would wait without limit */
 #define FRONT_LEAVE_GRACE_MS 300    /* lets the connector's last words arrive */
-#define FRONT_PING_MS 10000         /* and as long for the answer: a dead peer is found within 20 s */
+#define FRONT_PING_MS 9000          /* and as long for a sign of life: a dead peer is found within 20 s */
 #define FRONT_OPEN_MS 35000         /* a connector dials its service for at most 30 s */
 #define FRONT_HTTP_HEAD_MS 100000   /* a service thinks about a request (as the original) */
 #define FRONT_HTTP_LEAD 8u          /* streams that a link elsewhere must have fewer, for a request to move there */

@@ -582,6 +582,7 @@ on_data(struct conn *c, uint8_t *d, size_t n, void *arg)
 	(void)c;
 	if (!l->h)
 		return;
+	l->pinged = false; /* behind much data the answer may be late: any byte tells as much */
 	if (h2link_feed(l->h, d, n, &why) < 0) {
 		log_warn("link_broken", "address", l->address, "tunnel", l->tunnel, "why", why.text, NULL);
 		link_close(l, "http2 protocol");
