@@ -118,14 +118,18 @@ static int
 leg_open(struct leg *g)
 {
 	struct buf packed;
+	char self[37];
+
+	uuid_format(g->l->k->client_id, self);
 	const struct h2_header user[] = {{"Connection", "Upgrade"},
 	                                 {"Upgrade", "websocket"},
 	                                 {"Sec-WebSocket-Protocol", g->back ? RESUME_PROTOCOL_BACK : RESUME_PROTOCOL},
+	                                 {RESUME_CONNECTOR, self},
 	                                 {"Sec-Websocket-Accept", g->accept}};
 	int e;
 
 	buf_init(&packed, 4096);
-	e = h2_headers_pack(&packed, user, 4);
+	e = h2_headers_pack(&packed, user, sizeof user / sizeof *user);
 	const struct h2_header h[] = {{":status", "200"},
 	                              {"cf-cloudflared-response-headers", buf_cstr(&packed)},
 	                              {"cf-cloudflared-response-meta", "{\"src\":\"origin\"}"}};

@@ -97,6 +97,7 @@ control_begin(struct link *l, struct h2stream *s)
 	                             .nfeatures = 2,
 	                             .version = l->k->o->version,
 	                             .arch = "linux_amd64",
+	                             .replace = true, /* what this place had before is lost to us */
 	                             .attempts = l->attempts > 255 ? 255 : (uint8_t)l->attempts};
 	struct utsname un;
 	char arch[80];

@@ -84,6 +84,8 @@ MSG_DECLARE(fj_push, FJ_PUSH) /* every link of the tunnel on every thread */
 #define FJ_UNLINK(F, S) \
 	F(S, U64, link, UINT64_MAX) F(S, STR, tunnel, 36) F(S, STR, why, 128) /* link 0 = all of the tunnel */
 MSG_DECLARE(fj_unlink, FJ_UNLINK)
+#define FJ_PROBE(F, S) F(S, U64, link, UINT64_MAX)
+MSG_DECLARE(fj_probe, FJ_PROBE) /* another claims the same place: close it unless its connector answers a PING soon */
 
 /* A new channel to judge (it was restarted) begins with what lives on this thread: links that were registered before,
    and tickets. The links' secrets were checked by the judge that registered them and are not kept. */

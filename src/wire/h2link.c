@@ -26,6 +26,10 @@
 /* WINDOW_UPDATE: a reader that returns each byte alone, to stream and connection, sends two a byte. Older Go servers
    answer every small read of theirs so: only more frames than bytes could explain are a flood. */
 #define FLOOD_UPDATES_MAX (16 << 20)
+/* Bytes of which no frame comes of: DATA for streams that are over (at most what was in flight when each ended) and
+   frames of unknown kinds. */
+#define FLOOD_WASTE (1 << 20)
+#define FLOOD_WASTE_MAX (256 << 20)
 
 struct head { /* a header block being received; lives from HEADERS to its end */
 	struct buf text;
@@ -60,8 +64,9 @@ struct h2link {
 	uint32_t max_streams;
 	struct list streams, drain;
 	size_t n;
+	size_t unread; /* of all streams */
 	struct head *head;
-	int64_t tokens, updates;
+	int64_t tokens, updates, waste;
 	size_t credit; /* payload bytes not yet turned into tokens */
 	unsigned pings;
 	bool busy;      /* inside nghttp2 */
@@ -145,12 +150,23 @@ stream_new(struct h2link *l, int32_t id)
 }
 
 static void
+may_waste(struct h2link *l, size_t n)
+{
+	l->waste += (int64_t)n;
+	if (l->waste > FLOOD_WASTE_MAX)
+		l->waste = FLOOD_WASTE_MAX;
+}
+
+static void
 stream_free(struct h2stream *s)
 {
+	if (!s->reset)
+		may_waste(s->l, (size_t)s->window);
 	list_remove(&s->all);
 	list_remove(&s->drain);
 	h2queue_clear(&s->q);
 	s->l->n--;
+	s->l->unread -= s->unread;
 	free(s);
 }
 
@@ -158,6 +174,16 @@ static struct h2stream *
 stream_of(struct h2link *l, int32_t id)
 {
 	return nghttp2_session_get_stream_user_data(l->ng, id);
+}
+
+static void
+stop(struct h2stream *s, uint32_t code)
+{
+	s->reset = true;
+	may_waste(s->l, (size_t)s->window);
+	h2queue_clear(&s->q);
+	list_remove(&s->drain);
+	nghttp2_submit_rst_stream(s->l->ng, NGHTTP2_FLAG_NONE, s->id, code);
 }
 
 /* --- receiving: header blocks */
@@ -239,7 +265,7 @@ head_ok(const struct h2link *l, const struct head *h)
 	return !host || !authority || strcmp(host, authority) == 0;
 }
 
-static void
+static int
 give_head(struct h2link *l, struct h2stream *s, bool end)
 {
 	struct head *h = l->head;
@@ -249,18 +275,18 @@ give_head(struct h2link *l, struct h2stream *s, bool end)
 	if (s->head_done) { /* trailers: nobody here has a use for them */
 		if (end && l->ops->end)
 			l->ops->end(s, l->arg);
-		return;
+		return 0;
 	}
 	status = l->role == H2_EDGE ? head_value(h, ":status") : NULL;
 	if (status && status[0] == '1')
-		return;
+		return spend(l, 1); /* one or two are usual, a storm is not */
 	if (!head_ok(l, h)) {
-		s->reset = true;
-		nghttp2_submit_rst_stream(l->ng, NGHTTP2_FLAG_NONE, s->id, NGHTTP2_PROTOCOL_ERROR);
-		return;
+		stop(s, NGHTTP2_PROTOCOL_ERROR);
+		return 0;
 	}
 	s->head_done = s->known = true;
 	l->ops->headers(s, h->v, h->n, end, l->arg);
+	return 0;
 }
 
 /* --- receiving: the rest */
@@ -275,7 +301,12 @@ on_data(nghttp2_session *ng, uint8_t flags, int32_t id, const uint8_t *d, size_t
 		return fail(l, E_NOMEM, "out of memory");
 	if (!s || s->reset || !s->known)
 		return 0;
+	if (l->unread + n > H2_UNREAD_MAX && s->unread > H2_UNREAD_FAIR) {
+		stop(s, H2_CALM); /* many readers that lag, or none that reads: whoever adds to it pays */
+		return 0;
+	}
 	s->unread += n;
+	l->unread += n;
 	l->ops->data(s, (uint8_t *)(uintptr_t)d, n, l->arg); /* h2link_feed's own buffer */
 	return 0;
 }
@@ -308,10 +339,11 @@ on_frame(nghttp2_session *ng, const nghttp2_frame *f, void *arg)
 	int r = count_frame(l, f, s);
 	if (r)
 		return r;
+	may_waste(l, f->hd.length + 9);
 	switch (f->hd.type) {
 	case NGHTTP2_HEADERS:
 		if (s && !s->reset && l->head)
-			give_head(l, s, end);
+			r = give_head(l, s, end);
 		head_drop(l);
 		break;
 	case NGHTTP2_DATA:
@@ -329,7 +361,7 @@ on_frame(nghttp2_session *ng, const nghttp2_frame *f, void *arg)
 		l->going = true;
 		break;
 	}
-	return 0;
+	return r;
 }
 
 static int
@@ -463,6 +495,7 @@ h2link_new(enum h2_role role, uint32_t max_streams, const struct h2link_ops *ops
 	l->ops = ops;
 	l->arg = arg;
 	l->tokens = l->updates = FLOOD_BURST;
+	l->waste = FLOOD_WASTE;
 	list_init(&l->streams);
 	list_init(&l->drain);
 	int r = make_session(l);
@@ -509,9 +542,12 @@ h2link_feed(struct h2link *l, const uint8_t *d, size_t n, struct reason *why)
 	if (l->busy)
 		return E_STATE;
 	l->tokens += l->tokens < FLOOD_BURST ? FLOOD_FEED : 0;
+	l->waste -= (int64_t)n;
 	l->busy = true;
 	ssize_t r = nghttp2_session_mem_recv(l->ng, d, n);
 	l->busy = false;
+	if (l->waste < 0)
+		fail(l, E_LIMIT, "flood of frames for nothing");
 	if (r < 0)
 		fail(l,
 		     r == NGHTTP2_ERR_NOMEM     ? E_NOMEM
@@ -600,6 +636,12 @@ size_t
 h2link_streams(const struct h2link *l)
 {
 	return l->n;
+}
+
+bool
+h2link_going(const struct h2link *l)
+{
+	return l->going;
 }
 
 bool
@@ -718,12 +760,8 @@ h2stream_end(struct h2stream *s)
 void
 h2stream_reset(struct h2stream *s, uint32_t code)
 {
-	if (s->reset || s->l->dead)
-		return;
-	s->reset = true;
-	h2queue_clear(&s->q);
-	list_remove(&s->drain);
-	nghttp2_submit_rst_stream(s->l->ng, NGHTTP2_FLAG_NONE, s->id, code);
+	if (!s->reset && !s->l->dead)
+		stop(s, code);
 }
 
 /* A reader that keeps up and has taken four full windows may be held back by the window: double it. One that lags is
@@ -746,6 +784,7 @@ h2stream_consume(struct h2stream *s, size_t n)
 	if (n > s->unread)
 		n = s->unread;
 	s->unread -= n;
+	s->l->unread -= n;
 	if (n == 0 || s->reset || s->l->dead)
 		return;
 	s->consumed += n;

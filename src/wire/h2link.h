@@ -24,12 +24,16 @@
 #define H2_WINDOW (512u << 10)
 #define H2_WINDOW_MAX (2u << 20)
 #define H2_CONN_WINDOW (8u << 20)
+#define H2_UNREAD_MAX (128u << 20) /* of all streams of a link: more, and streams that are not read are reset */
+#define H2_UNREAD_FAIR (64u << 10) /* those that hold no more than this are left alone then */
 #define H2_HEADERS_BYTES (64u << 10)
 #define H2_OUT_MARK \
 	(256u << 10) /* h2stream_queued at which writers pause; drained() when it falls to or below a quarter of it */
 #define H2_FRAME 16375
 /* RFC 9113 section 7: what a stream ends with. closed() says CONNECT_ERROR when the whole link is gone. */
+#define H2_REFUSED_STREAM 7u /* the peer did nothing with it: it may be tried elsewhere */
 #define H2_CANCEL 8u         /* ended on purpose */
+#define H2_CALM 11u          /* its data was not read, and the link held H2_UNREAD_MAX of it */
 #define H2_CONNECT_ERROR 10u /* what it was part of was lost */
 
 enum h2_role { H2_EDGE /* HTTP/2 client */, H2_CONNECTOR /* HTTP/2 server */ };
@@ -63,6 +67,7 @@ bool h2link_want_write(const struct h2link *l);
 int h2link_ping(struct h2link *l); /* also renews the peer's budget of control frames: call it from the owner's timer */
 int h2link_goaway(struct h2link *l, uint32_t code);
 size_t h2link_streams(const struct h2link *l);
+bool h2link_going(const struct h2link *l); /* a GOAWAY went either way: no new streams */
 bool h2link_can_open(const struct h2link *l); /* below the peer's MAX_CONCURRENT_STREAMS and not going away */
 
 int h2stream_open(struct h2link *l, const struct h2_header *h, size_t n, bool end, void *arg,

@@ -19,6 +19,7 @@
 /* In Sec-WebSocket-Protocol: a new session, and the return to one, for which nothing is dialled. */
 #define RESUME_PROTOCOL "sallyport-resume.1"
 #define RESUME_PROTOCOL_BACK "sallyport-resume.1.back"
+#define RESUME_CONNECTOR "sallyport-connector" /* header: the connector's id, in its 101 and in the client's return */
 #define RESUME_ID_LEN 16
 #define RESUME_HEAD 4
 #define RESUME_CHUNK 65536u

@@ -36,6 +36,7 @@ struct pipe {
 	struct resume_in rin;
 	struct loop_timer again;
 	int64_t lost_at;
+	char holder[37]; /* the connector that keeps our session, as it named itself; "" when it did not */
 	unsigned attempts,
 	    gone;       /* tries since the leg was lost; of those, answered by a connector that has not our session */
 	bool eof, said; /* the local side has ended while there was no leg; the gap was told */
@@ -619,6 +620,10 @@ on_answer(const struct http_answer *a, void *arg)
 		cli_fail(SP_CLIENT_NET, "cannot reach %s: %s failed: %s", p->a->name, http_step_str(a->step), a->why);
 		pipe_end(p, PIPE_FAILED);
 	} else if (a->conn) {
+		const char *holder = http_answer_header(a, RESUME_CONNECTOR);
+		uint8_t uuid[16];
+		if (holder && uuid_parse(holder, uuid) == 0)
+			uuid_format(uuid, p->holder);
 		begin_session(p, a->conn, a->left, speaks(a, RESUME_PROTOCOL));
 	} else {
 		pipe_end(p, explain_refusal(p, a));
@@ -629,8 +634,8 @@ static int
 ask(struct pipe *p, int64_t deadline_ms)
 {
 	const struct pipe_options *o = p->o;
-	char url[400], *lines[4] = {NULL};
-	const char *h[CLI_LIST_MAX + 7];
+	char url[400], *lines[5] = {NULL};
+	const char *h[CLI_LIST_MAX + 8];
 	size_t n = 0;
 
 	if (p->token.n)
@@ -638,7 +643,8 @@ ask(struct pipe *p, int64_t deadline_ms)
 	lines[1] = o->service_id ? str_fmt("Cf-Access-Client-Id: %s", o->service_id) : NULL;
 	lines[2] = o->service_secret ? str_fmt("Cf-Access-Client-Secret: %s", o->service_secret) : NULL;
 	lines[3] = o->destination ? str_fmt("Cf-Access-Jump-Destination: %s", o->destination) : NULL;
-	for (int i = 0; i < 4; i++)
+	lines[4] = p->session && *p->holder ? str_fmt(RESUME_CONNECTOR ": %s", p->holder) : NULL;
+	for (int i = 0; i < 5; i++)
 		if (lines[i])
 			h[n++] = lines[i];
 	for (size_t i = 0; i < o->headers.n; i++)
@@ -659,7 +665,7 @@ ask(struct pipe *p, int64_t deadline_ms)
 	                     .tls = p->tls,
 	                     .websocket = true};
 	int r = http_client_start(p->loop, &q, on_answer, p, &p->http);
-	for (int i = 0; i < 4; i++) {
+	for (int i = 0; i < 5; i++) {
 		if (lines[i])
 			mem_wipe(lines[i], strlen(lines[i]));
 		free(lines[i]);

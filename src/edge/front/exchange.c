@@ -272,10 +272,15 @@ static void
 exchange_pick(struct exchange *x)
 {
 	struct front *f = x->t->f;
+	struct registry_want want = {.tunnel = x->grant.tunnel, .near = x->t->index, .lead = FRONT_HTTP_LEAD};
 	unsigned thread;
+	int e = x->tries++ >= FRONT_PICK_TRIES ? E_NOENT : registry_pick(&f->links, &want, &x->link_id, &thread);
 
-	if (x->tries++ >= FRONT_PICK_TRIES ||
-	    registry_pick(&f->links, x->grant.tunnel, x->t->index, FRONT_HTTP_LEAD, &x->link_id, &thread) < 0) {
+	if (e == E_AGAIN) {
+		exchange_fail(x, 503, "SP-1007 the tunnel is busy, try again", "tunnel-busy");
+		return;
+	}
+	if (e < 0) {
 		count(f, C_RELAYS_NO_TUNNEL, 1);
 		exchange_fail(x, 503, "SP-1005 the tunnel has no live connector", "no-tunnel");
 		return;

@@ -14,6 +14,7 @@
 #define FRONT_METRICS_CONNS 64u /* connections of the metrics listener */
 #define FRONT_LINKS 4096u       /* tunnel connections of the process, registered or not */
 #define FRONT_STREAMS_LINK 16384u     /* streams of one tunnel connection */
+#define FRONT_STREAMS_TUNNEL 32768u   /* and of one tunnel: its users must not take every descriptor of the others */
 #define FRONT_HEADERS 100u            /* request headers shown to judge */
 #define FRONT_HEADER_VALUE 16384u     /* bytes of one value that a message to judge carries */
 #define FRONT_ANSWER_HEADERS 128u     /* headers judge may put into an answer or a stream's head */
@@ -32,6 +33,7 @@
 #define FRONT_LEAVE_MS 30000        /* after unregister: the connector itself would wait without limit */
 #define FRONT_LEAVE_GRACE_MS 300    /* lets the connector's last words arrive */
 #define FRONT_PING_MS 9000          /* and as long for a sign of life: a dead peer is found within 20 s */
+#define FRONT_PROBE_MS 2000         /* another claims its place: what is dead makes room soon */
 #define FRONT_OPEN_MS 35000         /* a connector dials its service for at most 30 s */
 #define FRONT_HTTP_HEAD_MS 100000   /* a service thinks about a request (as the original) */
 #define FRONT_HTTP_LEAD 8u          /* streams that a link elsewhere must have fewer, for a request to move there */

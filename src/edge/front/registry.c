@@ -55,7 +55,8 @@ grow(struct registry *r)
 }
 
 int
-registry_add(struct registry *r, uint64_t id, const uint8_t tunnel[static 16], unsigned thread)
+registry_add(struct registry *r, uint64_t id, const uint8_t tunnel[static 16], const uint8_t client[static 16],
+             unsigned thread)
 {
 	int e;
 
@@ -66,6 +67,7 @@ registry_add(struct registry *r, uint64_t id, const uint8_t tunnel[static 16], u
 
 		*l = (struct registry_link){.id = id, .thread = thread};
 		memcpy(l->tunnel, tunnel, sizeof l->tunnel);
+		memcpy(l->client, client, sizeof l->client);
 	}
 	pthread_mutex_unlock(&r->lock);
 	return e;
@@ -95,33 +97,45 @@ registry_leave(struct registry *r, uint64_t id)
 	pthread_mutex_unlock(&r->lock);
 }
 
+/* Fewer is better; a connector that is asked for comes before any number. */
+static uint64_t
+weight(const struct registry_link *l, const struct registry_want *w)
+{
+	bool wanted = !w->client || memcmp(l->client, w->client, sizeof l->client) == 0;
+
+	return 2 * (uint64_t)l->streams + (l->thread == w->near ? 0 : 2 * (uint64_t)w->lead + 1) +
+	       (wanted ? 0 : UINT64_C(1) << 40);
+}
+
 int
-registry_pick(struct registry *r, const uint8_t tunnel[static 16], unsigned near, unsigned lead, uint64_t *ret_id,
-              unsigned *ret_thread)
+registry_pick(struct registry *r, const struct registry_want *w, uint64_t *ret_id, unsigned *ret_thread)
 {
 	struct registry_link *best = NULL;
-	uint64_t best_weight = 0;
+	uint64_t all = 0;
+	bool any = false;
 
 	pthread_mutex_lock(&r->lock);
 	for (size_t i = 0; i < r->n; i++) {
 		struct registry_link *l = &r->v[i];
 
-		if (l->leaving || l->streams >= FRONT_STREAMS_LINK || memcmp(l->tunnel, tunnel, 16) != 0)
+		if (memcmp(l->tunnel, w->tunnel, sizeof l->tunnel) != 0)
 			continue;
-		uint64_t weight = 2 * (uint64_t)l->streams + (l->thread == near ? 0 : 2 * (uint64_t)lead + 1);
-
-		if (!best || weight < best_weight) {
+		all += l->streams;
+		if (l->leaving)
+			continue;
+		any = true;
+		if (l->streams < FRONT_STREAMS_LINK && (!best || weight(l, w) < weight(best, w)))
 			best = l;
-			best_weight = weight;
-		}
 	}
+	if (all >= FRONT_STREAMS_TUNNEL)
+		best = NULL;
 	if (best) {
 		best->streams++;
 		*ret_id = best->id;
 		*ret_thread = best->thread;
 	}
 	pthread_mutex_unlock(&r->lock);
-	return best ? 0 : E_NOENT;
+	return best ? 0 : any ? E_AGAIN : E_NOENT;
 }
 
 void

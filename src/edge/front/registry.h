@@ -13,7 +13,7 @@
 
 struct registry_link {
 	uint64_t id;
-	uint8_t tunnel[16];
+	uint8_t tunnel[16], client[16];
 	unsigned thread;
 	unsigned streams;
 	bool leaving;
@@ -26,14 +26,18 @@ struct registry {
 
 void registry_init(struct registry *r);
 void registry_release(struct registry *r);
-int registry_add(struct registry *r, uint64_t id, const uint8_t tunnel[static 16],
+int registry_add(struct registry *r, uint64_t id, const uint8_t tunnel[static 16], const uint8_t client[static 16],
                  unsigned thread); /* E_LIMIT over FRONT_LINKS */
 void registry_remove(struct registry *r, uint64_t id);
 void registry_leave(struct registry *r, uint64_t id); /* no new streams */
-/* The live link of the tunnel with the fewest streams; one on thread `near` counts `lead` fewer and wins among equals.
-   Counts one stream on it. E_NOENT. */
-int registry_pick(struct registry *r, const uint8_t tunnel[static 16], unsigned near, unsigned lead, uint64_t *ret_id,
-                  unsigned *ret_thread);
+struct registry_want {
+	const uint8_t *tunnel; /* 16 bytes */
+	const uint8_t *client; /* 16 bytes or NULL: a link of this connector, while it has one; else any */
+	unsigned near, lead;   /* a link on thread `near` counts `lead` fewer and wins among equals */
+};
+/* The live link with the fewest streams; counts one stream on it. E_NOENT: there is none; E_AGAIN: its links or the
+   tunnel are full. */
+int registry_pick(struct registry *r, const struct registry_want *w, uint64_t *ret_id, unsigned *ret_thread);
 void registry_unpick(struct registry *r, uint64_t id);
 size_t registry_count(struct registry *r);
 

@@ -21,13 +21,16 @@
 #include "edge/front/http_head.h"
 #include "edge/front/relay.h"
 #include "edge/front/tunnel_link.h"
+#include "wire/resume.h"
 #include "wire/websocket.h"
 
 enum session_state { S_NEW, S_MOVING, S_OPENING, S_RELAYING, S_ENDING };
 
 struct opening { /* freed once bytes flow */
 	struct grant_head head;
-	const char *key; /* sec-websocket-key, or NULL */
+	const char *key;    /* sec-websocket-key, or NULL */
+	uint8_t client[16]; /* the connector that holds what this one returns to */
+	bool returns;
 	struct buf rest; /* what the user sent behind its request */
 	unsigned tries;
 	bool eof;
@@ -51,6 +54,7 @@ struct session {
 };
 
 static void session_open(struct session *s);
+static void session_pick(struct session *s);
 static void on_user_eof(struct conn *c, void *arg);
 
 static struct session *
@@ -459,11 +463,19 @@ on_stream_closed(struct link_stream *o, uint32_t h2_error)
 	if (s->link_id)
 		registry_unpick(&f->links, s->link_id);
 	s->link_id = 0;
-	if (s->state == S_OPENING) {
+	if (s->state == S_OPENING && (h2_error == H2_CONNECT_ERROR || h2_error == H2_REFUSED_STREAM)) {
+		/* Its connection died under it, and nothing of the user's has gone out yet: another may serve. */
+		timer_stop(&s->timer);
+		s->state = S_NEW;
+		session_pick(s);
+	} else if (s->state == S_OPENING) {
 		count(f, C_RELAYS_ORIGIN_FAILED, 1);
 		session_refuse(s, 502, "SP-1006 the tunnel's connector went away", "origin-gone");
 	} else if (s->state == S_RELAYING && !s->relay.side[RELAY_B].ended) {
-		session_close(s, s->ended ? s->ended : h2_error ? "origin-reset" : "origin-gone");
+		session_close(s, s->ended              ? s->ended
+		                 : h2_error == H2_CALM ? "slow-reader"
+		                 : h2_error            ? "origin-reset"
+		                                       : "origin-gone");
 	}
 }
 
@@ -513,21 +525,26 @@ session_move(struct session *s, unsigned thread)
 }
 
 static void
-no_tunnel(struct session *s)
+no_tunnel(struct session *s, bool busy)
 {
 	count(s->t->f, C_RELAYS_NO_TUNNEL, 1);
-	session_refuse(s, 503, "SP-1005 the tunnel has no live connector", "no-tunnel");
+	if (busy)
+		session_refuse(s, 503, "SP-1007 the tunnel is busy, try again", "tunnel-busy");
+	else
+		session_refuse(s, 503, "SP-1005 the tunnel has no live connector", "no-tunnel");
 }
 
 static void
 session_pick(struct session *s)
 {
 	struct front *f = s->t->f;
+	struct registry_want want = {
+	    .tunnel = s->grant.tunnel, .client = s->open->returns ? s->open->client : NULL, .near = s->t->index};
 	unsigned thread;
+	int e = s->open->tries++ >= FRONT_PICK_TRIES ? E_NOENT : registry_pick(&f->links, &want, &s->link_id, &thread);
 
-	if (s->open->tries++ >= FRONT_PICK_TRIES ||
-	    registry_pick(&f->links, s->grant.tunnel, s->t->index, 0, &s->link_id, &thread) < 0) {
-		no_tunnel(s);
+	if (e < 0) {
+		no_tunnel(s, e == E_AGAIN);
 		return;
 	}
 	if (thread == s->t->index)
@@ -576,12 +593,15 @@ static int
 session_fill(struct session *s, const struct fj_answer *a)
 {
 	struct grant_head *o = &s->open->head;
+	const char *back_to;
 	int e;
 
 	s->grant.cut = on_cut;
 	if ((e = grant_take(&s->grant, s->t, a, conn_peer_ip(s->c))) < 0 || (e = grant_head_take(o, a, "GET")) < 0)
 		return e;
 	s->open->key = h2_header_find(o->h, o->nh, "sec-websocket-key");
+	back_to = h2_header_find(o->h, o->nh, RESUME_CONNECTOR);
+	s->open->returns = back_to && uuid_parse(back_to, s->open->client) == 0;
 	return 0;
 }
 

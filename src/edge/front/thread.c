@@ -47,6 +47,13 @@ on_unlink(struct ipc *c, uint32_t id, const void *m, int fd, void *arg)
 }
 
 static void
+on_probe(struct ipc *c, uint32_t id, const void *m, int fd, void *arg)
+{
+	(void)c, (void)id, (void)fd;
+	links_probe(arg, ((const struct fj_probe *)m)->link);
+}
+
+static void
 on_names_changed(struct ipc *c, uint32_t id, const void *m, int fd, void *arg)
 {
 	struct thread *t = arg;
@@ -73,7 +80,7 @@ on_clients(struct ipc *c, uint32_t id, const void *mv, int fd, void *arg)
 static const struct ipc_row judge_rows[] = {
     {&fj_cut_def, 1, 0, on_cut},         {&fj_push_def, 1, 0, on_push},
     {&fj_unlink_def, 1, 0, on_unlink},   {&fj_names_changed_def, 1, 0, on_names_changed},
-    {&fj_clients_def, 1, 0, on_clients},
+    {&fj_clients_def, 1, 0, on_clients}, {&fj_probe_def, 1, 0, on_probe},
 };
 
 static void

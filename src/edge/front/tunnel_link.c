@@ -42,14 +42,16 @@ struct link {
 	struct control_edge *control;
 	struct link_stream stream; /* the control stream */
 	struct tunnel_config config;
-	struct loop_timer timer, ping;
+	struct loop_timer timer, ping, probe;
 	struct loop_defer flush;
 	uint64_t id;
 	size_t sessions;
 	int64_t since;
 	enum link_state state;
-	bool pinged, registered, asked, grace_over;
-	uint8_t uuid[16];
+	bool pinged; /* and nothing heard since: what answers a PING may lie behind bytes, so any byte is a sign of life
+	              */
+	bool registered, asked, grace_over;
+	uint8_t uuid[16], client[16];
 	unsigned index;
 	char tunnel[37], client_id[37], conn_id[37], version[65], arch[65], address[64], origin[64];
 	char why[128]; /* for judge; "" = the connection's own reason */
@@ -129,6 +131,7 @@ link_finish(struct link *l, const char *why)
 	unregister(l);
 	timer_stop(&l->timer);
 	timer_stop(&l->ping);
+	timer_stop(&l->probe);
 	on_flush(l);
 	conn_shutdown(l->c);
 	conn_deadline(l->c, 1000);
@@ -180,11 +183,26 @@ on_ping(void *arg)
 		link_kick(l);
 }
 
+/* Another connection claims its place: is it still there? */
 static void
-on_pong(struct h2link *h, void *arg)
+on_probe(void *arg)
 {
-	(void)h;
-	((struct link *)arg)->pinged = false;
+	struct link *l = arg;
+
+	if (l->pinged)
+		link_close(l, "ping timeout");
+}
+
+static void
+link_probe(struct link *l)
+{
+	if (timer_active(&l->probe))
+		return;
+	l->pinged = true;
+	if (h2link_ping(l->h) < 0 || timer_start(l->t->loop, &l->probe, FRONT_PROBE_MS, on_probe, l) < 0)
+		link_close(l, "ping");
+	else
+		link_kick(l);
 }
 
 /* --- streams: h2link's callbacks go to the owner of the stream, if it still has one */
@@ -256,7 +274,7 @@ h2_closed(struct h2stream *s, uint32_t error, void *arg)
 }
 
 static const struct h2link_ops link_h2_ops = {
-    .headers = h2_headers, .data = h2_data, .end = h2_end, .drained = h2_drained, .closed = h2_closed, .pong = on_pong};
+    .headers = h2_headers, .data = h2_data, .end = h2_end, .drained = h2_drained, .closed = h2_closed};
 
 struct link *
 link_find(struct thread *t, uint64_t id)
@@ -344,7 +362,7 @@ link_accept(struct link *l, const struct fj_registered *r)
 
 	buf_init(&out, FRONT_CONTROL_OUT);
 	snprintf(d.location, sizeof d.location, "%s", r->location[0] ? r->location : f->location);
-	if (uuid_parse(r->conn_id, d.uuid) < 0 || registry_add(&f->links, l->id, l->uuid, l->t->index) < 0) {
+	if (uuid_parse(r->conn_id, d.uuid) < 0 || registry_add(&f->links, l->id, l->uuid, l->client, l->t->index) < 0) {
 		link_refuse(l, "Unauthorized: edge is full (SP-1007)", true);
 		return;
 	}
@@ -402,6 +420,7 @@ ask_register(struct link *l)
 		return;
 	}
 	memcpy(l->uuid, r->tunnel, sizeof l->uuid);
+	memcpy(l->client, r->client_id, sizeof l->client);
 	uuid_format(r->tunnel, l->tunnel);
 	uuid_format(r->client_id, l->client_id);
 	l->index = r->index;
@@ -451,6 +470,7 @@ leave(struct link *l)
 		return;
 	unregister(l);
 	timer_stop(&l->ping);
+	timer_stop(&l->probe);
 	set_why(l, "unregistered");
 	ipc_send(l->t->judge, &fj_link_leaving_def, &(struct fj_link_leaving){.link = l->id, .why = "unregistered"});
 	log_info("link_leaving", "tunnel", l->tunnel, "index", log_num(l->index), NULL);
@@ -505,7 +525,7 @@ control_data(struct link_stream *o, uint8_t *d, size_t n)
 	while (n && l->state != L_CLOSING) {
 		if (control_edge_feed(l->control, d, n, &used, &call, &out, &why) < 0) {
 			log_warn("control_broken", "address", l->address, "why", why.text, NULL);
-			link_close(l, "control protocol");
+			link_close(l, why.text[0] ? why.text : "control protocol");
 			break;
 		}
 		d += used;
@@ -585,9 +605,11 @@ on_data(struct conn *c, uint8_t *d, size_t n, void *arg)
 	l->pinged = false; /* behind much data the answer may be late: any byte tells as much */
 	if (h2link_feed(l->h, d, n, &why) < 0) {
 		log_warn("link_broken", "address", l->address, "tunnel", l->tunnel, "why", why.text, NULL);
-		link_close(l, "http2 protocol");
+		link_close(l, why.text[0] ? why.text : "http2 protocol");
 		return;
 	}
+	if (l->state == L_LIVE && h2link_going(l->h))
+		leave(l); /* GOAWAY: what it has goes on, nothing new comes */
 	link_kick(l);
 }
 
@@ -625,6 +647,7 @@ on_closed(struct conn *c, enum conn_why cause, void *arg)
 		ipc_forget(l->t->judge, l);
 	timer_stop(&l->timer);
 	timer_stop(&l->ping);
+	timer_stop(&l->probe);
 	tunnel_config_release(&l->config);
 	if (l->h)
 		h2link_free(l->h); /* its sessions hear closed() */
@@ -695,6 +718,17 @@ links_unlink(struct thread *t, uint64_t id, const char *tunnel, const char *why)
 
 		if (l->registered && (id ? l->id == id : strcmp(l->tunnel, tunnel) == 0))
 			link_close(l, why[0] ? why : "unlinked");
+	}
+}
+
+void
+links_probe(struct thread *t, uint64_t id)
+{
+	list_foreach (i, &t->links) {
+		struct link *l = (struct link *)i;
+
+		if (l->id == id && l->state == L_LIVE)
+			link_probe(l);
 	}
 }
 

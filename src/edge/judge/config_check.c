@@ -72,8 +72,17 @@ service_check(const struct app *a, struct model_error *err)
 bool
 host_is_edge(const char *host, const char *team_host)
 {
-	return !strcmp(host, team_host) || !strcmp(host, "h2.cftunnel.com") ||
-	       !strcmp(host, "management.argotunnel.com");
+	/* A stock connector serves management.argotunnel.com itself, without checking who asks. */
+	static const char *const zones[] = {"argotunnel.com", "cftunnel.com", "cfargotunnel.com"};
+
+	if (!strcmp(host, team_host))
+		return true;
+	for (size_t i = 0; i < sizeof zones / sizeof *zones; i++) {
+		size_t n = strlen(host), k = strlen(zones[i]);
+		if (n >= k && !strcmp(host + n - k, zones[i]) && (n == k || host[n - k - 1] == '.'))
+			return true;
+	}
+	return false;
 }
 
 static int

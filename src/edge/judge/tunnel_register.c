@@ -15,6 +15,7 @@
 /* The word "Unauthorized" makes a stock connector go on trying; any other cause on its first connection ends it
    (facts/cloudflared-wire.md a.8). */
 #define CAUSE_AUTH "Unauthorized: unknown tunnel or wrong secret (SP-1401)"
+#define CAUSE_TWICE "EDUPCONN" /* exactly: a stock connector goes to another address with it */
 #define CAUSE_FULL "Unauthorized: too many connections of this tunnel (SP-1007)"
 
 static bool
@@ -53,22 +54,28 @@ live_of(struct judge *j, const char *tunnel)
 	return t;
 }
 
-/* The same connector's same connection again: the older one is dead, or soon will be. */
-static void
-replace(struct judge *j, const struct fj_register *m)
+/* The same connector's same connection again. The older one goes when the newcomer says so; else it is asked whether it
+   lives, and the newcomer comes back (EDUPCONN): by then a dead one has made room. True: the place is taken. */
+static bool
+place_taken(struct judge *j, const struct fj_register *m)
 {
+	bool taken = false;
 	struct map_iter it = {0};
 
 	while (map_next(&j->links, &it)) {
 		struct tunnel_link *l = it.value;
 		if (strcmp(l->tunnel, m->tunnel) || strcmp(l->client_id, m->client_id) || l->index != m->index ||
-		    l->id == m->link)
+		    l->id == m->link || l->leaving)
 			continue;
 		struct fj_unlink u = {.link = l->id, .tunnel = l->tunnel, .why = "replaced by a newer connection"};
+		struct fj_probe p = {.link = l->id};
 		for (unsigned i = 0; i < JUDGE_FRONTS_MAX; i++)
 			if (j->front[i].ipc)
-				ipc_send(j->front[i].ipc, &fj_unlink_def, &u);
+				ipc_send(j->front[i].ipc, m->replace ? &fj_unlink_def : &fj_probe_def,
+				         m->replace ? (const void *)&u : (const void *)&p);
+		taken |= !m->replace;
 	}
+	return taken;
 }
 
 static struct tunnel_link *
@@ -176,7 +183,10 @@ tunnel_register(struct ipc *c, uint32_t id, const void *msg, int fd, void *front
 		return;
 	}
 	struct tunnel_live *live = live_of(j, t->id);
-	replace(j, m);
+	if (place_taken(j, m)) {
+		refuse(f, c, id, m, CAUSE_TWICE, SP_CONFLICT, "its index is connected already");
+		return;
+	}
 	struct tunnel_link *l = live && live->links < TUNNEL_LINKS_MAX ? link_new(f, m, NULL) : NULL;
 	if (!l) {
 		refuse(f, c, id, m, CAUSE_FULL, SP_BUSY, "too many connections");

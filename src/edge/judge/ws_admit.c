@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/str.h"
+#include "edge/judge/config_check.h"
 #include "edge/judge/login.h"
 #include "edge/judge/ticket.h"
 #include "edge/judge/tunnel_link.h"
@@ -110,7 +111,8 @@ resume_protocol(const char *asked)
 static void
 relay(struct req *r, const struct ticket *t, const char *token)
 {
-	const char *v[20];
+	const char *v[22], *holder = req_header(r, RESUME_CONNECTOR);
+	uint8_t uuid[16];
 	size_t n = 0;
 	const char *key = req_header(r, "sec-websocket-key"), *agent = req_header(r, "user-agent"),
 	           *resume = resume_protocol(req_header(r, "sec-websocket-protocol"));
@@ -121,6 +123,8 @@ relay(struct req *r, const struct ticket *t, const char *token)
 	H("user-agent", agent ? agent : "");
 	if (resume)
 		H("sec-websocket-protocol", resume);
+	if (holder && resume && !strcmp(resume, RESUME_PROTOCOL_BACK) && uuid_parse(holder, uuid) == 0)
+		H(RESUME_CONNECTOR, holder); /* front looks there first */
 	if (*t->destination)
 		H("cf-access-jump-destination", t->destination);
 	if (*token)
@@ -145,7 +149,8 @@ admission(struct req *r, const struct session *s, const char *destination, struc
 	const char *email = s ? s->email : NULL;
 	int code;
 
-	if (!r->app->tunnel) {
+	if (!r->app->tunnel ||
+	    host_is_edge(r->host, "")) { /* a wildcard may cover a name that connectors keep for themselves */
 		judge_deny(r, email, SP_NO_ROUTE, "the application has no tunnel");
 		return false;
 	}

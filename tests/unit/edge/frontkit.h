@@ -115,7 +115,8 @@ struct connector {
 	enum conn_why why;
 	struct control_error error;
 	struct control_details details;
-	uint8_t index;
+	uint8_t index, client;                       /* client 0: 7 */
+	const char *tunnel, *sni;                    /* NULL: the kit's, h2.cftunnel.com */
 	bool manual;                                 /* do not register by itself */
 	const char *status, *config_reply, *version; /* what streams are answered */
 	bool mute, bad_accept;

@@ -151,8 +151,8 @@ connector_register(struct connector *k)
 	static const uint8_t ip[4] = {192, 0, 2, 7};
 	struct buf out;
 
-	uuid_parse(KIT_TUNNEL, r.tunnel);
-	memset(r.client_id, 7, sizeof r.client_id);
+	uuid_parse(k->tunnel ? k->tunnel : KIT_TUNNEL, r.tunnel);
+	memset(r.client_id, k->client ? k->client : 7, sizeof r.client_id);
 	r.origin_ip = (struct slice){ip, 4};
 	buf_init(&out, CONTROL_MSG_MAX);
 	assert_int_equal(control_client_register(k->rpc, &r, &out), 0);
@@ -393,8 +393,9 @@ connector_dial(struct connector *k)
 	assert_int_equal(control_client_new(&k->rpc), 0);
 	if (!k->config_reply)
 		k->config_reply = "{\"lastAppliedVersion\":7,\"err\":null}";
-	assert_int_equal(
-	    conn_new_client(kit.loop, &a, sizeof a, kit.tunnel_tls, "h2.cftunnel.com", &connector_ops, k, &k->c), 0);
+	assert_int_equal(conn_new_client(kit.loop, &a, sizeof a, kit.tunnel_tls, k->sni ? k->sni : "h2.cftunnel.com",
+	                                 &connector_ops, k, &k->c),
+	                 0);
 }
 
 void
