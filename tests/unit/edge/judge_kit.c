@@ -98,6 +98,14 @@ on_push(struct ipc *c, uint32_t id, const void *mv, int fd, void *arg)
 }
 
 static void
+on_probe(struct ipc *c, uint32_t id, const void *m, int fd, void *arg)
+{
+	struct jk *k = arg;
+
+	k->probed = ((const struct fj_probe *)m)->link;
+}
+
+static void
 on_unlink(struct ipc *c, uint32_t id, const void *m, int fd, void *arg)
 {
 	((struct jk *)arg)->nunlink++;
@@ -120,12 +128,10 @@ on_clients(struct ipc *c, uint32_t id, const void *mv, int fd, void *arg)
 
 static const struct ipc_row parent_rows[] = {{&pr_ready_def, 1, 0, on_ready}, {&pr_fatal_def, 1, 0, on_fatal}};
 static const struct ipc_ops parent_ops = {parent_rows, 2, on_parent_gone};
-static const struct ipc_row front_rows[] = {{&fj_cut_def, 1, 0, on_cut},
-                                            {&fj_push_def, 1, 0, on_push},
-                                            {&fj_unlink_def, 1, 0, on_unlink},
-                                            {&fj_names_changed_def, 1, 0, on_names},
-                                            {&fj_clients_def, 1, 0, on_clients}};
-static const struct ipc_ops front_ops = {front_rows, 5, on_front_gone};
+static const struct ipc_row front_rows[] = {
+    {&fj_cut_def, 1, 0, on_cut},     {&fj_push_def, 1, 0, on_push},           {&fj_unlink_def, 1, 0, on_unlink},
+    {&fj_probe_def, 1, 0, on_probe}, {&fj_names_changed_def, 1, 0, on_names}, {&fj_clients_def, 1, 0, on_clients}};
+static const struct ipc_ops front_ops = {front_rows, sizeof front_rows / sizeof *front_rows, on_front_gone};
 
 struct handed {
 	struct ipc *judge;

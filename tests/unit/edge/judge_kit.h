@@ -55,6 +55,7 @@ struct jk {
 	char push_tunnel[40], push_config[4096];
 	uint32_t push_version;
 	unsigned npush, nunlink;
+	uint64_t probed;   /* link that judge asked front about */
 	struct slice cert; /* shown with each request; borrowed */
 	size_t nclients;   /* of the last fj_clients: how many names ask for certificates, and the first */
 	char client_host[256];
