@@ -216,6 +216,10 @@ connector_headers(struct h2stream *s, const struct h2_header *h, size_t n, bool 
 	} else if (strcmp(kind, "update-configuration") == 0) {
 		o->config = true;
 	} else {
+		if (k->last && k->last->closed) {
+			buf_release(&k->last->in);
+			free(k->last);
+		}
 		k->last = o;
 		k->streams++;
 		k->has_stream = true;
