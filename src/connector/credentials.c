@@ -78,11 +78,17 @@ credentials_parse(const char *json, size_t n, struct credentials *ret_c, struct 
 int
 credentials_load(const char *path, struct credentials *ret_c, struct reason *why)
 {
+	return credentials_load_as(path, 077, ret_c, why);
+}
+
+int
+credentials_load_as(const char *path, mode_t forbidden, struct credentials *ret_c, struct reason *why)
+{
 	struct reason inner = {0};
 	struct buf b;
 
 	buf_init_secret(&b, CREDENTIALS_MAX);
-	int r = file_read_private(path, 077, &b, why);
+	int r = file_read_private(path, forbidden, &b, why);
 	if (r == 0) {
 		r = credentials_parse((const char *)buf_ptr(&b), buf_len(&b), ret_c, &inner);
 		if (r < 0)

@@ -5,6 +5,8 @@
 #ifndef CONNECTOR_CREDENTIALS_H
 #define CONNECTOR_CREDENTIALS_H
 
+#include <sys/types.h>
+
 #include "core/err.h"
 #include "core/secret.h"
 
@@ -17,6 +19,8 @@ struct credentials {
 };
 /* A file that others may read is refused. */
 int credentials_load(const char *path, struct credentials *ret_c, struct reason *why);
+/* The same with the mode bits that it must not have, 077 above. */
+int credentials_load_as(const char *path, mode_t forbidden, struct credentials *ret_c, struct reason *why);
 int credentials_parse(const char *json, size_t n, struct credentials *ret_c, struct reason *why);
 int credentials_from_token(const char *token, struct credentials *ret_c, struct reason *why);
 int credentials_format(const struct credentials *c, struct buf *out); /* the JSON of a credentials file */

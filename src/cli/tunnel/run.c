@@ -14,13 +14,21 @@
 #include "core/str.h"
 #include "io/file.h"
 
+/* What systemd hands over is ours alone, although an access list may show as a group's right to read. */
+static mode_t
+forbidden(const char *path)
+{
+	const char *dir = getenv("CREDENTIALS_DIRECTORY");
+	return dir && *dir == '/' && str_starts(path, dir) && path[strlen(dir)] == '/' ? 037 : 077;
+}
+
 static int
 from_token_file(const char *path, struct credentials *cr, struct reason *why)
 {
 	struct buf b;
 
 	buf_init_secret(&b, 65536);
-	int r = file_read_private(path, 077, &b, why);
+	int r = file_read_private(path, forbidden(path), &b, why);
 	if (r == 0) {
 		const char *text = buf_cstr(&b);
 		size_t n = text ? strcspn(text, "\r\n \t") : 0;
@@ -105,7 +113,7 @@ find_tunnel(struct cli *c, const struct tunnel_options *o, const struct tunnel_c
 	else if (o->credentials_contents)
 		r = credentials_parse(o->credentials_contents, strlen(o->credentials_contents), cr, &why);
 	else if (file)
-		r = credentials_load(file, cr, &why);
+		r = credentials_load_as(file, forbidden(file), cr, &why);
 	else if (!name)
 		return cli_fail(SP_CLIENT_USAGE, "which tunnel? give its name or UUID, --token, or a config.yml with "
 		                                 "'tunnel:' and 'credentials-file:'"),

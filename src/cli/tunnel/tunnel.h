@@ -15,7 +15,7 @@ struct tunnel_options {
 	struct cli_list edge;
 	const char *cacert, *config, *credentials_file, *credentials_contents, *token, *token_file;
 	const char *ha_connections, *grace_period, *retries, *loglevel, *logfile, *log_directory, *secret;
-	const char *protocol, *metrics, *connector_id, *url, *pidfile, *login_url;
+	const char *protocol, *metrics, *connector_id, *url, *pidfile, *login_url, *root;
 	/* list */
 	const char *name, *name_prefix, *exclude_prefix, *id, *when, *sort_by;
 	bool show_deleted, recently_disconnected, invert_sort;
@@ -41,6 +41,7 @@ int tunnel_config_parse(const char *file, const void *p, size_t n, struct tunnel
 void tunnel_config_release(struct tunnel_config *t);
 
 int tunnel_login(struct cli *c, struct tunnel_options *o, const struct cli_list *pos);
+int tunnel_service(struct cli *c, struct tunnel_options *o, const struct cli_list *pos);
 int tunnel_run(struct cli *c, struct tunnel_options *o, const struct cli_list *pos);
 int tunnel_create(struct cli *c, struct tunnel_options *o, const struct cli_list *pos);
 int tunnel_list(struct cli *c, struct tunnel_options *o, const struct cli_list *pos);
