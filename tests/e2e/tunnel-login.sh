@@ -86,7 +86,8 @@ runs "route" "$SP" tunnel route dns one one.example.test
 like "list" "$("$SP" tunnel list)" ' one '
 token=$(jq -r .apiToken <<<"$json")
 refuses "applications" env SALLYPORT_API_TOKEN="$token" "$SP" admin get apps
-refuses "another API token" env SALLYPORT_API_TOKEN="$token" "$SP" admin tokens create --name x --scope tunnels:read
+refuses "another API token" env SALLYPORT_API_TOKEN="$token" "$SP" admin tokens create x --scope tunnels:read
+like "because of its scopes" "$OUT" 'SP-1215'
 export SALLYPORT_API_TOKEN=$admin_token
 like "who it belongs to" "$("$SP" admin log -o json)" '"boss@example.test".*cert.pem of boss@example.test|cert.pem of boss@example.test.*boss@example.test'
 unset SALLYPORT_API_TOKEN
