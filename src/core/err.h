@@ -84,6 +84,7 @@ enum sp_code {
 	SP_REVOKED = 1207,        /* session or person revoked */
 	SP_API_TOKEN = 1208,      /* API token missing, wrong or revoked */
 	SP_SERVICE_TOKEN = 1209,  /* service token unknown, wrong, half there, disabled or expired */
+	SP_APPROVAL = 1210,       /* somebody must approve first, or the time that was granted is over */
 	SP_API_SCOPE = 1215,      /* API token without the scope */
 	/* 13xx certificates */
 	SP_NO_CA = 1301,           /* application has no certificate authority */

@@ -32,6 +32,11 @@ static const char *const kind_words[EVENT_KINDS + 1] = {
     [EVENT_RECORDING_READ] = "recording_read",
     [EVENT_CHAIN_RECOVERED] = "chain_recovered",
     [EVENT_PURPOSE_GIVEN] = "purpose_given",
+    [EVENT_REQUEST_MADE] = "request_made",
+    [EVENT_REQUEST_APPROVED] = "request_approved",
+    [EVENT_REQUEST_GRANTED] = "request_granted",
+    [EVENT_REQUEST_REFUSED] = "request_refused",
+    [EVENT_REQUEST_EXPIRED] = "request_expired",
 };
 
 const char *

@@ -40,6 +40,11 @@ enum event_kind {
 	EVENT_RECORDING_READ,
 	EVENT_CHAIN_RECOVERED, /* a torn last line was cut at open */
 	EVENT_PURPOSE_GIVEN,   /* why somebody needs an application, in their own words */
+	EVENT_REQUEST_MADE,    /* temporary access: asked for, approved by one, granted, refused, over */
+	EVENT_REQUEST_APPROVED,
+	EVENT_REQUEST_GRANTED,
+	EVENT_REQUEST_REFUSED,
+	EVENT_REQUEST_EXPIRED,
 	EVENT_KINDS,
 };
 const char *event_kind_str(int k); /* "login", "access_denied", ... */

@@ -1,5 +1,8 @@
 #include "model/session.h"
 
+#include "core/str.h"
+
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +22,7 @@ static const struct model_field session_fields[] = {
     {"groups_unknown", MT_BOOL, AT(groups_unknown)},
     {"said_yes", MT_STRS, AT(said_yes), MF_STORE},
     {"said_no", MT_STRS, AT(said_no), MF_STORE},
+    {"approved", MT_STRS, AT(approved), MF_STORE},
     {"recheck", MT_TEXT, AT(recheck), MF_STORE},
     {"checked_at", MT_TIME, AT(checked_at)},
     {"sid", MT_TEXT, AT(sid), MF_STORE},
@@ -84,4 +88,50 @@ bool
 session_live(const struct session *s, int64_t now)
 {
 	return s->revoked_at == 0 && now < s->expires_at;
+}
+
+/* What stands after "<app> " in a row; NULL = the row is of another application. */
+static const char *
+approved_for(const char *row, const char *app)
+{
+	size_t n = strlen(app);
+
+	return n && strncmp(row, app, n) == 0 && row[n] == ' ' ? row + n + 1 : NULL;
+}
+
+int64_t
+session_approved_until(const struct session *s, const char *app, const char *print)
+{
+	char number[24];
+	uint64_t until;
+
+	for (size_t i = 0; i < s->approved.n; i++) {
+		const char *rest = approved_for(s->approved.v[i], app);
+		size_t n = rest ? strcspn(rest, " ") : 0;
+		if (!rest || !*print || rest[n] != ' ' || strcmp(rest + n + 1, print) != 0)
+			continue;
+		if (str_copy_n(number, sizeof number, rest, n) == 0 && str_u64(number, INT64_MAX, &until) == 0)
+			return (int64_t)until;
+	}
+	return 0;
+}
+
+int
+session_approve(struct session *s, const char *app, const char *print, int64_t until)
+{
+	struct texts fresh = {0};
+	char *row = until > 0 ? str_fmt("%s %" PRId64 " %s", app, until, print) : NULL;
+	int e = until > 0 ? row ? texts_add(&fresh, row) : E_NOMEM : 0;
+
+	for (size_t i = 0; e == 0 && i < s->approved.n; i++)
+		if (!approved_for(s->approved.v[i], app))
+			e = texts_add(&fresh, s->approved.v[i]);
+	free(row);
+	if (e < 0) {
+		texts_release(&fresh);
+		return e;
+	}
+	texts_release(&s->approved);
+	s->approved = fresh;
+	return 0;
 }

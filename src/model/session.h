@@ -18,6 +18,8 @@ struct session {
 	bool groups_unknown; /* groups or claims were more than could be taken */
 	/* what external evaluation said when it last entered an application: "<app id> <evaluate_url>" */
 	struct texts said_yes, said_no;
+	/* what was approved for a time: "<app id> <until> <print of the policy>", one row an application */
+	struct texts approved;
 	/* asking the provider again: fetch's name for what it asks with (NULL: nothing), when the provider last said
 	   yes, its session, and the nonce of the sign-in */
 	char *recheck;
@@ -34,5 +36,9 @@ int session_from_json(const json_t *j, bool text_scalars, struct session **ret_s
 json_t *session_to_json(const struct session *s, enum model_form form); /* MODEL_API: without claims */
 void session_free(struct session *s);
 bool session_live(const struct session *s, int64_t now);
+/* Until when it may use the application by an approval of the policy that print stands for (wall seconds); 0 = not. */
+int64_t session_approved_until(const struct session *s, const char *app, const char *print);
+/* In place of what was approved for the application before. until 0: it is taken back. */
+int session_approve(struct session *s, const char *app, const char *print, int64_t until);
 
 #endif

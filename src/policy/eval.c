@@ -475,7 +475,7 @@ second_phase(struct eval *e, const struct policy_app *app)
 		if (p->decision == DECISION_ALLOW ? v != TRI_YES : v == TRI_NO)
 			continue;
 		if (p->decision == DECISION_ALLOW)
-			ret = p->approval ? decide(app, POLICY_DENIED, SP_POLICY_DENY, p)
+			ret = p->approval ? decide(app, POLICY_DENIED, SP_APPROVAL, p)
 			                  : decide(app, POLICY_ALLOWED, SP_OK, p);
 		else
 			ret = decide(app, POLICY_DENIED, SP_POLICY_BLOCK, p);
@@ -550,9 +550,8 @@ policy_verdict_reason(const struct policy_app *app, const struct policy_verdict 
 	else if (v->code == SP_POLICY_BLOCK)
 		reason_set(r, 0, v->code, "policy \"%.80s\" of \"%.80s\" blocks%s", v->policy_name, app->name,
 		           v->unknown ? ": something it asks about is unknown" : "");
-	else if (v->policy >= 0)
-		reason_set(r, 0, v->code, "policy \"%.80s\" of \"%.80s\" wants an approval, which nobody can give yet",
-		           v->policy_name, app->name);
+	else if (v->code == SP_APPROVAL)
+		reason_set(r, 0, v->code, "policy \"%.80s\" of \"%.80s\" wants an approval", v->policy_name, app->name);
 	else
 		reason_set(r, 0, v->code, "no policy of \"%.80s\" allows", app->name);
 }

@@ -6,8 +6,8 @@
  * decides; none = denied. A policy matches when any include rule, every require rule and no exclude rule matches.
  * Values are true, false or unknown (country not known, selector not offered here, and before sign-in everything about
  * the person). Unknown never opens: an allow, bypass or service-auth policy needs true; a block policy is taken to
- * match when it is not false. No allocation and no lock unless a trace is asked for. Inputs are borrowed for the call.
- * May block: no.
+ * match when it is not false. An allow policy that wants an approval denies by SP_APPROVAL: who was approved is not
+ * known here. No allocation and no lock unless a trace is asked for. Inputs are borrowed for the call. May block: no.
  */
 #ifndef POLICY_EVAL_H
 #define POLICY_EVAL_H
@@ -45,7 +45,7 @@ struct policy_input {
 };
 
 enum policy_outcome {
-	POLICY_DENIED,   /* code says why: SP_NO_POLICY, SP_POLICY_DENY, SP_POLICY_BLOCK */
+	POLICY_DENIED,   /* code says why: SP_NO_POLICY, SP_POLICY_DENY, SP_POLICY_BLOCK, SP_APPROVAL */
 	POLICY_ALLOWED,  /* a person, by an allow policy */
 	POLICY_BYPASSED, /* anybody; not logged */
 	POLICY_SERVICE,  /* without a person, by a service-auth policy */
@@ -61,6 +61,7 @@ struct policy_verdict {
 	const char *policy_id;   /* of the set; "" when none */
 	const char *policy_name; /* of the set; "" when none */
 	int64_t session_ms;      /* how long a token by this verdict may live: the policy's, else the application's */
+	int64_t approved_until;  /* judge: when the approval ends that it rests on; 0 = on none */
 	bool unknown;            /* a block policy decided because something it asks about is unknown */
 };
 static inline bool

@@ -49,7 +49,7 @@ struct set_policy {
 	const char *id, *name;
 	int decision;
 	int64_t session_ms; /* the application's when the policy has none */
-	bool approval;      /* wants one: nobody can give it yet, so it lets nobody in */
+	bool approval;      /* wants one: lets nobody in by itself */
 	struct ruleset rs;
 	size_t index; /* in the application's list */
 };

@@ -16,6 +16,7 @@ static const struct {
     {"get", "KIND [-o json]", "apps, policies, groups, idps, users, service-tokens, tunnels, ...", admin_get},
     {"ca", "HOST [--type T]", "the public key that sshd must trust; made when there is none", admin_ca},
     {"explain", "--app HOST --email E", "would this person be let in, and why", admin_explain},
+    {"requests", "[list] | approve ID | deny ID", "who asks for access for a time; decide", admin_requests},
     {"revoke", "--email | --app | --session", "end tokens and sessions", admin_revoke},
     {"users", "[list] | disable|enable EMAIL", "who has signed in; bar somebody", admin_users},
     {"principals", "[list] | bind | release NAME", "who owns which Unix name", admin_principals},
@@ -83,6 +84,7 @@ cmd_admin(struct cli *c, int argc, char **argv)
 	    {"scope", NULL, NULL, "S", "tokens create: access:read, tunnels:write, ...; repeatable", &o.scopes, true},
 	    {"ttl", NULL, NULL, "T", "tokens create: how long it lives (90d, 8h; default 365d)", &o.ttl, false},
 	    {"since", NULL, NULL, "T", "log: a duration back (1h) or a time (2026-11-22T10:00:00Z)", &o.since, false},
+	    {"for", NULL, NULL, "T", "requests approve: for how long (1h; at most 24h)", &o.period, false},
 	    {"follow", "f", NULL, NULL, "log: stay and print what comes", &o.follow, false},
 	    CLI_API_OPTIONS(c),
 	};

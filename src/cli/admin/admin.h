@@ -12,7 +12,7 @@
 struct admin_options {
 	bool dry_run, follow;
 	const char *type, *app, *email, *ip, *country, *idp, *session, *since, *service_token, *common_name;
-	const char *ttl;
+	const char *ttl, *period;
 	struct cli_list groups, amr, scopes;
 };
 
@@ -26,6 +26,7 @@ int admin_principals(struct cli *c, struct admin_options *o, const struct cli_li
 int admin_sessions(struct cli *c, struct admin_options *o, const struct cli_list *pos);
 int admin_log(struct cli *c, struct admin_options *o, const struct cli_list *pos);
 int admin_tokens(struct cli *c, struct admin_options *o, const struct cli_list *pos);
+int admin_requests(struct cli *c, struct admin_options *o, const struct cli_list *pos);
 int admin_idps(struct cli *c, struct admin_options *o, const struct cli_list *pos);
 int admin_hash(struct cli *c, struct admin_options *o, const struct cli_list *pos);
 

@@ -94,6 +94,16 @@ static const struct kind {
       {"IP", "ip"},
       {"SINCE", "created_at"},
       {"EXPIRES", "expires_at"}}},
+    {"requests",
+     "/accounts/%A/sallyport/requests",
+     "Nobody asks for access. Policies with approval_required make people ask.",
+     {{"STATE", "state"},
+      {"WHO", "email"},
+      {"APP", "app_domain|app"},
+      {"WHY", "reason"},
+      {"APPROVALS", "#approvals"},
+      {"UNTIL", "until"},
+      {"ID", "id"}}},
     {"cas",
      "/accounts/%A/access/apps/ca",
      "There is no certificate authority yet. 'sallyport admin ca HOST' makes the one of an application.",
@@ -305,6 +315,7 @@ admin_get(struct cli *c, struct admin_options *o, const struct cli_list *pos)
 {
 	if (pos->n != 1)
 		return admin_usage(
-		    "get apps|policies|groups|lists|idps|users|service-tokens|tunnels|routes|sessions|cas [-o json]");
+		    "get apps|policies|groups|lists|idps|users|service-tokens|tunnels|routes|sessions|requests|cas [-o "
+		    "json]");
 	return admin_show(c, pos->v[0]);
 }

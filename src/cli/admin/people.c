@@ -133,6 +133,35 @@ admin_idps(struct cli *c, struct admin_options *o, const struct cli_list *pos)
 	return r == 0 ? 0 : 1;
 }
 
+/* --- requests ---------------------------------------------------------------------------------------------------- */
+
+int
+admin_requests(struct cli *c, struct admin_options *o, const struct cli_list *pos)
+{
+	struct cli_api a = {0};
+	json_t *now = NULL;
+
+	if (!pos->n || (pos->n == 1 && !strcmp(pos->v[0], "list")))
+		return admin_show(c, "requests");
+	bool yes = !strcmp(pos->v[0], "approve");
+	if (pos->n != 2 || (!yes && (strcmp(pos->v[0], "deny") || o->period)))
+		return admin_usage("requests [list] | approve ID [--for 1h] | deny ID");
+	int r = cli_api_open(c, &a);
+	if (r == 0)
+		r = call(c, &a, "POST",
+		         admin_path("/accounts/%A/sallyport/requests/", pos->v[1], yes ? "/approve" : "/deny"),
+		         yes ? json_pack("{s:s}", "duration", o->period ? o->period : "1h") : NULL, &now);
+	if (r == 0 && yes)
+		admin_say(stdout, "%s may use %s until %s.\n", json_str_or(now, "email", ""),
+		          json_str_or(now, "app_domain", ""), json_str_or(now, "until", ""));
+	else if (r == 0)
+		admin_say(stdout, "%s may not use %s.\n", json_str_or(now, "email", ""),
+		          json_str_or(now, "app_domain", ""));
+	json_decref(now);
+	cli_api_release(&a);
+	return r == 0 ? 0 : 1;
+}
+
 /* --- principals -------------------------------------------------------------------------------------------------- */
 
 static int

@@ -97,6 +97,9 @@ void api_certificates_settings(struct req *r);
 void api_certificates_settings_put(struct req *r);
 /* Checks the PEM, says fingerprint and end. */
 int client_ca_complete(struct client_ca *c, struct model_error *err);
+void api_requests_list(struct req *r);
+void api_requests_approve(struct req *r);
+void api_requests_deny(struct req *r);
 void api_service_tokens_list(struct req *r);
 void api_service_tokens_create(struct req *r);
 void api_service_tokens_get(struct req *r);

@@ -50,19 +50,25 @@ is_request(enum event_kind k)
 static json_t *
 row(const struct audit_record *rec, bool allowed)
 {
+	static const char *const told[] = {"purpose_justification_prompt", "purpose_justification_response",
+	                                   "temporary_access_approvers", "temporary_access_duration"};
 	const struct event *e = &rec->e;
 	char at[24];
 
 	time_format(rec->time_ms / 1000, at);
 	bool login = e->kind == EVENT_LOGIN || e->kind == EVENT_LOGIN_REFUSED;
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:s, s:s, s:s, s:s}", "created_at", at, "user_email",
-	                 e->actor ? e->actor : "", "app_uid", e->app ? e->app : "", "app_domain",
-	                 e->domain    ? e->domain
-	                 : e->subject ? e->subject
-	                              : "",
-	                 "ip_address", e->ip ? e->ip : "", "allowed", allowed, "action", login ? "login" : "access",
-	                 "connection", json_str_or(e->details, "idp_type", ""), "ray_id", e->request ? e->request : "",
-	                 "reason", e->why ? e->why : "");
+	json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:s, s:s, s:s, s:s}", "created_at", at, "user_email",
+	                      e->actor ? e->actor : "", "app_uid", e->app ? e->app : "", "app_domain",
+	                      e->domain    ? e->domain
+	                      : e->subject ? e->subject
+	                                   : "",
+	                      "ip_address", e->ip ? e->ip : "", "allowed", allowed, "action",
+	                      login ? "login" : "access", "connection", json_str_or(e->details, "idp_type", ""),
+	                      "ray_id", e->request ? e->request : "", "reason", e->why ? e->why : "");
+	for (size_t i = 0; i < sizeof told / sizeof *told; i++)
+		if (o && json_object_get(e->details, told[i]))
+			json_object_set(o, told[i], json_object_get(e->details, told[i]));
+	return o;
 }
 
 static int

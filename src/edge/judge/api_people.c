@@ -215,7 +215,7 @@ api_user_checks(struct req *r)
 	                    .amr = i->amr,
 	                    .groups = i->groups,
 	                    .claims = i->claims};
-	struct asker who = {.session = &s, .country = ""};
+	struct asker who = {.session = &s, .country = "", .unapproved = true};
 	struct policy_verdict v = {0};
 	snapshot_verdict(r->snap, a, &who, &v);
 	bool allowed = !p->disabled && policy_passes(&v);

@@ -151,8 +151,12 @@ app_request(struct req *r)
 	snapshot_verdict(r->snap, r->app, &who, &v);
 	if (!policy_passes(&v)) {
 		policy_verdict_reason(r->app->policy, &v, &why);
-		judge_deny(r, s->email, v.code ? v.code : SP_POLICY_DENY, why.text);
+		if (v.code == SP_APPROVAL) /* the way to ask for it is the login page */
+			turn_away(r, v.code, why.text);
+		else
+			judge_deny(r, s->email, v.code ? v.code : SP_POLICY_DENY, why.text);
 		return;
 	}
+	r->access_until = v.approved_until;
 	app_admitted(r, s, text);
 }

@@ -199,11 +199,14 @@ sign_for(struct req *r, const char *email, const struct app_view *a, const char 
 	}
 	*c = (struct cert_ctx){req_fmt(r, "%s", email), a->app->id, a->app->domain};
 	r->ctx = c;
+	int64_t ttl = a->app->ssh.certificate_ttl_ms / 1000;
+	if (r->access_until && r->access_until - judge_now() < ttl)
+		ttl = r->access_until - judge_now();
 	struct js_cert_sign m = {.app_token = jwt,
 	                         .aud = a->app->aud,
 	                         .public_key = key,
 	                         .principal = name,
-	                         .ttl = a->app->ssh.certificate_ttl_ms / 1000,
+	                         .ttl = ttl,
 	                         .extensions = {(const char **)a->app->ssh.extensions.v, a->app->ssh.extensions.n},
 	                         .source_address = {from, nfrom}};
 	signer_ask(r->j, &js_cert_sign_def, &m, &js_cert_is_def, signed_, r);
@@ -284,6 +287,7 @@ cert_issue(struct req *r)
 		refuse(r, s->email, v.code ? v.code : SP_POLICY_DENY, why.text);
 		return;
 	}
+	r->access_until = v.approved_until;
 	if ((code = principal(a->app, snapshot_policy(r->snap, a, &v), s->email, asked, &name)))
 		refuse(r, s->email, code,
 		       req_fmt(r, "\"%.64s\" is not among the usernames of policy or application", asked));

@@ -17,7 +17,7 @@ csrf_cookie(struct req *r)
 	const char *v = NULL;
 	char fresh[33];
 
-	if (req_cookie(r, "CF_Session", &v) == 0 && well_formed(v))
+	if (!r->browser_over && req_cookie(r, "CF_Session", &v) == 0 && well_formed(v))
 		return v;
 	judge_random_hex(fresh, 16);
 	v = req_fmt(r, "%s", fresh);

@@ -69,6 +69,7 @@ struct req {
 	/* who asks, once known. The session is named only: it may end while the request waits (req_asker). */
 	struct asker who;
 	char session[40];
+	int64_t access_until;     /* when the approval ends that lets it in; 0 = it rests on none */
 	uint32_t service_version; /* of the secret that was shown, with who.service_token */
 	const char *cert_label;   /* who.cert_ca without a person: for log and audit */
 	const char *cert_print;   /* with who.cert_ca: fingerprint of that authority */
@@ -87,6 +88,7 @@ struct req {
 	struct snapshot *before;     /* held: the snapshot that it began with, once it goes on with another */
 	void *ctx;                   /* of the step that runs; in the arena */
 	void *held;                  /* what `done` releases */
+	bool browser_over;           /* the CF_Session that came is deleted by this answer */
 	const void *dest;            /* login: where it leads; in the arena */
 	json_t *warnings;            /* API: texts for the envelope's messages; NULL = none */
 	void (*done)(struct req *r); /* before it is freed; may be NULL */

@@ -51,6 +51,7 @@ static const struct code_row {
     {SP_REVOKED, 401, "The session was revoked. Sign in again."},
     {SP_API_TOKEN, 401, "The API token is missing, wrong or revoked."},
     {SP_SERVICE_TOKEN, 401, "The service token is not valid."},
+    {SP_APPROVAL, 403, "Somebody must approve this access first."},
     {SP_API_SCOPE, 403, "The API token lacks the scope."},
     {SP_NO_CA, 400, "Bad Request. Please create a ca for application."},
     {SP_KEY_REFUSED, 400, "This kind or size of public key is not accepted."},

@@ -89,9 +89,11 @@ struct judge {
 	struct list login_age; /* oldest first */
 	struct map codes;      /* one-time code -> struct login_code_entry */
 	struct list code_age;
-	struct map purposes;  /* "session app" -> struct purpose */
-	struct map api_seen;  /* API token id -> struct api_seen */
-	struct map transfers; /* key -> struct transfer */
+	struct map purposes;     /* "session app" -> struct purpose */
+	struct map requests;     /* id -> struct access_request */
+	uint64_t requests_epoch; /* snapshot that they were held against last */
+	struct map api_seen;     /* API token id -> struct api_seen */
+	struct map transfers;    /* key -> struct transfer */
 	struct list transfer_age;
 	struct map discoveries; /* provider id -> struct discovery */
 	struct map proofs;      /* of service tokens' secrets (service.c) */

@@ -134,6 +134,20 @@ bool purpose_asked(struct req *r, const struct session *s, const struct app_view
                    const char *next);
 void purpose_used(struct req *r, const struct session *s, const struct app_view *a); /* by the token it was for */
 void purpose_post(struct req *r);
+/* Somebody is let in: into the audit log, with what they said and who approved. */
+void purpose_audit(struct req *r, const struct session *s, const struct app_view *a, const struct policy_verdict *v,
+                   const char *why);
+const char *purpose_prompt(const struct policy *p);
+/* NULL, or what is wrong with the answer. */
+const char *purpose_wrong(const char *text);
+
+/* --- approval_page.c */
+/* The verdict was SP_APPROVAL: asks for the reason, or says what became of the request; next is where access leads. */
+void approval_page(struct req *r, const struct session *s, const struct app_view *a, const struct policy_verdict *v,
+                   const char *next);
+void approval_post(struct req *r);
+void approve_get(struct req *r);
+void approve_post(struct req *r);
 
 /* --- app_cors.c */
 enum preflight { PREFLIGHT_NONE, PREFLIGHT_ANSWERED, PREFLIGHT_BYPASS /* the origin answers it */ };

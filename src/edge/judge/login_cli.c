@@ -81,6 +81,10 @@ admit(struct req *r, struct cli *c, void (*again)(struct req *))
 		to_login(r, c);
 		return false;
 	}
+	if (c->v.code == SP_APPROVAL) { /* the client goes on waiting */
+		approval_page(r, c->s, c->a, &c->v, r->target);
+		return false;
+	}
 	if (!policy_passes(&c->v)) {
 		transfer_refuse(r->j, c->key, c->v.code, sp_text(c->v.code));
 		judge_deny(r, c->s->email, c->v.code, why.text);
@@ -164,9 +168,6 @@ cli_post(struct req *r)
 	}
 	r->dest = c;
 	r->j->n.allowed++;
-	judge_audit(
-	    r->j, r,
-	    &(struct audit_note){
-	        .kind = EVENT_ACCESS_ALLOWED, .actor = c->s->email, .session = c->s->id, .why = "client login"});
+	purpose_audit(r, c->s, c->a, &c->v, "client login");
 	login_app_token(r, c->s, c->org, c->a, req_param(r, "cnf"), &c->v, token_came);
 }

@@ -53,6 +53,7 @@ passes(struct req *r, const struct app_view *a, const struct idp *idp, const cha
 		said[i] = ask[i].evaluate_url;
 	who.external = said;
 	who.session = &s;
+	who.unapproved = true;
 	snapshot_verdict(r->snap, a, &who, &v);
 	return policy_passes(&v);
 }

@@ -245,6 +245,9 @@ login_app_token(struct req *r, struct session *s, const char *org_token, const s
 	c->ttl = v->session_ms / 1000;
 	if (c->ttl < 60) /* "only this request": long enough to be carried back */
 		c->ttl = v->session_ms > 1000 ? v->session_ms / 1000 : 60;
+	int64_t left = v->approved_until ? v->approved_until - judge_now() : c->ttl;
+	if (left < c->ttl)
+		c->ttl = left;
 	str_copy(c->session, sizeof c->session, s->id);
 	purpose_used(r, s, a);
 	r->ctx = c;
@@ -290,6 +293,10 @@ continue_asked(struct req *r, struct session *s, const char *org_token)
 
 	snapshot_verdict(r->snap, a, &who, &v);
 	policy_verdict_reason(a->policy, &v, &why);
+	if (v.code == SP_APPROVAL) {
+		approval_page(r, s, a, &v, login_link(r, r->dest, NULL));
+		return;
+	}
 	if (!policy_passes(&v)) {
 		judge_deny(r, s->email, v.code, why.text);
 		return;
@@ -297,9 +304,7 @@ continue_asked(struct req *r, struct session *s, const char *org_token)
 	if (purpose_asked(r, s, a, &v, login_link(r, r->dest, NULL)))
 		return;
 	r->j->n.allowed++;
-	judge_audit(
-	    r->j, r,
-	    &(struct audit_note){.kind = EVENT_ACCESS_ALLOWED, .actor = s->email, .session = s->id, .why = why.text});
+	purpose_audit(r, s, a, &v, why.text);
 	login_app_token(r, s, org_token, a, "", &v, back_to_app);
 }
 
@@ -386,6 +391,7 @@ login_vouched(struct req *r, const struct js_login_done *m, struct session_new n
 	        .kind = EVENT_LOGIN, .actor = s->email, .subject = d->host, .session = s->id, .why = idp->name});
 	reply_cookie(r, "CF_Authorization", req_fmt(r, "%s", m->org_token), judge_now() + session_ttl(r->j));
 	reply_cookie(r, "CF_Session", "", 0);
+	r->browser_over = true;
 	login_continue(r, s, req_fmt(r, "%s", m->org_token), d);
 }
 

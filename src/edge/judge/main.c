@@ -7,6 +7,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/str.h"
+#include "edge/judge/approval.h"
 #include "edge/judge/api.h"
 #include "edge/judge/api_standing.h"
 #include "edge/judge/client_cert.h"
@@ -207,6 +208,7 @@ tick(void *arg)
 	tickets_cut_again(j);
 	rechecks_tick(j);
 	judge_audit_folded(j, false);
+	requests_tick(j);
 	audit_followers_wake(j);
 	news_tick(j);
 	if (++j->ticks % SWEEP_EVERY)
@@ -340,6 +342,8 @@ go(struct role_run *run, void *arg)
 	snapshot_swap(j, s);
 	if (binding_key_load(j, &why) < 0 || sessions_load(j, &why) < 0 || service_seen_load(j, &why) < 0)
 		return role_fatal(run, "sessions: %s", why.text);
+	if (requests_load(j, &why) < 0)
+		return role_fatal(run, "access requests: %s", why.text);
 	if (api_standing_load(j, &why) < 0)
 		return role_fatal(run, "API tokens: %s", why.text);
 	persons_sweep(j);

@@ -28,10 +28,18 @@ page_text(struct buf *b, const char *before, const char *text, const char *after
 void
 page_begin(struct buf *b, const char *title)
 {
+	page_begin_again(b, title, 0);
+}
+
+void
+page_begin_again(struct buf *b, const char *title, unsigned seconds)
+{
 	buf_init(b, PAGE_MAX);
 	buf_put_str(b, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
 	               "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">");
 	page_text(b, "<title>", title, "</title>");
+	if (seconds)
+		buf_putf(b, "<meta http-equiv=\"refresh\" content=\"%u\">", seconds);
 	buf_put_str(b, "<link rel=\"stylesheet\" href=\"/cdn-cgi/access/style.css\"></head>\n<body><main>\n");
 	page_text(b, "<h1>", title, "</h1>\n");
 }
@@ -224,7 +232,7 @@ page_launcher(struct req *r, const struct session *s)
 	struct buf b;
 	size_t n = 0;
 
-	who.could = true;
+	who.could = who.unapproved = true; /* the way to ask is by opening it */
 	page_begin(&b, "Applications");
 	page_text(&b, "<p class=\"dim\">Signed in as ", s->email, "</p>\n<ul>\n");
 	for (size_t i = 0; i < r->snap->napps; i++) {

@@ -12,6 +12,8 @@
 #define PAGE_MAX (512u << 10)
 
 void page_begin(struct buf *b, const char *title);
+/* One that is asked for again by itself. */
+void page_begin_again(struct buf *b, const char *title, unsigned seconds);
 void page_end(struct buf *b);
 void page_text(struct buf *b, const char *before, const char *text, const char *after); /* text is escaped */
 /* What a refusal looks like to a person. */

@@ -153,7 +153,7 @@ struct tally {
 static bool
 passes(const struct snapshot *s, const struct app_view *a, const struct session *who)
 {
-	struct asker asker = {.session = who, .ip = who->ip, .country = who->country};
+	struct asker asker = {.session = who, .ip = who->ip, .country = who->country, .unapproved = true};
 	struct policy_verdict v = {0};
 
 	if (!a || !snapshot_idp(s, who->idp))

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/str.h"
+#include "edge/judge/approval.h"
 #include "edge/judge/login.h"
 #include "edge/judge/page.h"
 #include "edge/judge/snapshot.h"
@@ -14,6 +15,7 @@
 
 struct purpose {
 	int64_t until;
+	char text[];
 };
 
 static const char *
@@ -46,8 +48,8 @@ expire(struct judge *j)
 			map_del(&j->purposes, it.key);
 }
 
-static const char *
-prompt_of(const struct policy *p)
+const char *
+purpose_prompt(const struct policy *p)
 {
 	return p->purpose_justification_prompt && *p->purpose_justification_prompt ? p->purpose_justification_prompt
 	                                                                           : "Why do you need this access?";
@@ -73,7 +75,7 @@ page(struct req *r, const struct session *s, const struct app_view *a, const str
 	page_text(&b, "<form method=\"post\" action=\"",
 	          req_fmt(r, "/cdn-cgi/access/purpose?kid=%s&next=%s", a->app->aud, req_escape(r, next)), "\">\n");
 	page_text(&b, "<input type=\"hidden\" name=\"csrf\" value=\"", csrf, "\">\n");
-	page_text(&b, "<label for=\"purpose\">", prompt_of(p), "</label>");
+	page_text(&b, "<label for=\"purpose\">", purpose_prompt(p), "</label>");
 	page_text(&b,
 	          "<input id=\"purpose\" name=\"purpose\" maxlength=\"1000\" autocomplete=\"off\" required autofocus "
 	          "value=\"",
@@ -90,7 +92,8 @@ purpose_asked(struct req *r, const struct session *s, const struct app_view *a, 
 {
 	const struct policy *p = snapshot_policy(r->snap, a, v);
 
-	if (!p || !p->purpose_justification_required || given(r, s, a))
+	/* who was approved gave the reason with the request */
+	if (!p || !p->purpose_justification_required || p->approval_required || given(r, s, a))
 		return false;
 	page(r, s, a, p, next, NULL);
 	return true;
@@ -112,14 +115,41 @@ text_length(const char *s)
 	return ink ? n : 0;
 }
 
-static int
-remember(struct req *r, const struct session *s, const struct app_view *a)
+const char *
+purpose_wrong(const char *text)
 {
-	struct purpose *p = calloc(1, sizeof *p);
+	size_t n = text_length(text);
+
+	return n == 0 ? "Say why, in plain text." : n > PURPOSE_TEXT_MAX ? "At most 1000 characters." : NULL;
+}
+
+void
+purpose_audit(struct req *r, const struct session *s, const struct app_view *a, const struct policy_verdict *v,
+              const char *why)
+{
+	const struct policy *p = snapshot_policy(r->snap, a, v);
+	const struct purpose *given = map_get(&r->j->purposes, key_of(r, s, a));
+	json_t *d = v->approved_until ? approval_details(r->j, s->id, a->app->id)
+	            : p && given      ? json_pack("{s:s, s:s}", "purpose_justification_prompt", purpose_prompt(p),
+	                                          "purpose_justification_response", given->text)
+	                              : NULL;
+
+	judge_audit(r->j, r,
+	            &(struct audit_note){
+	                .kind = EVENT_ACCESS_ALLOWED, .actor = s->email, .session = s->id, .why = why, .details = d});
+	json_decref(d);
+}
+
+static int
+remember(struct req *r, const struct session *s, const struct app_view *a, const char *text)
+{
+	size_t size = strlen(text) + 1;
+	struct purpose *p = calloc(1, sizeof *p + size);
 
 	expire(r->j);
 	if (!p)
 		return E_NOMEM;
+	memcpy(p->text, text, size);
 	p->until = judge_now() + PURPOSE_SEC;
 	int e = map_set(&r->j->purposes, key_of(r, s, a), p);
 	if (e < 0)
@@ -146,20 +176,24 @@ purpose_post(struct req *r)
 	struct asker who = req_asker(r, s);
 	snapshot_verdict(r->snap, a, &who, &v);
 	const struct policy *p = snapshot_policy(r->snap, a, &v);
-	size_t n = text_length(text);
-	if (p && p->purpose_justification_required && (n == 0 || n > PURPOSE_TEXT_MAX)) {
-		page(r, s, a, p, next, n ? "At most 1000 characters." : "Say why, in plain text.");
+	const char *wrong = purpose_wrong(text);
+	if (p && p->purpose_justification_required && wrong) {
+		page(r, s, a, p, next, wrong);
+		return;
+	}
+	if (wrong) { /* nobody asked */
+		reply_refuse(r, SP_BAD_REQUEST);
 		return;
 	}
 	r->app = a;
 	str_copy(r->session, sizeof r->session, s->id);
-	json_t *d = json_pack("{s:s, s:s}", "purpose_justification_prompt", p ? prompt_of(p) : "",
+	json_t *d = json_pack("{s:s, s:s}", "purpose_justification_prompt", p ? purpose_prompt(p) : "",
 	                      "purpose_justification_response", text);
 	judge_audit(
 	    r->j, r,
 	    &(struct audit_note){.kind = EVENT_PURPOSE_GIVEN, .actor = s->email, .subject = r->host, .details = d});
 	json_decref(d);
-	if (!d || remember(r, s, a) < 0)
+	if (!d || remember(r, s, a, text) < 0)
 		reply_refuse(r, SP_BUSY);
 	else
 		reply_redirect(r, req_fmt(r, "%s%s", req_team_origin(r), next));

@@ -3,6 +3,7 @@
 #define JUDGE_RECORDS_H
 
 #include "model/access_list.h"
+#include "model/access_request.h"
 #include "model/app.h"
 #include "model/client_ca.h"
 #include "model/event.h"

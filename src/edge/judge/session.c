@@ -48,7 +48,7 @@ doc_save(struct judge *j, const char *kind, const char *id, json_t *doc, const s
 	return e;
 }
 
-static int
+int
 session_save(struct judge *j, const struct session *s)
 {
 	struct store_key keys[STORE_KEYS_MAX] = {{"email", s->email, false}, {"person", s->person, false}};

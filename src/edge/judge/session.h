@@ -22,6 +22,7 @@ void session_new_id(char out[static 33]);
 int persons_reload(struct judge *j, struct reason *why);            /* who another process barred since, or met */
 int sessions_load(struct judge *j, struct reason *why);             /* persons too */
 struct session *session_get(const struct judge *j, const char *id); /* live or not; NULL when unknown */
+int session_save(struct judge *j, const struct session *s);
 /* From the signer's own statement about who it was. ret_s is borrowed from the map. Code SP_DISABLED, SP_BUSY,
  * SP_INTERNAL or 0. */
 struct session_new {

@@ -5,6 +5,7 @@
 
 #include "core/log.h"
 #include "core/str.h"
+#include "crypto/hash.h"
 #include "edge/judge/client_cert.h"
 #include "edge/judge/judge.h"
 #include "edge/judge/ticket.h"
@@ -610,6 +611,40 @@ asks_for_cert(const struct snapshot *s, const struct app_view *a)
 }
 
 void
+policy_print(const struct policy *p, char out[static 65])
+{
+	static const char *const aside[] = {"precedence", "created_at", "updated_at"};
+	json_t *o = policy_to_json(p, MODEL_STORE);
+
+	for (size_t i = 0; i < sizeof aside / sizeof *aside; i++)
+		json_object_del(o, aside[i]);
+	char *text = o ? json_dumps(o, JSON_SORT_KEYS | JSON_COMPACT) : NULL;
+	out[0] = '\0';
+	if (text)
+		sha256_hex(text, strlen(text), out);
+	free(text);
+	json_decref(o);
+}
+
+/* The policy lets them in but for an approval: the session may have one. */
+static void
+approval_judge(const struct snapshot *s, const struct app_view *a, const struct asker *who, struct policy_verdict *v)
+{
+	const struct policy *p = v->code == SP_APPROVAL ? snapshot_policy(s, a, v) : NULL;
+	char print[65];
+
+	if (!p)
+		return;
+	policy_print(p, print);
+	int64_t until = who->session ? session_approved_until(who->session, a->app->id, print) : 0;
+	if (!who->unapproved && judge_now() >= until)
+		return;
+	v->outcome = POLICY_ALLOWED;
+	v->code = SP_OK;
+	v->approved_until = who->unapproved ? 0 : until;
+}
+
+void
 snapshot_verdict(const struct snapshot *s, const struct app_view *a, const struct asker *who,
                  struct policy_verdict *ret_v)
 {
@@ -620,6 +655,7 @@ snapshot_verdict(const struct snapshot *s, const struct app_view *a, const struc
 	in.could = who->could;
 	hear(who->session, a, &h, &in);
 	policy_eval(s->set, a->policy, &in, ret_v, NULL);
+	approval_judge(s, a, who, ret_v);
 }
 
 void

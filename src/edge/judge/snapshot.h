@@ -23,9 +23,10 @@ struct asker {
 	const char *const *external, *const *external_no;
 	size_t nexternal, nexternal_no;
 	const char *app_uid_of_linked_token; /* application whose token was shown and verified */
-	bool elsewhere; /* the request did not come to the application's own name: no client certificate could be shown
-	                 */
-	bool could;     /* is a token worth minting? (policy/eval.h) */
+	bool elsewhere;  /* the request did not come to the application's own name: no client certificate could be shown
+	                  */
+	bool could;      /* is a token worth minting? (policy/eval.h) */
+	bool unapproved; /* what policies say of somebody, without asking whether it was approved: opens nothing */
 };
 
 struct app_view {
@@ -89,7 +90,8 @@ const struct tunnel *snapshot_tunnel(const struct snapshot *s, const char *id_or
  * reference. */
 json_t *snapshot_tunnel_config(const struct snapshot *s, const struct tunnel *t);
 
-/* The one place where a verdict is asked for: page, WebSocket, certificate, explain all come here. */
+/* The one place where a verdict is asked for: page, WebSocket, certificate, explain all come here. An allow policy that
+   wants an approval passes only while the session has one; else SP_APPROVAL, with the policy that wants it. */
 void snapshot_verdict(const struct snapshot *s, const struct app_view *a, const struct asker *who,
                       struct policy_verdict *ret_v);
 /* The same before sign-in, as policy_eval_pre: is the login page worth offering? */
@@ -98,5 +100,7 @@ void snapshot_verdict_pre(const struct snapshot *s, const struct app_view *a, co
 /* The record of the policy that decided; NULL when none did. Lives as long as s. */
 const struct policy *snapshot_policy(const struct snapshot *s, const struct app_view *a,
                                      const struct policy_verdict *v);
+/* What a policy says, in 64 hexadecimal digits: another print, another policy. "" when out of memory. */
+void policy_print(const struct policy *p, char out[static 65]);
 
 #endif

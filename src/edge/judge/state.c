@@ -5,6 +5,7 @@
 #include "core/str.h"
 #include "crypto/random.h"
 #include "edge/judge/api_standing.h"
+#include "edge/judge/approval.h"
 #include "edge/judge/client_cert.h"
 #include "edge/judge/country.h"
 #include "edge/judge/judge.h"
@@ -48,6 +49,7 @@ judge_state_init(struct judge *j)
 	map_init(&j->logins, LOGINS_MAX + 1, seed, NULL);
 	map_init(&j->codes, CODES_MAX + 1, seed, NULL);
 	map_init(&j->purposes, CODES_MAX, seed, free);
+	map_init(&j->requests, REQUESTS_MAX, seed, (void (*)(void *))access_request_free);
 	map_init(&j->transfers, TRANSFERS_MAX + 1, seed, NULL);
 	map_init(&j->discoveries, 1000, seed, discovery_drop);
 	map_init(&j->proofs, PROOFS_MAX + 1, seed, NULL);
@@ -97,6 +99,7 @@ judge_state_release(struct judge *j)
 	map_release(&j->persons);
 	country_free(j->country);
 	map_release(&j->purposes);
+	map_release(&j->requests);
 	jwks_release(&j->jwks);
 	jwks_release(&j->jwks_api);
 	free(j->jwks_text);

@@ -43,6 +43,14 @@ count_of(struct judge *j, const char *session, const char *service)
 	return n;
 }
 
+/* An approval's end is the end of what it let in. */
+static void
+until_cap(struct ticket *t, int64_t until)
+{
+	if (until && (!t->until || until < t->until))
+		t->until = until;
+}
+
 int
 ticket_new(struct judge *j, const struct req *r, const struct session *s, const struct app_view *a,
            const char *destination, struct ticket **ret_t)
@@ -82,6 +90,7 @@ ticket_new(struct judge *j, const struct req *r, const struct session *s, const 
 	t->until = s ? s->expires_at : v ? service_token_until(v, t->service_version) : 0;
 	if (*t->cert_ca && (!t->until || r->cert_until < t->until))
 		t->until = r->cert_until;
+	until_cap(t, r->access_until);
 	if (map_put(&j->tickets, t->key, t) < 0) {
 		free(t);
 		return SP_BUSY;
@@ -285,6 +294,7 @@ ticket_live(struct judge *j, unsigned front, const struct fj_ticket_live *m)
 		struct asker who = ticket_asker(j, t, s);
 		snapshot_verdict(j->snap, a, &who, &v);
 		fine = policy_passes(&v);
+		until_cap(t, v.approved_until);
 	}
 	int e = map_put(&j->tickets, t->key, t);
 	if (e < 0) { /* what cannot be known here cannot be ended later */
@@ -344,7 +354,7 @@ judge_again(struct judge *j, struct ticket *t)
 	struct asker who = ticket_asker(j, t, s);
 	snapshot_verdict(j->snap, a, &who, &v);
 	if (!policy_passes(&v))
-		cut(j, t, "policy changed");
+		cut(j, t, v.code == SP_APPROVAL ? "approval ended" : "policy changed");
 	else if (!a->tunnel || strcmp(a->tunnel->id, t->tunnel))
 		cut(j, t, "application moved to another tunnel");
 	else if (!ws_destination_stands(a->app, t->destination))
