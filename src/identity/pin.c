@@ -59,14 +59,22 @@ put_date(struct buf *out, int64_t now)
 	                months + 3 * tm.tm_mon, tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
 }
 
+static bool
+host_ok(const char *s)
+{
+	char host[HOST_MAX + 1];
+
+	return host_parse(s, strlen(s), host) == 0 && strcmp(host, s) == 0;
+}
+
 int
 pin_mail_format(const struct pin_mail *m, struct buf *out)
 {
-	char pin[PIN_DIGITS + 1], host[HOST_MAX + 1];
+	char pin[PIN_DIGITS + 1];
 	int e;
 
-	if (!email_ok(m->from) || !email_ok(m->to) || !id_ok(m->id) || host_parse(m->team, strlen(m->team), host) < 0 ||
-	    strcmp(host, m->team) != 0 || pin_parse(m->pin, strlen(m->pin), pin) < 0)
+	if (!email_ok(m->from) || !email_ok(m->to) || !id_ok(m->id) || !host_ok(m->team) ||
+	    pin_parse(m->pin, strlen(m->pin), pin) < 0)
 		return E_FORMAT;
 	if ((e = put_date(out, m->now)) < 0)
 		return e;
@@ -79,4 +87,29 @@ pin_mail_format(const struct pin_mail *m, struct buf *out)
 	                "If that was not you, do nothing: without the code nobody gets in.\r\n"
 	                "Nobody but that page will ever ask you for it.\r\n",
 	                m->from, m->to, m->team, m->id, m->team, m->team, pin, PIN_MINUTES);
+}
+
+int
+asked_mail_format(const struct asked_mail *m, struct buf *out)
+{
+	char port[8] = "";
+	size_t n = strlen(m->request);
+	int e;
+
+	if (!email_ok(m->from) || !email_ok(m->to) || !email_ok(m->who) || !id_ok(m->id) || !host_ok(m->team) ||
+	    !host_ok(m->app) || n < 32 || n > 36 || strspn(m->request, "0123456789abcdef-") != n || m->port > 65535)
+		return E_FORMAT;
+	if (m->port && m->port != 443)
+		snprintf(port, sizeof port, ":%u", m->port);
+	if ((e = put_date(out, m->now)) < 0)
+		return e;
+	return buf_putf(out,
+	                "From: <%s>\r\nTo: <%s>\r\nSubject: %s asks for access to %s\r\nMessage-ID: <%s@%s>\r\n"
+	                "Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n"
+	                "Content-Type: text/plain; charset=us-ascii\r\n\r\n"
+	                "%s asks for access to %s.\r\n\r\n"
+	                "To see why, and to approve or refuse, sign in here:\r\n\r\n"
+	                "    https://%s%s/cdn-cgi/access/approve/%s\r\n\r\n"
+	                "Nothing happens before you decide there.\r\n",
+	                m->from, m->to, m->who, m->app, m->id, m->team, m->who, m->app, m->team, port, m->request);
 }

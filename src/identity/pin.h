@@ -29,4 +29,16 @@ struct pin_mail {
 };
 int pin_mail_format(const struct pin_mail *m, struct buf *out);
 
+/* Another mail of the same form, to somebody who may approve an access; this one has a link, which decides nothing by
+   being opened. */
+struct asked_mail {
+	const char *from, *to, *who; /* addresses; who asks */
+	const char *team, *app;      /* hosts */
+	uint32_t port;               /* of the team host; 443 is not written */
+	const char *request;         /* id: hexadecimal digits and hyphens */
+	const char *id;              /* of the message */
+	int64_t now;
+};
+int asked_mail_format(const struct asked_mail *m, struct buf *out);
+
 #endif

@@ -41,6 +41,10 @@ MSG_DECLARE(jh_ping, JH_EMPTY)
 MSG_DECLARE(jh_pong, JH_EMPTY)
 #define JH_FORGET(F, S) F(S, STR, handle, 32)
 MSG_DECLARE(jh_forget, JH_FORGET) /* the session is over; unknown handles are ignored */
+/* Somebody asks for access: one approver is written to. Text, sender and team host are fetch's. Nobody waits for it. */
+#define JH_ASKED(F, S)                                                                                     \
+	F(S, STR, to, 254) F(S, STR, who, 254) F(S, STR, app, 254) F(S, STR, request, 36) F(S, U32, port, 65535)
+MSG_DECLARE(jh_asked, JH_ASKED)
 
 /* signer -> fetch: one provider record (JSON, with its secret), or its removal when record is empty. All are sent when
  * a channel opens. */

@@ -3,7 +3,16 @@
 # asks, no stranger, nobody twice. In the browser and for a waiting client; a refusal reaches the client at once. When the time is over a live
 # session is cut within seconds, and certificates are refused. A grant survives a restart of judge, and none survives a change of its policy.
 . "$(dirname "$0")/fixture.sh"
-fixture_edge
+lib_init
+edge_init "$T/edge"
+printf 'allow_private: [localhost]\ndeadlines: {drain: 5s}\n' >>"$EDGE/sallyportd.yml"
+if [ -d "$TOP/tests/oidc/node_modules/smtp-server" ]; then
+	node "$TOP/tests/oidc/smtp-sink.mjs" >"$T/mails" 2>"$T/mails.log" &
+	PIDS+=($!)
+	SINK=$(wait_line "$T/mails" '^ready' 20)
+	printf 'mail: {url: "smtp://localhost:%s", from: sallyport@corp.test}\n' "${SINK#ready }" >>"$EDGE/sallyportd.yml"
+fi
+edge_start
 sp_user
 BOSS=boss@example.test
 ERIN=erin@example.test
@@ -22,12 +31,16 @@ document() { # [reason for the change]
 		      - {email: $ERIN, password: $PASSWORD}
 		      - {email: $SEC, password: $PASSWORD}
 		      - {email: $EVE, password: $PASSWORD}
+		  - name: elsewhere
+		    type: local
+		    users: [{email: $BOSS, password: $PASSWORD}]
 		lists: [{name: security, type: EMAIL, items: [$SEC, $EMAIL]}]
 		tunnels: [{name: ssh-pool}]
 		apps:
 		  - name: ssh
 		    domain: $HOST
 		    type: self_hosted
+		    allowed_idps: [people]
 		    tunnel: ssh-pool
 		    service: ssh://127.0.0.1:$SSHD
 		    policies:
@@ -103,6 +116,14 @@ web_step "$T/jar.$EMAIL" "https://$HOST:$UPORT/here" "$PAGE" || die "again"
 eq "the same request" "$(link_of "$PAGE")" "$LINK"
 eq "one request" "$(requests length)" 1
 
+if [ -f "$T/mails" ]; then
+	mails() { grep '^{' "$T/mails"; }
+	until_ok 10 eval '[ "$(mails | wc -l)" -ge 3 ]' || die "mails: $(mails)"
+	eq "written to" "$(mails | jq -r '.to | if type == "array" then .[] else . end' | tr -d '<>' | sort | xargs)" "$BOSS $ERIN $SEC"
+	like "the mail has the link" "$(mails | head -1 | jq -r .text | tr -d '=\r\n')" "${LINK#https://}"
+	unlike "and not the reason" "$(mails)" 4711
+fi
+
 # not the person who asks, though a list names them; no stranger; nobody who is not signed in
 as "$EMAIL" "$LINK"
 eq "own request" "$STATUS" 403
@@ -110,6 +131,12 @@ like "own request" "$(cat "$PAGE")" 'yourself'
 as "$EVE" "$LINK"
 eq "stranger" "$STATUS" 403
 unlike "stranger sees" "$(cat "$PAGE")" '4711'
+# an address of a provider that the application does not admit
+JAR=$T/jar.elsewhere
+web_login "$JAR" "$TEAM/cdn-cgi/access/login/$TEAM_HOST?idp=$(idp_id elsewhere)&redirect_url=/" "$BOSS" "$PASSWORD" || die "elsewhere"
+web_step "$JAR" "$LINK" "$PAGE"
+eq "by another provider" "$STATUS" 403
+like "by another provider" "$(cat "$PAGE")" 'by a provider that the application admits'
 web_step "$T/jar.nobody" "$LINK" "$T/nobody.page"
 like "nobody" "$(cat "$T/nobody.page")" 'Continue with people.*approve%2F|approve%2F.*Continue with people'
 as "$BOSS" "$TEAM/cdn-cgi/access/approve/00000000-0000-4000-8000-000000000000"

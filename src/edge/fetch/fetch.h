@@ -74,6 +74,7 @@ char *provider_doc_merge(const struct provider *p, struct slice body);
 /* mail.c: one-time codes by mail; what fails is logged, nobody waits */
 int mail_start(struct fetch *f, const struct pr_start *m, struct reason *why);
 void mail_send(struct fetch *f, const struct sf_mail *m);
+void mail_asked(struct fetch *f, const struct jh_asked *m); /* to an approver */
 
 /* evaluate.c */
 int evaluate_origins(struct fetch *f, const struct strs *list, struct reason *why);

@@ -1,5 +1,5 @@
-/* mail: one-time codes by way of the operator's mail server. Text and sender are ours, the address comes from the
- * signer. */
+/* mail: one-time codes, and who asks for access, by way of the operator's mail server. Text and sender are ours, the
+ * address comes from the signer. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -63,26 +63,24 @@ mail_text(const struct fetch *f, const char *to, const char *pin, struct buf *ou
 	return pin_mail_format(&m, out) == 0;
 }
 
-void
-mail_send(struct fetch *f, const struct sf_mail *m)
+/* text: NULL = it cannot be made. */
+static void
+send_text(struct fetch *f, const char *to, const struct buf *text)
 {
-	struct http_mail h = {.url = f->mail.url, .from = f->mail.from, .to = m->to, .tls = f->mail.tls};
-	char pin[17] = "", *password = NULL;
+	struct http_mail h = {.url = f->mail.url, .from = f->mail.from, .to = to, .tls = f->mail.tls};
+	char *password = NULL;
 	const char *why = NULL;
-	struct buf text;
 
-	buf_init_secret(&text, PIN_MAIL_MAX);
-	str_copy_n(pin, sizeof pin, m->pin.p, m->pin.n);
 	if (!f->mail.url[0])
 		why = "no mail server: sallyportd.yml has no mail: {url: smtp://..., from: ...}";
 	else if (f->mails >= FETCH_MAILS_MAX)
 		why = "too many mails wait for the server";
-	else if (!mail_text(f, m->to, pin, &text))
+	else if (!text)
 		why = "the address cannot be written to";
 	else if (f->mail.user[0] && !(password = str_dup_n(f->mail.password.d, f->mail.password.n)))
 		why = "out of memory";
 	if (!why) {
-		h.text = buf_slice(&text);
+		h.text = buf_slice(text);
 		h.timeout_ms = FETCH_MAIL_MS;
 		h.user = password ? f->mail.user : NULL;
 		h.password = password;
@@ -96,6 +94,44 @@ mail_send(struct fetch *f, const struct sf_mail *m)
 	if (password)
 		mem_wipe(password, strlen(password));
 	free(password);
+}
+
+void
+mail_send(struct fetch *f, const struct sf_mail *m)
+{
+	char pin[17] = "";
+	struct buf text;
+
+	buf_init_secret(&text, PIN_MAIL_MAX);
+	str_copy_n(pin, sizeof pin, m->pin.p, m->pin.n);
+	send_text(f, m->to, mail_text(f, m->to, pin, &text) ? &text : NULL);
 	mem_wipe(pin, sizeof pin);
+	buf_release(&text);
+}
+
+/* Who can be written to by this is judge's word; what is written is not, nor where it leads. Without a mail server the
+   link is passed on by hand. */
+void
+mail_asked(struct fetch *f, const struct jh_asked *m)
+{
+	uint8_t raw[16];
+	char id[33];
+	struct buf text;
+
+	if (!f->mail.url[0])
+		return;
+	random_bytes(raw, sizeof raw);
+	hex_encode_str(id, sizeof id, raw, sizeof raw);
+	struct asked_mail a = {.from = f->mail.from,
+	                       .to = m->to,
+	                       .who = m->who,
+	                       .team = f->team_host,
+	                       .app = m->app,
+	                       .port = m->port,
+	                       .request = m->request,
+	                       .id = id,
+	                       .now = clock_wall()};
+	buf_init(&text, PIN_MAIL_MAX);
+	send_text(f, m->to, asked_mail_format(&a, &text) == 0 ? &text : NULL);
 	buf_release(&text);
 }

@@ -49,10 +49,17 @@ on_forget(struct ipc *c, uint32_t id, const void *mv, int fd, void *arg)
 		log_error("vault", "why", "a sign-in that is over could not be removed from disk", NULL);
 }
 
+static void
+on_asked(struct ipc *c, uint32_t id, const void *m, int fd, void *arg)
+{
+	mail_asked(arg, m);
+}
+
 static const struct ipc_row judge_rows[] = {
     {&jh_fetch_def, 1, IPC_REQUEST, on_fetch},
     {&jh_ping_def, 1, IPC_REQUEST, on_ping},
     {&jh_forget_def, 1, 0, on_forget},
+    {&jh_asked_def, 1, 0, on_asked},
 };
 static const struct ipc_ops judge_ops = {judge_rows, sizeof judge_rows / sizeof *judge_rows, on_judge_closed};
 

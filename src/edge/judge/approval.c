@@ -8,6 +8,7 @@
 #include "edge/judge/change.h"
 #include "edge/judge/login.h"
 #include "edge/judge/ticket.h"
+#include "msg/fetch.h"
 
 #define KIND "access_request"
 
@@ -190,6 +191,65 @@ request_make(const struct req *r, const struct session *s, const struct app_view
 	return NULL;
 }
 
+static const struct access_list *
+list_of(const struct snapshot *s, const char *ref)
+{
+	for (size_t i = 0; i < s->nlists; i++)
+		if (s->lists[i]->type == ACCESS_LIST_EMAIL &&
+		    (!strcmp(s->lists[i]->id, ref) || !strcmp(s->lists[i]->name, ref)))
+			return s->lists[i];
+	return NULL;
+}
+
+static bool
+in_list(const struct snapshot *s, const char *ref, const char *email)
+{
+	const struct access_list *l = list_of(s, ref);
+
+	for (size_t i = 0; l && i < l->nitems; i++)
+		if (!strcmp(l->items[i].value, email))
+			return true;
+	return false;
+}
+
+struct written {
+	const char *v[APPROVERS_MAILED_MAX];
+	size_t n;
+};
+
+static void
+write_to(struct judge *j, struct written *w, const struct access_request *q, const char *host, const char *to)
+{
+	struct jh_asked m = {.to = to, .who = q->email, .app = host, .request = q->id, .port = j->team_port};
+
+	if (w->n == APPROVERS_MAILED_MAX || !strcmp(to, q->email))
+		return;
+	for (size_t i = 0; i < w->n; i++)
+		if (!strcmp(w->v[i], to))
+			return;
+	w->v[w->n++] = to;
+	ipc_send(j->fetch, &jh_asked_def, &m);
+}
+
+/* fetch sends nothing when no mail server is configured. */
+static void
+mail_approvers(struct judge *j, const struct access_request *q, const struct app_view *a, const struct policy *p)
+{
+	struct written w = {.n = 0};
+	const char *host = a->app->nsites ? a->app->sites[0].host : j->team_host;
+
+	if (strchr(host, '*')) /* a name that stands for many is none to write down */
+		host = j->team_host;
+	for (size_t i = 0; j->fetch && i < p->napproval_groups; i++) {
+		const struct approval_group *g = &p->approval_groups[i];
+		const struct access_list *l = g->email_list ? list_of(j->snap, g->email_list) : NULL;
+		for (size_t k = 0; k < g->email_addresses.n; k++)
+			write_to(j, &w, q, host, g->email_addresses.v[k]);
+		for (size_t k = 0; l && k < l->nitems; k++)
+			write_to(j, &w, q, host, l->items[k].value);
+	}
+}
+
 int
 request_new(struct req *r, const struct session *s, const struct app_view *a, const struct policy *p,
             const char *reason, const char *transfer, struct access_request **ret_q)
@@ -206,6 +266,7 @@ request_new(struct req *r, const struct session *s, const struct app_view *a, co
 		return SP_STORE;
 	}
 	note(j, r, EVENT_REQUEST_MADE, q, q->email, "asks for access", 0);
+	mail_approvers(j, q, a, p);
 	*ret_q = q;
 	return 0;
 }
@@ -221,20 +282,6 @@ request_waits(struct judge *j, struct access_request *q, const char *transfer)
 }
 
 /* --- deciding ---------------------------------------------------------------------------------------------------- */
-
-static bool
-in_list(const struct snapshot *s, const char *ref, const char *email)
-{
-	for (size_t i = 0; i < s->nlists; i++) {
-		const struct access_list *l = s->lists[i];
-		if (l->type != ACCESS_LIST_EMAIL || (strcmp(l->id, ref) && strcmp(l->name, ref)))
-			continue;
-		for (size_t k = 0; k < l->nitems; k++)
-			if (!strcmp(l->items[k].value, email))
-				return true;
-	}
-	return false;
-}
 
 static bool
 in_group(const struct snapshot *s, const struct approval_group *g, const char *email)

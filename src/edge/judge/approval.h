@@ -16,7 +16,8 @@
 #define REQUESTS_MAX 5000u      /* kept at all: signed-in people must not eat the memory with asking */
 #define REQUESTS_PERSON_MAX 20u /* kept of one person: nor keep the approvers busy */
 #define REQUEST_PENDING_SEC 86400
-#define REQUEST_KEEP_SEC 86400 /* after its end; the audit log keeps it for good */
+#define REQUEST_KEEP_SEC 86400   /* after its end; the audit log keeps it for good */
+#define APPROVERS_MAILED_MAX 50u /* for one request */
 #define APPROVAL_MAX_SEC 86400
 #define APPROVAL_DEFAULT_SEC 3600
 

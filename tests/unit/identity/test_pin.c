@@ -89,6 +89,48 @@ test_mail(void **state)
 }
 
 static void
+test_asked(void **state)
+{
+	const struct asked_mail good = {.from = "s@corp.test",
+	                                .to = "boss@example.test",
+	                                .who = "jdoe@example.test",
+	                                .team = "team.example.test",
+	                                .app = "ssh.example.test",
+	                                .port = 443,
+	                                .request = "0b5d0f3e-54ad-4c7f-9d5e-6d4b8c3f1a2b",
+	                                .id = ID,
+	                                .now = 1795300000};
+	struct buf b;
+
+	buf_init(&b, PIN_MAIL_MAX);
+	assert_int_equal(asked_mail_format(&good, &b), 0);
+	const char *text = buf_cstr(&b);
+	assert_non_null(strstr(text, "\r\nTo: <boss@example.test>\r\n"));
+	assert_non_null(strstr(text, "\r\nSubject: jdoe@example.test asks for access to ssh.example.test\r\n"));
+	assert_non_null(strstr(text, " https://team.example.test/cdn-cgi/access/approve/"
+	                             "0b5d0f3e-54ad-4c7f-9d5e-6d4b8c3f1a2b\r\n"));
+	struct asked_mail bad[7] = {good, good, good, good, good, good, good};
+	bad[0].to = "a@b.test\r\nBcc: x@y.test";
+	bad[1].who = "jdoe@example.test\r\nX: y";
+	bad[2].app = "ssh.example.test\r\n\r\nhello";
+	bad[3].team = "evil.test/x";
+	bad[4].request = "../../../../../../../../logout?xxxxx";
+	bad[5].request = "";
+	bad[6].port = 70000;
+	for (size_t i = 0; i < 7; i++) {
+		buf_clear(&b);
+		assert_int_equal(asked_mail_format(&bad[i], &b), E_FORMAT);
+		assert_int_equal(buf_len(&b), 0);
+	}
+	struct asked_mail other = good;
+	other.port = 8443;
+	buf_clear(&b);
+	assert_int_equal(asked_mail_format(&other, &b), 0);
+	assert_non_null(strstr(buf_cstr(&b), "https://team.example.test:8443/"));
+	buf_release(&b);
+}
+
+static void
 test_server(void **state)
 {
 	static const struct {
@@ -122,7 +164,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_digits),
 	    cmocka_unit_test(test_typed),
-	    cmocka_unit_test(test_mail),
+	    cmocka_unit_test(test_mail), cmocka_unit_test(test_asked),
 	    cmocka_unit_test(test_server),
 	};
 	return cmocka_run_group_tests_name("identity_pin", tests, NULL, NULL);
