@@ -162,10 +162,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_digits),
-	    cmocka_unit_test(test_typed),
-	    cmocka_unit_test(test_mail), cmocka_unit_test(test_asked),
-	    cmocka_unit_test(test_server),
+	    cmocka_unit_test(test_digits), cmocka_unit_test(test_typed),  cmocka_unit_test(test_mail),
+	    cmocka_unit_test(test_asked),  cmocka_unit_test(test_server),
 	};
 	return cmocka_run_group_tests_name("identity_pin", tests, NULL, NULL);
 }
