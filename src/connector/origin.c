@@ -314,7 +314,7 @@ up_data(void *arg, uint8_t *d, size_t n)
 		fail(o, "bytes came before it switched protocols");
 		return;
 	}
-	if (!o->chunked && !o->raw) {
+	if (!o->chunked && !o->websocket) {
 		if (n > o->left) {
 			fail(o, "the request is longer than it said");
 			return;
