@@ -458,7 +458,7 @@ test_cut(void **state)
 	struct mine m;
 	struct reply live;
 
-	for (int how = 0; how < 4; how++) {
+	for (int how = 0; how < 5; how++) {
 		made(k, "{\"name\":\"cut\"}", &m);
 		socket_by(k, "robots.localhost", &m, &live);
 		assert_int_equal(live.action, 1);
@@ -473,6 +473,13 @@ test_cut(void **state)
 			jk_live(k, &live, "robots.localhost");
 			assert_int_equal(k->ncuts, before);
 			assert_int_equal(put(k, &m, "{\"enabled\":false}"), 200);
+		} else if (how == 3) { /* disabled before the new judge heard of the connection */
+			jk_judge_restart(k);
+			jk_connect(k);
+			assert_int_equal(put(k, &m, "{\"enabled\":false}"), 200);
+			jk_live(k, &live, "robots.localhost");
+			for (int i = 0; i < 20 && k->ncuts == before; i++)
+				get(k, "robots.localhost", m.client_id, m.secret);
 		} else {
 			jk_apply(k, "{\"apps\":[{\"name\":\"robots\",\"domain\":\"robots.localhost\",\"policies\":"
 			            "[{\"name\":\"robots\",\"decision\":\"non_identity\",\"include\":[{\"ip\":{\"ip\":"
