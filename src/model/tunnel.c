@@ -118,14 +118,14 @@ tunnel_free(struct tunnel *t)
 }
 
 int
-tunnel_token(const struct tunnel *t, struct buf *out)
+tunnel_token(const struct tunnel *t, const json_t *keys, struct buf *out)
 {
 	char secret[512];
 	struct buf text;
 	json_t *o = NULL;
 	int ret;
 
-	buf_init_secret(&text, 4096);
+	buf_init_secret(&text, TUNNEL_TOKEN_MAX / 4 * 3);
 	if (!t->secret.d || !t->id || !t->account_tag) {
 		ret = E_STATE;
 		goto out;
@@ -134,6 +134,10 @@ tunnel_token(const struct tunnel *t, struct buf *out)
 	if (ret != 0)
 		goto out;
 	o = json_pack("{ss ss ss}", "a", t->account_tag, "s", secret, "t", t->id);
+	if (o && keys && json_object_set(o, "k", (json_t *)(uintptr_t)keys) != 0) {
+		json_decref(o);
+		o = NULL;
+	}
 	ret = o ? json_dump(o, &text) : E_NOMEM;
 	if (ret == E_OK)
 		ret = b64_encode(out, B64_STD, buf_ptr(&text), buf_len(&text));

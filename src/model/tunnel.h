@@ -21,7 +21,9 @@ struct tunnel {
 int tunnel_from_json(const json_t *j, bool text_scalars, struct tunnel **ret_t, struct model_error *err);
 json_t *tunnel_to_json(const struct tunnel *t, enum model_form form);
 void tunnel_free(struct tunnel *t);
-/* The token of `tunnel run --token`: standard base64 of {"a","s","t"}. Secret: wipe it. E_STATE without a secret. */
-int tunnel_token(const struct tunnel *t, struct buf *out);
+/* The token of `tunnel run --token`: standard base64 of {"a","s","t"} and, for our own connector, "k": the token keys
+   (identity/keychain.h); NULL = none. Secret: wipe it. E_STATE without a secret. */
+#define TUNNEL_TOKEN_MAX 16384
+int tunnel_token(const struct tunnel *t, const json_t *keys, struct buf *out);
 
 #endif

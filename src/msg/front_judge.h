@@ -69,7 +69,7 @@ MSG_DECLARE(fj_register, FJ_REGISTER)
 	F(S, BOOL, retry, 1)                                                        \
 	F(S, STR, conn_id, 36)                                                      \
 	F(S, STR, location, 32)                                                     \
-	F(S, BOOL, remote, 1) F(S, U32, version, INT32_MAX) F(S, STR, config, 1048576) /* pushed when remote */
+	F(S, BOOL, remote, 1) F(S, U32, version, INT32_MAX) F(S, STR, config, 1048576) /* pushed when there is one */
 MSG_DECLARE(fj_registered, FJ_REGISTERED)
 #define FJ_LINK(F, S) F(S, U64, link, UINT64_MAX) F(S, STR, why, 128)
 MSG_DECLARE(fj_link_down, FJ_LINK)
@@ -79,8 +79,8 @@ MSG_DECLARE(fj_link_config, FJ_LINK_CONFIG) /* the connector answered a push */
 #define FJ_LOCAL_CONFIG(F, S) F(S, U64, link, UINT64_MAX) F(S, STR, config, 1048576)
 MSG_DECLARE(fj_local_config, FJ_LOCAL_CONFIG)
 /* judge -> front */
-#define FJ_PUSH(F, S) F(S, STR, tunnel, 36) F(S, U32, version, INT32_MAX) F(S, STR, config, 1048576)
-MSG_DECLARE(fj_push, FJ_PUSH) /* every link of the tunnel on every thread */
+#define FJ_PUSH(F, S) F(S, U64, link, UINT64_MAX) F(S, STR, tunnel, 36) F(S, U32, version, INT32_MAX) F(S, STR, config, 1048576)
+MSG_DECLARE(fj_push, FJ_PUSH) /* link 0 = every one of the tunnel */
 #define FJ_UNLINK(F, S) \
 	F(S, U64, link, UINT64_MAX) F(S, STR, tunnel, 36) F(S, STR, why, 128) /* link 0 = all of the tunnel */
 MSG_DECLARE(fj_unlink, FJ_UNLINK)

@@ -25,10 +25,15 @@ MSG_DECLARE(js_ping, JS_EMPTY)
 MSG_DECLARE(js_pong, JS_PONG)
 
 /* Public keys: {"keys": JWKs of org and app tokens, newest first, "public_cert", "public_certs", "api_keys": JWKs of keys
-   that are over but for the API tokens they once signed}. From the answer on, the newest key signs. */
+   that are over but for the API tokens they once signed, "announcements": each key's by the one before, oldest first}.
+   From the answer on, the newest key signs. */
 MSG_DECLARE(js_jwks, JS_EMPTY)
 /* signer -> judge, no request: the set has changed; ask again. */
 MSG_DECLARE(sj_keys_changed, JS_EMPTY)
+/* A statement that this is what judge wants the tunnel's connectors to run: it binds front, which carries it, not judge.
+   sha256: identity/keychain.h, config_digest. -> js_text */
+#define JS_CONFIG_SEAL(F, S) F(S, STR, tunnel, 36) F(S, U32, version, INT32_MAX) F(S, STR, sha256, 64)
+MSG_DECLARE(js_config_seal, JS_CONFIG_SEAL)
 /* Rotation of the token keys. Changing needs an API token of scope write. */
 MSG_DECLARE(js_keys_get, JS_EMPTY)
 #define JS_KEYS_PUT(F, S) F(S, STR, admin_token, JS_TOKEN_MAX) F(S, U32, interval_days, 365)

@@ -63,7 +63,7 @@ use(const json_t *j)
 		MUST(p->nidentities <= PERSON_IDENTITIES_MAX && (e == 0 || e == E_LIMIT));
 	}
 	if (tunnel_from_json(j, false, &t, NULL) == 0 && t->secret.n && t->id && t->account_tag)
-		MUST(tunnel_token(t, &out) == 0);
+		MUST(tunnel_token(t, NULL, &out) == 0);
 	idp_free(i);
 	person_free(p);
 	tunnel_free(t);

@@ -34,7 +34,7 @@ on_push(struct ipc *c, uint32_t id, const void *m, int fd, void *arg)
 	const struct fj_push *p = m;
 
 	(void)c, (void)id, (void)fd;
-	links_push(arg, p->tunnel, p->version, p->config);
+	links_push(arg, p->link, p->tunnel, p->version, p->config);
 }
 
 static void

@@ -380,7 +380,7 @@ link_accept(struct link *l, const struct fj_registered *r)
 	buf_release(&out);
 	log_info("link_up", "tunnel", l->tunnel, "index", log_num(l->index), "address", l->address, "version",
 	         l->version, NULL);
-	if (r->remote && r->config[0] && l->state == L_LIVE)
+	if (r->config[0] && l->state == L_LIVE)
 		tunnel_config_push(&l->config, r->version, r->config);
 }
 
@@ -700,12 +700,12 @@ refuse:
 /* --- judge's orders */
 
 void
-links_push(struct thread *t, const char *tunnel, uint32_t version, const char *config)
+links_push(struct thread *t, uint64_t id, const char *tunnel, uint32_t version, const char *config)
 {
 	list_foreach (i, &t->links) {
 		struct link *l = (struct link *)i;
 
-		if (l->state == L_LIVE && strcmp(l->tunnel, tunnel) == 0)
+		if (l->state == L_LIVE && strcmp(l->tunnel, tunnel) == 0 && (!id || l->id == id))
 			tunnel_config_push(&l->config, version, config);
 	}
 }

@@ -39,7 +39,7 @@ void link_let_go(struct link *l, struct link_stream *o,
 /* The same for a stream that was not opened by link_open. */
 void link_drop(struct link *l, struct link_stream *o, uint32_t code);
 
-void links_push(struct thread *t, const char *tunnel, uint32_t version, const char *config);
+void links_push(struct thread *t, uint64_t id, const char *tunnel, uint32_t version, const char *config);
 void links_unlink(struct thread *t, uint64_t id, const char *tunnel, const char *why);
 void links_probe(struct thread *t, uint64_t id); /* closes it soon, unless its connector answers */
 void links_announce(struct thread *t);           /* fj_link_up for each registered one */

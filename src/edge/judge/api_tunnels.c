@@ -7,6 +7,7 @@
 #include "core/log.h"
 #include "core/str.h"
 #include "crypto/random.h"
+#include "identity/keychain.h"
 #include "edge/judge/api.h"
 #include "edge/judge/config_check.h"
 #include "edge/judge/ticket.h"
@@ -114,10 +115,12 @@ token_text(struct req *r, const struct tunnel *t)
 	struct buf b;
 	const char *s = "";
 
-	buf_init_secret(&b, 4096);
-	if (tunnel_token(t, &b) == 0 && buf_cstr(&b))
+	json_t *keys = keychain_pins(r->j->issuer, &r->j->jwks);
+	buf_init_secret(&b, TUNNEL_TOKEN_MAX + 1);
+	if (tunnel_token(t, keys, &b) == 0 && buf_cstr(&b))
 		s = req_fmt(r, "%s", buf_cstr(&b));
 	buf_release(&b);
+	json_decref(keys);
 	return s;
 }
 
@@ -129,8 +132,9 @@ add_credentials(struct req *r, json_t *o, const struct tunnel *t)
 
 	b64_encode_str(secret, sizeof secret, B64_STD, t->secret.d, t->secret.n);
 	json_object_set_new(o, "credentials_file",
-	                    json_pack("{s:s, s:s, s:s, s:s}", "AccountTag", r->j->account, "TunnelID", t->id,
-	                              "TunnelName", t->name, "TunnelSecret", secret));
+	                    json_pack("{s:s, s:s, s:s, s:o, s:s}", "AccountTag", r->j->account, "TunnelID", t->id,
+	                              "TunnelName", t->name, "TokenKeys", keychain_pins(r->j->issuer, &r->j->jwks),
+	                              "TunnelSecret", secret));
 	json_object_set_new(o, "token", json_string(token_text(r, t)));
 	mem_wipe(secret, sizeof secret);
 }

@@ -72,9 +72,10 @@ struct judge {
 
 	struct snapshot *snap;
 	uint64_t epoch;
-	struct jwks jwks;     /* the signer's token keys */
-	struct jwks jwks_api; /* and those that only API tokens may still be of */
-	char *jwks_text;      /* what everybody may read */
+	struct jwks jwks;      /* the signer's token keys */
+	struct jwks jwks_api;  /* and those that only API tokens may still be of */
+	char *jwks_text;       /* what everybody may read */
+	json_t *announcements; /* of token keys, each by the one before: for connectors (tunnel_config.h) */
 	struct loop_timer jwks_timer, tick;
 
 	struct map sessions;   /* id -> struct session */

@@ -6,6 +6,7 @@
 #include "core/log.h"
 #include "core/str.h"
 #include "edge/judge/judge.h"
+#include "edge/judge/tunnel_config.h"
 #include "msg/fetch.h"
 #include "msg/judge_signer.h"
 
@@ -47,12 +48,13 @@ keys_again(void *arg)
 	signer_keys_load(arg);
 }
 
-/* The signer's document in three: keys of sessions, keys of API tokens, and the text without what is nobody's business.
+/* The signer's document in four: keys of sessions, keys of API tokens, the text without what is nobody's business, and
+   how each key was announced.
  */
 static int
-keys_read(const char *text, struct jwks *ret_keys, struct jwks *ret_api, char **ret_public)
+keys_read(const char *text, struct jwks *ret_keys, struct jwks *ret_api, char **ret_public, json_t **ret_announced)
 {
-	json_t *doc = NULL, *all = NULL, *api = NULL, *key;
+	json_t *doc = NULL, *all = NULL, *api = NULL, *key, *announced = NULL;
 	struct jwks keys = {0}, both = {0};
 	struct buf b;
 	size_t i;
@@ -65,6 +67,8 @@ keys_read(const char *text, struct jwks *ret_keys, struct jwks *ret_api, char **
 	api = json_copy(all);
 	json_array_foreach(json_object_get(doc, "api_keys"), i, key) json_array_append(api, key);
 	json_object_del(doc, "api_keys");
+	announced = json_incref(json_object_get(doc, "announcements"));
+	json_object_del(doc, "announcements");
 	e = E_NOMEM;
 	if (!(public = json_dump_str(doc)) || json_object_set(doc, "keys", api) || json_dump(doc, &b) < 0)
 		goto out;
@@ -77,6 +81,8 @@ keys_read(const char *text, struct jwks *ret_keys, struct jwks *ret_api, char **
 	*ret_keys = keys;
 	*ret_api = both;
 	*ret_public = public;
+	*ret_announced = announced ? announced : json_array();
+	announced = NULL;
 	keys = both = (struct jwks){0};
 	public = NULL;
 out:
@@ -84,6 +90,7 @@ out:
 	jwks_release(&both);
 	free(public);
 	json_decref(api);
+	json_decref(announced);
 	json_decref(doc);
 	buf_release(&b);
 	return e;
@@ -95,9 +102,10 @@ keys_came(int err, const void *msg, void *arg)
 	struct judge *j = arg;
 	const struct js_text *m = msg;
 	struct jwks keys, api;
-	char *text;
+	json_t *announced = NULL;
+	char *text = NULL;
 
-	if (err || m->code || keys_read(m->text, &keys, &api, &text) < 0) {
+	if (err || m->code || keys_read(m->text, &keys, &api, &text, &announced) < 0) {
 		log_warn("signer_keys", "why", err ? err_str(err) : m->why, NULL);
 		timer_start(j->loop, &j->jwks_timer, KEYS_AGAIN_MS, keys_again, j);
 		return;
@@ -105,11 +113,14 @@ keys_came(int err, const void *msg, void *arg)
 	jwks_release(&j->jwks);
 	jwks_release(&j->jwks_api);
 	free(j->jwks_text);
+	json_decref(j->announcements);
+	j->announcements = announced;
 	j->jwks = keys;
 	j->jwks_api = api;
 	j->jwks_text = text;
 	if (!j->keys_there)
 		judge_open_fronts(j);
+	tunnels_keys_changed(j);
 	log_info("signer_keys", "keys", log_num((long long)keys.n), NULL);
 }
 

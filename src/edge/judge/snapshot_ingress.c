@@ -26,6 +26,40 @@ path_expression(const char *path)
 	return path[strlen(path) - 1] == '*' ? json_string(out) : json_sprintf("%s(/|$)", out);
 }
 
+/* Could a policy let somebody in who has no token: everybody, or whoever shows a certificate? */
+static bool
+tokenless(const struct app *a)
+{
+	for (size_t i = 0; i < a->npolicies; i++) {
+		const struct policy *p = policy_real(a->policies[i]);
+		json_t *rule;
+		size_t k;
+		if (p->decision == DECISION_BYPASS)
+			return true;
+		if (p->decision != DECISION_NON_IDENTITY)
+			continue;
+		json_array_foreach(p->include, k, rule)
+		{
+			if (!json_object_get(rule, "service_token") &&
+			    !json_object_get(rule, "any_valid_service_token"))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Whose tokens the connector shall ask for. "required" stays false: a stock connector would look for keys elsewhere;
+   ours asks by its own option (cli/tunnel), unless "bypass" says that there may be none. */
+static json_t *
+access_of(const struct app *a)
+{
+	json_t *o = json_pack("{s:b, s:[s]}", "required", 0, "audTag", a->aud);
+
+	if (o && tokenless(a))
+		json_object_set_new(o, "bypass", json_true());
+	return o;
+}
+
 static json_t *
 rule_of_site(const struct app *a, const struct site *site)
 {
@@ -33,13 +67,15 @@ rule_of_site(const struct app *a, const struct site *site)
 
 	if (rule && site->path[0])
 		json_object_set_new(rule, "path", path_expression(site->path));
-	if (!rule || strcmp(a->service, "bastion"))
-		return rule;
 	json_t *o = json_object();
+	json_object_set_new(rule, "originRequest", o);
+	if (a->aud)
+		json_object_set_new(o, "access", access_of(a));
+	if (strcmp(a->service, "bastion"))
+		return rule;
 	if (a->default_destination)
 		json_object_set_new(o, "defaultDestination", json_string(a->default_destination));
 	json_object_set_new(o, "destinations", texts_to_json(&a->destinations));
-	json_object_set_new(rule, "originRequest", o);
 	return rule;
 }
 

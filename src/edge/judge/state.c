@@ -103,6 +103,7 @@ judge_state_release(struct judge *j)
 	jwks_release(&j->jwks);
 	jwks_release(&j->jwks_api);
 	free(j->jwks_text);
+	json_decref(j->announcements);
 	snapshot_drop(j->snap);
 	if (j->store)
 		store_close(j->store);

@@ -7,6 +7,7 @@
 
 #include "core/log.h"
 #include "core/str.h"
+#include "edge/judge/tunnel_config.h"
 #include "msg/front_judge.h"
 
 #define DEGRADED_SEC 600
@@ -30,6 +31,7 @@ tunnel_live_drop(void *p)
 {
 	struct tunnel_live *t = p;
 	free(t->local_config);
+	free(t->seal);
 	free(t);
 }
 
@@ -123,19 +125,6 @@ links_front_gone(struct judge *j, unsigned front)
 	}
 }
 
-static void
-push(struct judge *j, const struct tunnel *t, json_t *config)
-{
-	char *text = json_dump_str(config);
-	struct fj_push m = {.tunnel = t->id, .version = tunnel_version(t), .config = text};
-
-	for (unsigned i = 0; text && i < JUDGE_FRONTS_MAX; i++)
-		if (j->front[i].ipc)
-			ipc_send(j->front[i].ipc, &fj_push_def, &m);
-	log_info("config_pushed", "tunnel", t->id, "version", log_num(m.version), NULL);
-	free(text);
-}
-
 uint32_t
 tunnel_version(const struct tunnel *t)
 {
@@ -152,7 +141,7 @@ tunnels_push_changed(struct judge *j, const struct snapshot *old, const struct s
 		json_t *config = snapshot_tunnel_config(now, t),
 		       *before = was ? snapshot_tunnel_config(old, was) : NULL;
 		if (config && (!before || !json_equal(config, before)))
-			push(j, t, config);
+			tunnel_config_push(j, t->id);
 		json_decref(config);
 		json_decref(before);
 	}

@@ -30,6 +30,9 @@ struct tunnel_live {
 	unsigned links;
 	int64_t last_full; /* when it last had two or more */
 	int64_t active_at, inactive_at;
+	char *seal; /* of the configuration of this version and digest; NULL = none yet */
+	uint32_t sealed_version;
+	char sealed_digest[65];
 	char *local_config; /* as a connector that is locally managed reported it */
 };
 

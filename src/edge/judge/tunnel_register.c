@@ -9,7 +9,7 @@
 #include "core/str.h"
 #include "crypto/hash.h"
 #include "crypto/random.h"
-#include "edge/judge/tunnel_link.h"
+#include "edge/judge/tunnel_config.h"
 #include "msg/front_judge.h"
 
 /* The word "Unauthorized" makes a stock connector go on trying; any other cause on its first connection ends it
@@ -164,6 +164,29 @@ refuse(struct front *f, struct ipc *c, uint32_t id, const struct fj_register *m,
 	ipc_reply(c, id, &fj_registered_def, &no);
 }
 
+/* Accepted; the answer waits for the configuration's seal. */
+struct accepted {
+	struct front *f;
+	unsigned generation;
+	uint32_t id;
+	char conn_id[37];
+};
+
+static void
+accept_with(const char *text, uint32_t version, bool remote, void *arg)
+{
+	struct accepted *a = arg;
+	struct fj_registered yes = {.conn_id = a->conn_id,
+	                            .location = a->f->j->location,
+	                            .remote = remote,
+	                            .version = version,
+	                            .config = text ? text : ""};
+
+	if (a->f->ipc && a->f->generation == a->generation)
+		ipc_reply(a->f->ipc, a->id, &fj_registered_def, &yes);
+	free(a);
+}
+
 void
 tunnel_register(struct ipc *c, uint32_t id, const void *msg, int fd, void *front)
 {
@@ -193,19 +216,15 @@ tunnel_register(struct ipc *c, uint32_t id, const void *msg, int fd, void *front
 		return;
 	}
 	counted(live);
-	json_t *config = snapshot_tunnel_config(j->snap, t);
-	char *text = config ? json_dump_str(config) : NULL;
-	struct fj_registered yes = {.conn_id = l->conn_id,
-	                            .location = j->location,
-	                            .remote = text != NULL,
-	                            .version = tunnel_version(t),
-	                            .config = text};
 	log_info("tunnel_up", "tunnel", t->id, "name", t->name, "index", log_num(l->index), "ip", l->address, NULL);
 	judge_audit(
 	    j, NULL,
 	    &(struct audit_note){
 	        .kind = EVENT_TUNNEL_UP, .actor = "connector", .subject = t->id, .ip = l->address, .why = t->name});
-	ipc_reply(c, id, &fj_registered_def, &yes);
-	free(text);
-	json_decref(config);
+	struct accepted *a = calloc(1, sizeof *a);
+	if (!a)
+		return; /* front's deadline ends it */
+	*a = (struct accepted){.f = f, .generation = f->generation, .id = id};
+	str_copy(a->conn_id, sizeof a->conn_id, l->conn_id);
+	tunnel_config_text(j, t->id, tunnel_link_ours(m->version), accept_with, a);
 }

@@ -7,6 +7,7 @@
 #include "core/log.h"
 #include "core/str.h"
 #include "crypto/x509.h"
+#include "identity/keychain.h"
 #include "ssh/sshwire.h"
 
 #define RECORD_FORM 1 /* a record of the first form is PKCS#8 alone, which begins with 0x30 */
@@ -217,6 +218,34 @@ drop_oldest(struct keyring *k)
 	return 0;
 }
 
+/* What verifiers without a way to ask us believe: the newest key so far says which one follows. Written before the key
+   itself: without the key it is of no use to anybody, and is written over when the number is used. */
+static int
+announce(struct keyring *k, const struct token_key *t, struct key *next, int64_t now)
+{
+	struct token_key *last = k->n ? &k->v[k->n - 1] : NULL;
+	struct jwks set = {0};
+	struct key *by = NULL, *public = NULL;
+	char name[24];
+	struct buf b, spki;
+	int e;
+
+	if (!k->iss || !last || !last->private_part)
+		return 0;
+	buf_init(&b, STATEMENT_MAX + 1);
+	buf_init(&spki, 2048);
+	record_name(t->no, name);
+	if ((e = key_spki(next, &spki)) == 0 && (e = key_from_spki(buf_slice(&spki), &public)) == 0 &&
+	    (e = jwks_add(&set, NULL, public)) == 0 && (e = key_of(k, last, &by)) == 0 &&
+	    (e = announcement_sign(by, last->kid, k->iss, &set.v[0], now, t->created + overlap_of(k), &b)) == 0)
+		e = keystore_put(k->ks, KS_ANNOUNCE, name, buf_slice(&b));
+	key_free(by);
+	jwks_release(&set);
+	buf_release(&b);
+	buf_release(&spki);
+	return e;
+}
+
 static int
 add(struct keyring *k, int64_t now, struct reason *r)
 {
@@ -229,7 +258,7 @@ add(struct keyring *k, int64_t now, struct reason *r)
 	if (k->n && t.created <= k->v[k->n - 1].created)
 		t.created = k->v[k->n - 1].created + 1;
 	if ((e = key_generate(KEY_RSA, 2048, &key)) == 0 && (e = key_kid(key, t.kid)) == 0 &&
-	    (e = key_export_private(key, &der)) == 0)
+	    (e = announce(k, &t, key, now)) == 0 && (e = key_export_private(key, &der)) == 0)
 		e = record_write(k, &t, secret_slice(&der));
 	key_free(key);
 	secret_release(&der);
@@ -429,6 +458,24 @@ api_add(const struct keyring *k, json_t *doc)
 	return e ? E_NOMEM : 0;
 }
 
+static int
+announcements_add(const struct keyring *k, json_t *doc)
+{
+	uint32_t newest = k->n ? k->v[k->n - 1].no : 0;
+	json_t *all = json_array();
+	struct slice text;
+	char name[24];
+	int e = 0;
+
+	for (uint32_t no = newest < KEYCHAIN_CHAIN_MAX ? 1 : newest - KEYCHAIN_CHAIN_MAX + 1; no <= newest; no++) {
+		record_name(no, name);
+		if (keystore_get(k->ks, KS_ANNOUNCE, name, &text))
+			e |= json_array_append_new(all, json_stringn((const char *)text.p, text.n));
+	}
+	e |= json_object_set_new(doc, "announcements", all);
+	return e ? E_NOMEM : 0;
+}
+
 int
 keyring_document(const struct keyring *k, struct buf *out)
 {
@@ -437,6 +484,8 @@ keyring_document(const struct keyring *k, struct buf *out)
 
 	if (e == 0)
 		e = api_add(k, doc);
+	if (e == 0)
+		e = announcements_add(k, doc);
 	if (e == 0)
 		e = json_dump(doc, out);
 	json_decref(doc);

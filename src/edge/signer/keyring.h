@@ -32,6 +32,7 @@ struct token_key {
 };
 struct keyring {
 	struct keystore *ks;             /* borrowed */
+	const char *iss;                 /* borrowed; NULL: new keys are not announced */
 	int64_t interval_fixed;          /* seconds; 0 = what keyring_interval_put stored, or the default */
 	int64_t overlap;                 /* seconds; 0 = KEYRING_OVERLAP_SEC */
 	struct token_key v[KEYRING_MAX]; /* oldest first */
@@ -54,7 +55,8 @@ int64_t keyring_interval(const struct keyring *k);              /* seconds */
 int keyring_interval_put(struct keyring *k, unsigned days, struct reason *r);
 void keyring_told(struct keyring *k);
 struct jwk *keyring_signer(struct keyring *k); /* NULL: the ring is empty */
-/* The document of js_jwks; appends. */
+/* The document of js_jwks; appends. Each key is announced by the one before (identity/keychain.h): the newest
+   KEYCHAIN_CHAIN_MAX announcements are in it, oldest first. */
 int keyring_document(const struct keyring *k, struct buf *out);
 
 #endif

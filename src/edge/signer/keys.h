@@ -28,6 +28,7 @@ enum ks_kind {
 	KS_API,
 	KS_SETTING,
 	KS_SERVICE,
+	KS_ANNOUNCE, /* of token key N by the one before: JWS */
 	KS_KIND_N
 };
 

@@ -217,6 +217,7 @@ extern const struct ipc_ops signer_judge_ops, signer_fetch_ops;
 #define SIGNER_HANDLER(name) void name(struct ipc *c, uint32_t id, const void *m, int fd, void *arg)
 SIGNER_HANDLER(on_js_ping);
 SIGNER_HANDLER(on_js_jwks);
+SIGNER_HANDLER(on_js_config_seal);
 SIGNER_HANDLER(on_js_keys_get);
 SIGNER_HANDLER(on_js_keys_put);
 SIGNER_HANDLER(on_js_keys_rotate);

@@ -6,6 +6,7 @@
 #include "core/str.h"
 #include "crypto/random.h"
 #include "edge/signer/signer.h"
+#include "identity/keychain.h"
 #include "identity/pkce.h"
 
 #define TURN_CHECK_SEC 3600 /* at the latest: the clock may be set */
@@ -14,6 +15,7 @@ int
 tokens_load(struct signer *s, struct reason *r)
 {
 	s->ring.ks = &s->ks;
+	s->ring.iss = s->issuer;
 	return keyring_load(&s->ring, signer_now(), r);
 }
 
@@ -235,5 +237,32 @@ on_js_app_token(struct ipc *c, uint32_t id, const void *mv, int fd, void *arg)
 	int e = app_token(arg, m, &out, &r);
 	signer_log("app_token", &r, e, "aud", m->aud);
 	signer_text(arg, id, e, &r, &out);
+	buf_release(&out);
+}
+
+/* --- configurations of connectors ----------------------------------------------------------------------------------
+ */
+
+/* Judge says what a tunnel's connectors shall run; sealed, so that whoever carries it there cannot make up another. */
+void
+on_js_config_seal(struct ipc *c, uint32_t id, const void *mv, int fd, void *arg)
+{
+	const struct js_config_seal *m = mv;
+	struct signer *s = arg;
+	struct jwk *k = keyring_signer(&s->ring);
+	struct reason r = {0};
+	uint8_t uuid[16];
+	struct buf out;
+	int e = signer_clock_check(s, signer_now(), &r);
+
+	buf_init(&out, STATEMENT_MAX + 1);
+	if (e == 0 && (uuid_parse(m->tunnel, uuid) < 0 || !aud_ok(m->sha256)))
+		e = reason_set(&r, E_FORMAT, SP_BAD_REQUEST, "not a tunnel's configuration");
+	if (e == 0 && !k)
+		e = reason_set(&r, E_STATE, SP_INTERNAL, "there is no token key");
+	if (e == 0 &&
+	    (e = config_seal(k->key, k->kid, s->issuer, m->tunnel, m->version, m->sha256, signer_now(), &out)) < 0)
+		reason_set(&r, e, SP_INTERNAL, "seal: %s", err_str(e));
+	signer_text(s, id, e, &r, &out);
 	buf_release(&out);
 }

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "edge/signer/keyring.h"
-#include "identity/token.h"
+#include "identity/keychain.h"
 
 #define DAY KEYRING_DAY
 #define T0 INT64_C(1800000000)
@@ -152,6 +152,43 @@ test_interval_and_overlap(void **state)
 	assert_false(turn(&x, T0 + 50 * DAY));
 	free(old);
 	free(new);
+	end(&x);
+}
+
+/* Who was given the first key alone believes the third, by what the document says, also after a restart. */
+static void
+test_each_key_is_announced(void **state)
+{
+	struct ring x;
+	struct keychain chain;
+	struct reason r = {0};
+	struct buf doc;
+	json_t *o = NULL, *all, *v;
+	size_t i;
+
+	(void)state;
+	fresh(&x);
+	x.k.iss = ISS;
+	json_t *pins = keychain_pins(ISS, &x.k.tokens);
+	assert_int_equal(keychain_init(&chain, pins), 0);
+	json_decref(pins);
+	assert_true(turn(&x, T0 + 42 * DAY));
+	assert_true(turn(&x, T0 + 84 * DAY));
+	reopen(&x, T0 + 91 * DAY);
+	buf_init(&doc, 262144);
+	assert_int_equal(keyring_document(&x.k, &doc), 0);
+	assert_int_equal(json_load_strict(buf_ptr(&doc), buf_len(&doc), 262144, &o), 0);
+	buf_release(&doc);
+	all = json_object_get(o, "announcements");
+	assert_int_equal(json_array_size(all), 2);
+	json_array_foreach(all, i, v) assert_int_equal(keychain_announce(&chain, json_string_value(v), &r), 1);
+	assert_int_equal(chain.keys.n, 3);
+	assert_non_null(jwks_find(&chain.keys, x.k.v[2].kid));
+	assert_int_equal(chain.until[0], T0 + 49 * DAY);
+	assert_int_equal(chain.until[1], T0 + 91 * DAY);
+	assert_int_equal(chain.until[2], 0);
+	json_decref(o);
+	keychain_release(&chain);
 	end(&x);
 }
 
@@ -324,10 +361,15 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_interval_and_overlap),      cmocka_unit_test(test_new_key_waits_to_be_known),
-	    cmocka_unit_test(test_old_key_goes_after_a_year), cmocka_unit_test(test_flood),
-	    cmocka_unit_test(test_interval_is_kept),          cmocka_unit_test(test_first_form),
-	    cmocka_unit_test(test_crash_in_the_middle),       cmocka_unit_test(test_document),
+	    cmocka_unit_test(test_interval_and_overlap),
+	    cmocka_unit_test(test_each_key_is_announced),
+	    cmocka_unit_test(test_new_key_waits_to_be_known),
+	    cmocka_unit_test(test_old_key_goes_after_a_year),
+	    cmocka_unit_test(test_flood),
+	    cmocka_unit_test(test_interval_is_kept),
+	    cmocka_unit_test(test_first_form),
+	    cmocka_unit_test(test_crash_in_the_middle),
+	    cmocka_unit_test(test_document),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -588,7 +588,7 @@ tunnel_secret_and_token(void **state)
 	assert_memory_equal(back->secret.d, t->secret.d, 32);
 	json_decref(j);
 	buf_init_secret(&out, 4096);
-	assert_int_equal(tunnel_token(t, &out), 0);
+	assert_int_equal(tunnel_token(t, NULL, &out), 0);
 	/* {"a":"acc","s":"AAEC...","t":"0f4e..."} */
 	assert_string_equal(
 	    buf_cstr(&out),
