@@ -196,6 +196,7 @@ connector_end(struct connector *k)
 		link_drop(&k->links[i], "stopping");
 	}
 	lanes_release(k);
+	access_release(&k->access);
 	metrics_stop(k);
 	if (k->ever_registered && k->o->pidfile)
 		unlink(k->o->pidfile);
@@ -220,6 +221,11 @@ connector_run(const struct connector_options *o)
 	if (loop_new(&k.loop) < 0)
 		return 1;
 	k.status = 1;
+	if (access_init(&k.access, o->credentials->keys, o->access, o->credentials->tunnel_text, o->keys_file, &why) <
+	    0) {
+		fprintf(stderr, "sallyport: %s\n", why.text);
+		goto out;
+	}
 	if (tls_client_new(o->ca_file, o->ca_file != NULL, &k.tls, &why) < 0) {
 		fprintf(stderr, "sallyport: %s\n", why.text);
 		goto out;

@@ -29,7 +29,9 @@ struct connector_options {
 	unsigned retries;        /* --retries: cap of the back-off exponent */
 	const char *version;     /* told to the edge */
 	const char *metrics;     /* --metrics ADDR:PORT; NULL = 127.0.0.1, the first free of 20241 to 20245, else any */
-	const char *pidfile;     /* --pidfile: our process id, from the first registration on; NULL = none */
+	enum connector_access { CONNECTOR_AUTO, CONNECTOR_REQUIRE, CONNECTOR_TRUST } access; /* access.h */
+	const char *keys_file; /* where announced keys are kept; NULL = in memory alone */
+	const char *pidfile;   /* --pidfile: our process id, from the first registration on; NULL = none */
 };
 
 /* Runs until SIGTERM or SIGINT, or until the edge refuses the first registration for good. Returns the exit status. */

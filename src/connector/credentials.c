@@ -35,7 +35,8 @@ fill(struct credentials *c, const char *account, const char *secret, const char 
 
 /* Both forms are one JSON object with three texts; only the names differ. */
 static int
-parse_as(const char *json, size_t n, const char *ka, const char *ks, const char *kt, struct credentials *ret_c)
+parse_as(const char *json, size_t n, const char *ka, const char *ks, const char *kt, const char *kk,
+         struct credentials *ret_c)
 {
 	const char *account, *secret, *tunnel;
 	struct credentials c = {0};
@@ -54,7 +55,10 @@ parse_as(const char *json, size_t n, const char *ka, const char *ks, const char 
 		r = fill(&c, account, secret, tunnel);
 	if (r == 0)
 		r = str_copy(c.name, sizeof c.name, json_str_or(o, "TunnelName", ""));
+	if (r == 0 && json_object_get(o, kk) && !json_is_object(json_object_get(o, kk)))
+		r = E_FORMAT; /* not to be taken for credentials without */
 	if (r == 0) {
+		c.keys = json_incref(json_object_get(o, kk));
 		*ret_c = c;
 		c = (struct credentials){0};
 	}
@@ -66,7 +70,7 @@ parse_as(const char *json, size_t n, const char *ka, const char *ks, const char 
 int
 credentials_parse(const char *json, size_t n, struct credentials *ret_c, struct reason *why)
 {
-	int r = parse_as(json, n, "AccountTag", "TunnelSecret", "TunnelID", ret_c);
+	int r = parse_as(json, n, "AccountTag", "TunnelSecret", "TunnelID", "TokenKeys", ret_c);
 
 	if (r < 0)
 		reason_set(why, r, SP_CONFIG,
@@ -107,7 +111,7 @@ credentials_from_token(const char *token, struct credentials *ret_c, struct reas
 	buf_init_secret(&b, CREDENTIALS_MAX);
 	r = b64_decode(&b, B64_STD, token, strlen(token));
 	if (r == 0)
-		r = parse_as((const char *)buf_ptr(&b), buf_len(&b), "a", "s", "t", ret_c);
+		r = parse_as((const char *)buf_ptr(&b), buf_len(&b), "a", "s", "t", "k", ret_c);
 	buf_release(&b);
 	if (r < 0)
 		reason_set(why, r, SP_CONFIG, "Provided Tunnel token is not valid.");
@@ -126,6 +130,8 @@ credentials_format(const struct credentials *c, struct buf *out)
 	                               (const char *)buf_ptr(&b64), buf_len(&b64), "TunnelID", c->tunnel_text,
 	                               "TunnelName", c->name)
 	                   : NULL;
+	if (o && c->keys && json_object_set(o, "TokenKeys", c->keys) < 0)
+		r = E_NOMEM;
 	if (r == 0)
 		r = o ? json_dump(o, out) : E_NOMEM;
 	json_decref(o);
@@ -137,5 +143,6 @@ void
 credentials_release(struct credentials *c)
 {
 	secret_release(&c->secret);
+	json_decref(c->keys);
 	memset(c, 0, sizeof *c);
 }

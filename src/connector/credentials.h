@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "core/err.h"
+#include "core/json.h"
 #include "core/secret.h"
 
 struct credentials {
@@ -16,6 +17,7 @@ struct credentials {
 	char tunnel_text[37];
 	char name[256];       /* "" when the file does not say (TunnelName) */
 	struct secret secret; /* raw bytes */
+	json_t *keys;         /* token keys as they were then (identity/keychain.h): TokenKeys, "k"; NULL = none */
 };
 /* A file that others may read is refused. */
 int credentials_load(const char *path, struct credentials *ret_c, struct reason *why);

@@ -40,6 +40,7 @@ struct leg {
 	bool ended;      /* nothing more goes out */
 	bool deaf;       /* nothing more is taken */
 	char place[600]; /* application and destination that it was let in for */
+	char who[KEYCHAIN_SUBJECT_MAX];
 	size_t owed;
 	struct buf early;
 	char accept[29];
@@ -51,11 +52,12 @@ struct lane {
 	struct conn *origin;
 	struct resume *r; /* NULL until HELLO */
 	struct leg *leg;
-	bool over;       /* the service has ended; the client may still lack something */
-	bool closed;     /* the client said that it is done */
-	size_t counted;  /* of k->unseen */
-	int64_t since;   /* without a leg */
-	char place[600]; /* where it began: a return through another application's door is none */
+	bool over;                      /* the service has ended; the client may still lack something */
+	bool closed;                    /* the client said that it is done */
+	size_t counted;                 /* of k->unseen */
+	int64_t since;                  /* without a leg */
+	char place[600];                /* where it began: a return through another application's door is none */
+	char who[KEYCHAIN_SUBJECT_MAX]; /* nor is one with somebody else's token */
 	struct loop_timer grace;
 };
 
@@ -461,6 +463,10 @@ on_back(struct leg *g, const struct resume_record *rec)
 		s = NULL;
 		str_copy(why.text, sizeof why.text, "begun for another application or destination");
 	}
+	if (s && strcmp(s->who, g->who)) {
+		s = NULL;
+		str_copy(why.text, sizeof why.text, "begun by somebody else");
+	}
 	if (!s || resume_rejoin(s->r, rec, &out, &why) < 0) {
 		log_warn("resume_refused", "why", why.text, NULL);
 		(void)resume_gone(&out);
@@ -631,7 +637,8 @@ leg_closed(void *arg, uint32_t error)
 static const struct stream_ops leg_ops = {leg_data, leg_over, leg_drained, leg_closed};
 
 bool
-lane_request(struct link *l, struct h2stream *h2, const struct h2_header *h, size_t n, const struct ingress_rule *rule)
+lane_request(struct link *l, struct h2stream *h2, const struct h2_header *h, size_t n, const struct ingress_rule *rule,
+             const char *who)
 {
 	const char *asked = stream_header(h, n, "sec-websocket-protocol"),
 	           *key = stream_header(h, n, "sec-websocket-key");
@@ -656,6 +663,7 @@ lane_request(struct link *l, struct h2stream *h2, const struct h2_header *h, siz
 	ws_accept_value(key, g->accept);
 	snprintf(g->place, sizeof g->place, "%s %s", stream_header(h, n, ":authority"),
 	         stream_header(h, n, "cf-access-jump-destination"));
+	str_copy(g->who, sizeof g->who, who);
 	h2stream_set_arg(h2, g);
 	l->k->streams++;
 	if (back) {
@@ -666,6 +674,7 @@ lane_request(struct link *l, struct h2stream *h2, const struct h2_header *h, siz
 	s->k = l->k;
 	s->leg = g;
 	str_copy(s->place, sizeof s->place, g->place);
+	str_copy(s->who, sizeof s->who, g->who);
 	dial_prepare(&s->dial, l->k, rule, &origin_ops, &s->origin, dial_failed, s);
 	dial_start(&s->dial, h, n);
 	return true;

@@ -2,6 +2,7 @@
 #ifndef CONNECTOR_PRIVATE_H
 #define CONNECTOR_PRIVATE_H
 
+#include "connector/access.h"
 #include "connector/connector.h"
 #include "core/map.h"
 #include "io/conn.h"
@@ -70,6 +71,7 @@ struct connector {
 	size_t unseen;    /* bytes that all lanes keep for their clients */
 	int status;
 	struct metrics m;
+	struct access access;
 	struct origin_tls { /* what https services are reached with, made when first needed */
 		struct tls_ctx *ctx;
 		char *ca_pool; /* NULL = the system's roots */
@@ -127,9 +129,10 @@ void dial_to(struct dial *d, const struct hostport *to);
 void dial_log(const struct dial *d, const char *why);
 void dial_release(struct dial *d); /* safe on a zeroed one */
 
-/* lane.c: sessions that outlive their legs (wire/resume.h). False: this request does not ask for one. */
+/* lane.c: sessions that outlive their legs (wire/resume.h). False: this request does not ask for one.
+   who: whose token came with it. */
 bool lane_request(struct link *l, struct h2stream *s, const struct h2_header *h, size_t n,
-                  const struct ingress_rule *rule);
+                  const struct ingress_rule *rule, const char *who);
 void lanes_release(struct connector *k);
 
 /* origin.c: a request for a service that speaks HTTP */

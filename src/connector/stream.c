@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "connector/private.h"
+#include "core/clock.h"
 #include "core/log.h"
 #include "core/str.h"
 #include "wire/socks.h"
@@ -19,6 +20,7 @@
 #define PING_MS 54000  /* as the original: keeps middleboxes from forgetting an idle session (a.6) */
 #define LINGER_MS 5000 /* for the last bytes of an ended side */
 #define CONFIG_MAX (1u << 20)
+#define TOKEN_HEADER "cf-access-jwt-assertion"
 #define UPGRADE_HEADER "cf-cloudflared-proxy-connection-upgrade"
 
 enum stream_kind { STREAM_SSH, STREAM_CONFIG, STREAM_SOCKS };
@@ -316,11 +318,29 @@ hello(struct link *l, struct h2stream *h2, const char *method)
 	link_flush_soon(l);
 }
 
+/* One token, or none: of two, who knows which the service reads. */
+static bool
+admitted(struct link *l, const struct h2_header *h, size_t n, const struct ingress_rule *rule,
+         char who[static KEYCHAIN_SUBJECT_MAX])
+{
+	struct reason why = {0};
+	size_t tokens = 0;
+
+	for (size_t i = 0; i < n; i++)
+		tokens += !strcmp(h[i].name, TOKEN_HEADER);
+	if (access_check(&l->k->access, rule, tokens == 1 ? stream_header(h, n, TOKEN_HEADER) : "", clock_wall(), who,
+	                 &why) == 0)
+		return true;
+	log_warn("stream_refused", "host", stream_header(h, n, ":authority"), "why",
+	         tokens > 1 ? "more than one token" : why.text, NULL);
+	return false;
+}
+
 void
 stream_request(struct link *l, struct h2stream *h2, const struct h2_header *h, size_t n, bool end)
 {
 	const char *upgrade = stream_header(h, n, UPGRADE_HEADER), *path = stream_header(h, n, ":path");
-	char bare[2048];
+	char bare[2048], who[KEYCHAIN_SUBJECT_MAX];
 	size_t k = strcspn(path, "?");
 
 	if (!strcmp(upgrade, "update-configuration")) {
@@ -338,6 +358,8 @@ stream_request(struct link *l, struct h2stream *h2, const struct h2_header *h, s
 	const struct ingress_rule *rule = ingress_match(l->k->ingress, stream_header(h, n, ":authority"), bare, NULL);
 	if (!rule)
 		stream_answer(l, h2, 503, "cloudflared");
+	else if (!admitted(l, h, n, rule, who))
+		stream_answer(l, h2, 403, "cloudflared");
 	else if (rule->kind == SERVICE_STATUS)
 		stream_answer(l, h2, rule->status, "origin");
 	else if (rule->kind == SERVICE_HTTP)
@@ -346,7 +368,7 @@ stream_request(struct link *l, struct h2stream *h2, const struct h2_header *h, s
 		hello(l, h2, stream_header(h, n, ":method"));
 	else if (strcmp(upgrade, "websocket"))
 		stream_answer(l, h2, 502, "cloudflared");
-	else if (rule->kind == SERVICE_SOCKS || !lane_request(l, h2, h, n, rule))
+	else if (rule->kind == SERVICE_SOCKS || !lane_request(l, h2, h, n, rule, who))
 		begin_websocket(l, h2, h, n, rule);
 }
 

@@ -13,6 +13,7 @@
 
 #define PATH_MAX_PATTERN 256u /* bytes; glibc's compiler grows with nested repeats */
 #define DESTINATIONS_MAX 1000u
+#define AUD_TAGS_MAX 64u
 #define IP_RULES_MAX 1000u
 #define TIMEOUT_DEFAULT_MS 30000
 #define TIMEOUT_MAX_MS (24 * 3600 * 1000ll)
@@ -298,15 +299,75 @@ set_no_tls_verify(const struct place *p, const json_t *v, struct ingress_rule *r
 	return get_bool(p, v, &r->no_tls_verify);
 }
 
+typedef int setter(const struct place *p, const json_t *v, struct ingress_rule *r);
+struct keyword {
+	const char *name;
+	setter *set;
+};
+static int apply(const struct place *at, const json_t *o, const struct keyword *keys, size_t n, struct ingress_rule *r,
+                 const char *what);
+
+/* --- originRequest.access: teamName and environment say where the original finds keys; ours were given with the tunnel
+ */
+
+static int
+set_required(const struct place *p, const json_t *v, struct ingress_rule *r)
+{
+	bool on = false;
+	int e = get_bool(p, v, &on);
+	/* an edge says false for the sake of stock connectors; in a file it is this host's owner who speaks */
+	if (e == 0)
+		r->access = on ? ACCESS_ON : p->file ? ACCESS_OFF : ACCESS_DEFAULT;
+	return e;
+}
+
+static int
+set_bypass(const struct place *p, const json_t *v, struct ingress_rule *r)
+{
+	bool on = false;
+	int e = p->file ? fail(p, "found access.bypass, expected access.required: false") : get_bool(p, v, &on);
+	if (e == 0 && on)
+		r->access = ACCESS_OFF;
+	return e;
+}
+
+static int
+set_aud_tags(const struct place *p, const json_t *v, struct ingress_rule *r)
+{
+	size_t n = json_array_size(v);
+	if (!json_is_array(v) || n == 0 || n > AUD_TAGS_MAX)
+		return fail(p, "found something else under \"audTag\", expected a list of 1 to %u", AUD_TAGS_MAX);
+	free_texts(r->aud_tags);
+	r->aud_tags = calloc(n + 1, sizeof *r->aud_tags);
+	if (!r->aud_tags)
+		return E_NOMEM;
+	for (size_t i = 0; i < n; i++) {
+		const char *s = json_string_value(json_array_get(v, i));
+		if (!s || strlen(s) != 64 || strspn(s, "0123456789abcdef") != 64)
+			return fail(p, "found audTag \"%.80s\", expected the application's aud: 64 hex digits",
+			            s ? s : "");
+		if (!(r->aud_tags[i] = str_dup(s)))
+			return E_NOMEM;
+	}
+	return 0;
+}
+
+static int
+set_team(const struct place *p, const json_t *v, struct ingress_rule *r)
+{
+	(void)r;
+	return json_is_string(v) ? 0 : fail(p, "found no text under \"%s\", expected text", p->key);
+}
+
+static const struct keyword access_keys[] = {
+    {"required", set_required}, {"audTag", set_aud_tags}, {"teamName", set_team},
+    {"environment", set_team},  {"bypass", set_bypass},
+};
+
 static int
 set_access(const struct place *p, const json_t *v, struct ingress_rule *r)
 {
-	const json_t *required = json_object_get(v, "required");
-	bool on = false;
-	int e = required ? get_bool(p, required, &on) : 0;
-	return e < 0 || !on
-	           ? e
-	           : fail(p, "found access.required, expected none: tokens are checked for every rule already");
+	return apply(p, v, access_keys, sizeof access_keys / sizeof access_keys[0], r, "access");
 }
 
 /* Known, checked, and of no meaning here. */
@@ -345,12 +406,6 @@ set_nothing(const struct place *p, const json_t *v, struct ingress_rule *r)
 {
 	return 0; /* known, and of no meaning for streams */
 }
-
-typedef int setter(const struct place *p, const json_t *v, struct ingress_rule *r);
-struct keyword {
-	const char *name;
-	setter *set;
-};
 
 static const struct keyword origin_keys[] = {
     {"connectTimeout", set_connect_timeout},
@@ -636,6 +691,7 @@ ingress_unref(struct ingress *i)
 		free(v->r.server_name);
 		free(v->r.ca_pool);
 		free_texts(v->r.destinations);
+		free_texts(v->r.aud_tags);
 		free(v->r.ip_rules);
 		if (v->has_re)
 			regfree(&v->re);
@@ -723,6 +779,23 @@ ip_rules_to_json(const struct ingress_rule *r)
 }
 
 static json_t *
+access_to_json(const struct ingress_rule *r)
+{
+	json_t *o = json_pack("{s:b}", "required", r->access == ACCESS_ON), *list = r->aud_tags ? json_array() : NULL;
+	int bad = !o;
+	for (char **s = r->aud_tags; s && *s; s++)
+		bad |= json_array_append_new(list, json_string(*s));
+	if (list)
+		bad |= json_object_set_new(o, "audTag", list);
+	if (r->access == ACCESS_OFF)
+		bad |= json_object_set_new(o, "bypass", json_true());
+	if (!bad)
+		return o;
+	json_decref(o);
+	return NULL;
+}
+
+static json_t *
 origin_to_json(const struct ingress_rule *r)
 {
 	json_t *o = json_object(), *list;
@@ -743,6 +816,8 @@ origin_to_json(const struct ingress_rule *r)
 		bad |= json_object_set_new(o, "proxyType", json_string("socks"));
 	if (r->nip_rules)
 		bad |= json_object_set_new(o, "ipRules", ip_rules_to_json(r));
+	if (r->access != ACCESS_DEFAULT || r->aud_tags)
+		bad |= json_object_set_new(o, "access", access_to_json(r));
 	if (r->destinations && r->destinations[0]) {
 		list = json_array();
 		for (char **s = r->destinations; *s; s++)

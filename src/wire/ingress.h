@@ -60,7 +60,13 @@ struct ingress_rule {
 	                              destinations) */
 	struct ip_rule *ip_rules;  /* SERVICE_SOCKS */
 	size_t nip_rules;
-	unsigned line; /* in the file; 0 when pushed */
+	enum access_need {
+		ACCESS_DEFAULT, /* as the connector's option says */
+		ACCESS_ON,
+		ACCESS_OFF,
+	} access;
+	char **aud_tags; /* audiences whose tokens count; NULL ends; NULL = any application's */
+	unsigned line;   /* in the file; 0 when pushed */
 };
 
 struct ingress;

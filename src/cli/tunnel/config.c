@@ -30,6 +30,7 @@ static const struct key keys[] = {
     {"grace-period", KEY_TEXT, OPT(grace_period), NULL},
     {"retries", KEY_TEXT, OPT(retries), NULL},
     {"ha-connections", KEY_TEXT, OPT(ha_connections), NULL},
+    {"access-required", KEY_TEXT, OPT(access_required), NULL},
     {"metrics", KEY_TEXT, OPT(metrics), NULL},
     {"token", KEY_TEXT, OPT(token), NULL},
     {"http2", KEY_NOTE, 0, "http2 is the only transport here; the key may go"},

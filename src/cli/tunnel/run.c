@@ -14,6 +14,8 @@
 #include "core/str.h"
 #include "io/file.h"
 
+#define PATH_LEN 4400
+
 /* What systemd hands over is ours alone, although an access list may show as a group's right to read. */
 static mode_t
 forbidden(const char *path)
@@ -44,7 +46,7 @@ from_token_file(const char *path, struct credentials *cr, struct reason *why)
 
 /* DIR/UUID.json, or any credentials file there whose TunnelName is the name. */
 static int
-find_credentials(const char *dir, const char *name, struct credentials *cr)
+find_credentials(const char *dir, const char *name, struct credentials *cr, char where[static PATH_LEN])
 {
 	DIR *d = opendir(dir);
 	int r = E_NOENT;
@@ -54,7 +56,7 @@ find_credentials(const char *dir, const char *name, struct credentials *cr)
 	for (struct dirent *e; r != 0 && (e = readdir(d));) {
 		struct reason why = {0};
 		struct credentials one = {0};
-		char path[4400];
+		char path[PATH_LEN];
 		if (!str_ends(e->d_name, ".json"))
 			continue;
 		snprintf(path, sizeof path, "%s/%s", dir, e->d_name);
@@ -62,7 +64,7 @@ find_credentials(const char *dir, const char *name, struct credentials *cr)
 			continue;
 		if (!strcmp(one.tunnel_text, name) || !strcmp(one.name, name)) {
 			*cr = one;
-			r = 0;
+			r = str_copy(where, PATH_LEN, path);
 		} else {
 			credentials_release(&one);
 		}
@@ -100,7 +102,7 @@ by_api(struct cli *c, const char *name, struct credentials *cr)
 
 static int
 find_tunnel(struct cli *c, const struct tunnel_options *o, const struct tunnel_config *t, const char *name,
-            struct credentials *cr)
+            struct credentials *cr, char where[static PATH_LEN])
 {
 	struct reason why = {0};
 	const char *file = o->credentials_file ? o->credentials_file : t->credentials_file;
@@ -118,12 +120,14 @@ find_tunnel(struct cli *c, const struct tunnel_options *o, const struct tunnel_c
 		return cli_fail(SP_CLIENT_USAGE, "which tunnel? give its name or UUID, --token, or a config.yml with "
 		                                 "'tunnel:' and 'credentials-file:'"),
 		       E_FORMAT;
-	else if (find_credentials(c->home, name, cr) == 0)
+	else if (find_credentials(c->home, name, cr, where) == 0)
 		return 0;
 	else
 		return by_api(c, name, cr);
 	if (r < 0)
 		cli_fail(SP_CONFIG, "%s", why.text[0] ? why.text : err_str(r));
+	if (r == 0 && !o->token && (o->token_file || (file && !o->credentials_contents)))
+		(void)str_copy(where, PATH_LEN, o->token_file ? o->token_file : file);
 	return r;
 }
 
@@ -184,6 +188,20 @@ one_service(const struct tunnel_options *o, struct ingress **ret_i, struct conf_
 }
 
 static int
+access_mode(const char *s, enum connector_access *ret)
+{
+	static const char *const words[] = {
+	    [CONNECTOR_AUTO] = "auto", [CONNECTOR_REQUIRE] = "on", [CONNECTOR_TRUST] = "off"};
+
+	for (unsigned i = 0; i < 3; i++)
+		if (!s || !strcmp(s, words[i])) {
+			*ret = (enum connector_access)i;
+			return 0;
+		}
+	return cli_fail(SP_CLIENT_USAGE, "--access-required %s: expected auto, on or off", s), E_FORMAT;
+}
+
+static int
 fill_options(struct cli *c, const struct tunnel_options *o, const struct tunnel_config *t, struct connector_options *k)
 {
 	struct conf_error err = {{0}};
@@ -206,6 +224,8 @@ fill_options(struct cli *c, const struct tunnel_options *o, const struct tunnel_
 	k->version = "sallyport-" SALLYPORT_VERSION;
 	k->metrics = o->metrics;
 	k->pidfile = o->pidfile;
+	if ((r = access_mode(o->access_required, &k->access)) < 0)
+		return r;
 	k->grace_ms = 30000;
 	if ((r = number("ha-connections", o->ha_connections, CONNECTOR_LINKS_MAX, 4, &k->connections)) < 0 ||
 	    (r = number("retries", o->retries, 16, 5, &k->retries)) < 0)
@@ -227,6 +247,7 @@ tunnel_run(struct cli *c, struct tunnel_options *o, const struct cli_list *pos)
 	struct tunnel_config t = {0};
 	struct credentials cr = {0};
 	struct connector_options k = {.credentials = &cr};
+	char where[PATH_LEN] = "", keys[PATH_LEN + 8];
 	int status = 1;
 
 	if (pos->n > 1)
@@ -237,9 +258,11 @@ tunnel_run(struct cli *c, struct tunnel_options *o, const struct cli_list *pos)
 			cli_fail(SP_CONFIG, "%s: no such file", o->config);
 		goto out;
 	}
-	if (open_log(o) < 0 || find_tunnel(c, o, &t, pos->n ? pos->v[0] : t.tunnel, &cr) < 0 ||
+	if (open_log(o) < 0 || find_tunnel(c, o, &t, pos->n ? pos->v[0] : t.tunnel, &cr, where) < 0 ||
 	    fill_options(c, o, &t, &k) < 0)
 		goto out;
+	snprintf(keys, sizeof keys, "%s.keys", where);
+	k.keys_file = *where ? keys : NULL;
 	status = connector_run(&k);
 out:
 	ingress_unref(k.ingress);

@@ -15,7 +15,7 @@ struct tunnel_options {
 	struct cli_list edge;
 	const char *cacert, *config, *credentials_file, *credentials_contents, *token, *token_file;
 	const char *ha_connections, *grace_period, *retries, *loglevel, *logfile, *log_directory, *secret;
-	const char *protocol, *metrics, *connector_id, *url, *pidfile, *login_url, *root;
+	const char *protocol, *metrics, *connector_id, *access_required, *url, *pidfile, *login_url, *root;
 	/* list */
 	const char *name, *name_prefix, *exclude_prefix, *id, *when, *sort_by;
 	bool show_deleted, recently_disconnected, invert_sort;
@@ -29,7 +29,7 @@ struct tunnel_options {
 struct tunnel_config {
 	char file[4096];
 	struct conf_node *root;
-	const char *tunnel, *credentials_file; /* borrowed from root; NULL */
+	const char *tunnel, *credentials_file;    /* borrowed from root; NULL */
 	const struct conf_node *ingress, *origin; /* origin: originRequest, the defaults of all rules */
 };
 /* --config, else the first that exists of HOME/config.yml, ~/.cloudflared, /etc/sallyport, /etc/cloudflared. E_NOENT
