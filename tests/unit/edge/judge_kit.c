@@ -92,6 +92,8 @@ on_push(struct ipc *c, uint32_t id, const void *mv, int fd, void *arg)
 	const struct fj_push *m = mv;
 	struct jk *k = arg;
 	k->npush++;
+	if (k->await_push)
+		loop_stop(k->s.loop);
 	k->push_version = m->version;
 	str_copy(k->push_tunnel, sizeof k->push_tunnel, m->tunnel);
 	str_copy(k->push_config, sizeof k->push_config, m->config);
@@ -386,6 +388,15 @@ empty_folder(const char *path)
 	if (fd >= 0)
 		close(fd);
 	rmdir(path);
+}
+
+void
+jk_wait_push(struct jk *k)
+{
+	k->await_push = true;
+	while (!k->npush)
+		loop_run(k->s.loop);
+	k->await_push = false;
 }
 
 void

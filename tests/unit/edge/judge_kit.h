@@ -54,6 +54,7 @@ struct jk {
 	struct fj_push push;
 	char push_tunnel[40], push_config[4096];
 	uint32_t push_version;
+	bool await_push;
 	unsigned npush, nunlink;
 	uint64_t probed;   /* link that judge asked front about */
 	struct slice cert; /* shown with each request; borrowed */
@@ -76,6 +77,8 @@ void jk_browse(struct jk *k, const char *method, const char *host, const char *t
 void jk_websocket(struct jk *k, const char *host, const char *token, const char *destination, struct reply *ret);
 /* The same with these headers; sec-websocket-key is among them. */
 void jk_socket(struct jk *k, const char *host, const char *const *headers, struct reply *ret);
+/* Until a configuration has come: it waits for the signer's seal. */
+void jk_wait_push(struct jk *k);
 /* Begins one and returns at once; jk_wait finishes it. */
 void jk_begin(struct jk *k, const char *method, const char *host, const char *target, const char *const *headers,
               const char *body, struct reply *ret);

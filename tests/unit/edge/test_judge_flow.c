@@ -467,7 +467,9 @@ test_policy_change_cuts(void **state)
 	k->npush = 0;
 	jk_apply(k,
 	         "{\"apps\":[{\"name\":\"ssh\",\"domain\":\"ssh.localhost\",\"service\":\"ssh://127.0.0.1:2022\"}]}");
+	jk_wait_push(k);
 	assert_int_equal(k->npush, 1);
+	assert_non_null(strstr(k->push_config, "\"seal\":\"ey"));
 	assert_non_null(strstr(k->push_config, "ssh://127.0.0.1:2022"));
 	jk_apply(k, jk_document);
 	free(token);

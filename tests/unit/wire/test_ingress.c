@@ -244,7 +244,11 @@ test_pushed(void **st)
 	    "{\"ingress\":[1]}",
 	    "{\"ingress\":[{\"service\":1}]}",
 	    "{\"ingress\":[{\"service\":\"bastion\",\"originRequest\":{\"destinations\":[\"x\"]}}]}",
-	    "{\"ingress\":[{\"service\":\"bastion\",\"originRequest\":{\"access\":{\"required\":true}}}]}",
+	    "{\"ingress\":[{\"service\":\"bastion\",\"originRequest\":{\"access\":{\"required\":1}}}]}",
+	    "{\"ingress\":[{\"service\":\"bastion\",\"originRequest\":{\"access\":{\"audTag\":[\"x\"]}}}]}",
+	    "{\"ingress\":[{\"service\":\"bastion\",\"originRequest\":{\"access\":{\"audTag\":[]}}}]}",
+	    "{\"ingress\":[{\"service\":\"bastion\",\"originRequest\":{\"access\":{\"audTags\":[]}}}]}",
+	    "{\"ingress\":[{\"service\":\"bastion\",\"originRequest\":{\"access\":true}}]}",
 	    "{\"ingress\":[{\"service\":\"bastion\",\"originRequest\":{\"destinations\":[\"10.0.0.0/33:22\"]}}]}",
 	    "{\"ingress\":[{\"service\":\"bastion\",\"originRequest\":{\"destinations\":[\"[::]/129:22\"]}}]}",
 	    "{\"ingress\":[{\"service\":\"bastion\",\"originRequest\":[]}]}"};
@@ -255,6 +259,55 @@ test_pushed(void **st)
 		assert_true(strlen(err.text) > 10);
 		json_decref(j);
 	}
+}
+
+#define AUD "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+
+static enum access_need
+access_of(const char *access, const char *defaults, bool with_aud)
+{
+	char text[600];
+	struct ingress *i = NULL;
+	struct conf_error err;
+	json_t *j, *back;
+
+	snprintf(text, sizeof text,
+	         "{\"originRequest\":{%s},\"ingress\":[{\"service\":\"bastion\",\"originRequest\":{%s}}]}", defaults,
+	         access);
+	assert_int_equal(json_load_strict(text, strlen(text), 65536, &j), 0);
+	if (ingress_from_json(j, &i, &err) < 0)
+		fail_msg("%s", err.text);
+	json_decref(j);
+	for (int again = 0; again < 2; again++) { /* what we report means the same */
+		const struct ingress_rule *r = ingress_at(i, 0);
+		assert_int_equal(r->aud_tags != NULL, with_aud);
+		if (with_aud)
+			assert_string_equal(r->aud_tags[0], AUD);
+		enum access_need need = r->access;
+		back = ingress_to_json(i);
+		ingress_unref(i);
+		assert_int_equal(ingress_from_json(back, &i, &err), 0);
+		json_decref(back);
+		assert_int_equal(ingress_at(i, 0)->access, need);
+	}
+	enum access_need need = ingress_at(i, 0)->access;
+	ingress_unref(i);
+	return need;
+}
+
+static void
+test_access(void **state)
+{
+	(void)state;
+	assert_int_equal(access_of("", "", false), ACCESS_DEFAULT);
+	assert_int_equal(
+	    access_of("\"access\":{\"required\":true,\"teamName\":\"t\",\"audTag\":[\"" AUD "\"]}", "", true),
+	    ACCESS_ON);
+	/* an edge's "required: false" is for stock connectors: it switches nothing off */
+	assert_int_equal(access_of("\"access\":{\"required\":false,\"audTag\":[\"" AUD "\"]}", "", true),
+	                 ACCESS_DEFAULT);
+	assert_int_equal(access_of("\"access\":{\"required\":false,\"bypass\":true}", "", false), ACCESS_OFF);
+	assert_int_equal(access_of("", "\"access\":{\"required\":true,\"audTag\":[\"" AUD "\"]}", true), ACCESS_ON);
 }
 
 static int
@@ -454,17 +507,12 @@ int
 main(void)
 {
 	const struct CMUnitTest t[] = {
-	    cmocka_unit_test(test_seed),
-	    cmocka_unit_test(test_matching),
-	    cmocka_unit_test(test_errors_teach),
-	    cmocka_unit_test(test_services),
-	    cmocka_unit_test(test_pushed),
-	    cmocka_unit_test(test_destinations),
-	    cmocka_unit_test(test_jump_header),
-	    cmocka_unit_test(test_limits),
-	    cmocka_unit_test(test_defaults_stay_in_their_place),
-	    cmocka_unit_test(test_ip_rules),
-	    cmocka_unit_test(test_origin_keys_are_checked),
+	    cmocka_unit_test(test_seed),         cmocka_unit_test(test_matching),
+	    cmocka_unit_test(test_errors_teach), cmocka_unit_test(test_services),
+	    cmocka_unit_test(test_pushed),       cmocka_unit_test(test_access),
+	    cmocka_unit_test(test_destinations), cmocka_unit_test(test_jump_header),
+	    cmocka_unit_test(test_limits),       cmocka_unit_test(test_defaults_stay_in_their_place),
+	    cmocka_unit_test(test_ip_rules),     cmocka_unit_test(test_origin_keys_are_checked),
 	};
 	return cmocka_run_group_tests(t, NULL, NULL);
 }
