@@ -784,13 +784,15 @@ void
 jk_register(struct jk *k, uint64_t link, const char *tunnel, struct slice secret, unsigned index,
             char cause[static 128], char config[static 4096])
 {
+	char client[37]; /* each link another connector's: one index of one connector is taken once */
 	struct registered r = {.k = k, .cause = cause, .config = config};
+	snprintf(client, sizeof client, "99999999-8888-4777-8666-%012llx", (unsigned long long)link);
 	struct fj_register m = {.link = link,
 	                        .account = JK_ACCOUNT,
 	                        .tunnel = tunnel,
 	                        .secret = secret,
 	                        .index = index,
-	                        .client_id = "99999999-8888-4777-8666-555555555555",
+	                        .client_id = client,
 	                        .version = "2026.7.3",
 	                        .arch = "linux_amd64",
 	                        .address = "192.0.2.9:4711",
