@@ -144,7 +144,7 @@ request_go(struct access_request *q, enum request_state to, int64_t now)
 
 	if (!way[q->state][to])
 		return E_STATE;
-	q->state = to;
+	q->state = (int)to;
 	q->decided_at = now;
 	return 0;
 }

@@ -67,7 +67,7 @@ bool h2link_want_write(const struct h2link *l);
 int h2link_ping(struct h2link *l); /* also renews the peer's budget of control frames: call it from the owner's timer */
 int h2link_goaway(struct h2link *l, uint32_t code);
 size_t h2link_streams(const struct h2link *l);
-bool h2link_going(const struct h2link *l); /* a GOAWAY went either way: no new streams */
+bool h2link_going(const struct h2link *l);    /* a GOAWAY went either way: no new streams */
 bool h2link_can_open(const struct h2link *l); /* below the peer's MAX_CONCURRENT_STREAMS and not going away */
 
 int h2stream_open(struct h2link *l, const struct h2_header *h, size_t n, bool end, void *arg,

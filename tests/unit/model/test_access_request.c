@@ -36,7 +36,7 @@ states_go_one_way(void **state)
 			struct access_request *q = make();
 			bool may = to > from && from <= REQUEST_GRANTED;
 			q->state = from;
-			assert_int_equal(request_go(q, to, 7), may ? 0 : E_STATE);
+			assert_int_equal(request_go(q, (enum request_state)to, 7), may ? 0 : E_STATE);
 			assert_int_equal(q->state, may ? to : from);
 			assert_int_equal(q->decided_at, may ? 7 : 0);
 			access_request_free(q);
