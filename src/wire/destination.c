@@ -161,7 +161,12 @@ entry_match(const char *text, const char *host, uint16_t port, const struct addr
 			return NO;
 		return in_range(a, net.b, net.n, net.n * 8) ? BY_ADDRESS : NO;
 	}
-	return in_range(a, e.ip, e.iplen, e.bits) ? BY_ADDRESS : NO;
+	if (!in_range(a, e.ip, e.iplen, e.bits))
+		return NO;
+	/* 0.0.0.0/0 was not written for loopback and metadata: only a range of such alone lists them */
+	if (address_set(&net, e.ip, e.iplen) < 0)
+		return NO;
+	return !sensitive(a, a->n * 8) || sensitive(&net, e.bits) ? BY_ADDRESS : NO;
 }
 
 static int
@@ -211,6 +216,13 @@ ip_rules_check(const struct ingress_rule *r, const char *host, uint16_t port, co
 		return reason_set(why, 0, SP_OK, "%s:%u allowed by ipRules entry %zu", host, port, i + 1);
 	}
 	return reason_set(why, E_DENIED, SP_DESTINATION, "%s:%u: no ipRules entry allows it", host, port);
+}
+
+bool
+destination_listed(const char *entry, uint16_t port, const void *ip, unsigned iplen)
+{
+	struct address a = {0};
+	return address_set(&a, ip, iplen) == 0 && entry_match(entry, "", port, &a) == BY_ADDRESS;
 }
 
 int

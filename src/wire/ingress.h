@@ -92,6 +92,8 @@ int service_parse(const char *s, struct ingress_rule *ret_r, char *err, size_t n
    alone, so that 0.0.0.0/0 does not mean this host. Reason says which entry allowed or why not. (security.md 3.5) */
 int destination_check(const struct ingress_rule *r, const char *host, uint16_t port, const void *ip, unsigned iplen,
                       struct reason *why);
+/* Does this one entry list the address? */
+bool destination_listed(const char *entry, uint16_t port, const void *ip, unsigned iplen);
 /* The Cf-Access-Jump-Destination header: scheme and anything after the first '/' are dropped; port required unless
  * default_port. */
 int destination_parse(const char *s, uint16_t default_port, struct hostport *ret_hp);

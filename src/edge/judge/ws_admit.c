@@ -1,4 +1,5 @@
 /* A WebSocket that the policy lets in: which tunnel, which destination, under which ticket. */
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,24 +13,17 @@
 
 #define DEFAULT_SSH_PORT 22
 
-/* "CIDR:port" */
+/* "CIDR:port", by the connector's own reading of it */
 static bool
 in_network(const char *entry, const struct hostport *hp)
 {
-	const char *colon = strrchr(entry, ':');
-	char net[64];
-	uint8_t base[16], addr[16];
-	unsigned bits;
-	uint64_t port;
+	uint8_t ip[16];
 
-	if (!colon || !strchr(entry, '/') || str_copy_n(net, sizeof net, entry, (size_t)(colon - entry)) < 0 ||
-	    str_u64(colon + 1, 65535, &port) < 0 || port != hp->port)
+	if (!strchr(entry, '/'))
 		return false;
-	if (net[0] == '[' && net[strlen(net) - 1] == ']') {
-		net[strlen(net) - 1] = '\0';
-		memmove(net, net + 1, strlen(net));
-	}
-	return model_cidr(net, base, &bits) == 0 && model_addr(hp->host, addr) == 0 && model_cidr_has(base, bits, addr);
+	if (inet_pton(AF_INET, hp->host, ip) == 1)
+		return destination_listed(entry, hp->port, ip, 4);
+	return inet_pton(AF_INET6, hp->host, ip) == 1 && destination_listed(entry, hp->port, ip, 16);
 }
 
 static bool

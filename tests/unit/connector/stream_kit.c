@@ -222,15 +222,17 @@ world_end(struct world *w)
 	close(w->service);
 }
 
+const char *kit_tokens[2];
+
 unsigned
 world_ask(struct world *w, const char *upgrade, const char *protocol, const char *jump, const char *path)
 {
 	char to[100];
-	struct h2_header h[8] = {{":method", "GET"},
-	                         {":scheme", "https"},
-	                         {":authority", "ssh.example.test"},
-	                         {":path", path},
-	                         {"sec-websocket-key", KEY}};
+	struct h2_header h[10] = {{":method", "GET"},
+	                          {":scheme", "https"},
+	                          {":authority", "ssh.example.test"},
+	                          {":path", path},
+	                          {"sec-websocket-key", KEY}};
 	size_t n = 5;
 
 	w->status = 0;
@@ -246,6 +248,8 @@ world_ask(struct world *w, const char *upgrade, const char *protocol, const char
 			snprintf(to, sizeof to, "%s", jump);
 		h[n++] = (struct h2_header){"cf-access-jump-destination", to};
 	}
+	for (unsigned i = 0; i < 2 && kit_tokens[i]; i++)
+		h[n++] = (struct h2_header){"cf-access-jwt-assertion", kit_tokens[i]};
 	assert_ok(h2stream_open(w->edge, h, n, false, NULL, &w->s));
 	world_flush(w);
 	while (!w->status)

@@ -22,6 +22,7 @@ struct world {
 
 void world_begin(struct world *w, const char *rule); /* one rule in front of the catch-all; it may hold PORT */
 void world_end(struct world *w);
+extern const char *kit_tokens[2]; /* what the next requests carry */
 /* Asks for a stream and waits for its status. jump may hold PORT. */
 unsigned world_ask(struct world *w, const char *upgrade, const char *protocol, const char *jump, const char *path);
 void world_stop(void *loop);       /* for timers */

@@ -344,6 +344,22 @@ test_destinations(void **st)
 	assert_int_equal(check(&r, "localhost", 2222, "::1"), 0);
 	assert_int_equal(check(&r, "localhost", 22, "127.0.0.1"), -8);
 	assert_int_equal(check(&r, "localhost", 2222, "169.254.169.254"), -8);
+	/* a wide range is not meant for these; one of them alone is */
+	char all4[] = "0.0.0.0/0:80", all6[] = "[::]/0:80", meta[] = "169.254.0.0/16:81", loop[] = "127.0.0.0/8:81";
+	char *wide_list[] = {all4, all6, meta, loop, NULL};
+	struct ingress_rule wide = {.kind = SERVICE_BASTION, .default_destination = none, .destinations = wide_list};
+	static const char *const inner[] = {"127.0.0.1",        "169.254.169.254", "::1",           "fe80::1",
+	                                    "::ffff:127.0.0.1", "0.0.0.0",         "fd00:ec2::254", "100.100.100.200"};
+	assert_int_equal(check(&wide, "x", 80, "192.0.2.1"), 0);
+	assert_int_equal(check(&wide, "x", 80, "2001:db8::1"), 0);
+	for (size_t k = 0; k < sizeof inner / sizeof *inner; k++)
+		assert_int_equal(check(&wide, "x", 80, inner[k]), -8);
+	assert_int_equal(check(&wide, "x", 81, "169.254.169.254"), 0);
+	assert_int_equal(check(&wide, "x", 81, "127.0.0.1"), 0);
+	const uint8_t v4[4] = {169, 254, 169, 254};
+	assert_false(destination_listed(all4, 80, v4, 4));
+	assert_true(destination_listed(meta, 81, v4, 4));
+	assert_false(destination_listed(meta, 80, v4, 4));
 	/* without any list: everything but what no name may lead to */
 	struct ingress_rule open = {.kind = SERVICE_BASTION, .default_destination = none};
 	assert_int_equal(check(&open, "x", 22, "192.0.2.1"), 0);
