@@ -227,6 +227,51 @@ another_door_is_none(void **state)
 	end(&c);
 }
 
+/* Nor with another person's token, good as it is. */
+static void
+somebody_else_is_none(void **state)
+{
+	struct token t = {.type = TOKEN_APP,
+	                  .iss = "https://t",
+	                  .aud = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+	                  .sub = "s-2",
+	                  .iat = clock_wall(),
+	                  .exp = clock_wall() + 60,
+	                  .email = "b@example.test",
+	                  .idp_id = "p",
+	                  .idp_type = "local",
+	                  .idp_iss = "https://t/idp/p",
+	                  .idp_sub = "x",
+	                  .session = "0123"};
+	struct jwks keys = {0};
+	struct reason why = {0};
+	struct key *key = NULL;
+	struct client c;
+	struct buf b;
+
+	assert_ok(key_generate(KEY_RSA, 2048, &key));
+	assert_ok(jwks_add(&keys, NULL, key));
+	json_t *pins = keychain_pins("https://t", &keys);
+	buf_init(&b, JWT_MAX);
+	assert_ok(token_mint(keys.v[0].key, keys.v[0].kid, &t, &b));
+	begin(&c); /* without a token: none was asked for */
+	lose(&c, H2_CONNECT_ERROR);
+	assert_ok(access_init(&c.w.k.access, pins, CONNECTOR_AUTO, "x", NULL, &why));
+	kit_tokens[0] = buf_cstr(&b);
+	back(&c, HERE);
+	kit_tokens[0] = NULL;
+	access_release(&c.w.k.access);
+	assert_int_equal(c.seen[RESUME_AGAIN], 0);
+	assert_int_equal(c.seen[RESUME_GONE], 1);
+	assert_ok(resume_lost(c.r));
+	back(&c, HERE);
+	assert_int_equal(c.seen[RESUME_AGAIN], 1);
+	end(&c);
+	json_decref(pins);
+	jwks_release(&keys);
+	buf_release(&b);
+}
+
 /* The edge's cut: a revoked session must not be waited for. */
 static void
 a_cut_is_the_end(void **state)
@@ -325,6 +370,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_lost_leg_is_replaced),
 	    cmocka_unit_test(another_door_is_none),
+	    cmocka_unit_test(somebody_else_is_none),
 	    cmocka_unit_test(a_cut_is_the_end),
 	    cmocka_unit_test(a_refused_leg_hears_nothing),
 	    cmocka_unit_test(a_second_hello_ends_the_leg),

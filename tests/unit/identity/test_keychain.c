@@ -229,6 +229,36 @@ test_bad_announcements(void **state)
 	keychain_release(&k);
 }
 
+/* Signed by the right key, but not what it must be. */
+static void
+test_crafted_statements(void **state)
+{
+	static const char *const heads[][3] = {{"config", ISS, ISS "/keys"},
+	                                       {"keys", "https://other.localhost", ISS "/keys"},
+	                                       {"keys", ISS, ISS "/config"},
+	                                       {"keys", ISS, AUD},
+	                                       {"app", ISS, ISS "/keys"}};
+	struct keychain k;
+	struct reason r = {0};
+
+	(void)state;
+	pinned(&k, 0);
+	for (size_t i = 0; i <= sizeof heads / sizeof *heads; i++) {
+		bool good = i == sizeof heads / sizeof *heads;
+		json_t *o =
+		    json_pack("{s:s, s:s, s:[s], s:I, s:I, s:o}", "type", good ? "keys" : heads[i][0], "iss",
+		              good ? ISS : heads[i][1], "aud", good ? ISS "/keys" : heads[i][2], "iat", (json_int_t)NOW,
+		              "until", (json_int_t)(NOW + WEEK), "key", jwk_to_json(&keys.v[1]));
+		struct buf b;
+		buf_init(&b, STATEMENT_MAX + 1);
+		assert_int_equal(jwt_sign(keys.v[0].key, keys.v[0].kid, o, &b), 0);
+		assert_int_equal(keychain_announce(&k, buf_cstr(&b), &r), good ? 1 : E_DENIED);
+		buf_release(&b);
+		json_decref(o);
+	}
+	keychain_release(&k);
+}
+
 static void
 test_bad_pins(void **state)
 {
@@ -293,9 +323,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_admits),   cmocka_unit_test(test_refuses),
-	    cmocka_unit_test(test_chain),    cmocka_unit_test(test_bad_announcements),
-	    cmocka_unit_test(test_bad_pins), cmocka_unit_test(test_config),
+	    cmocka_unit_test(test_admits),
+	    cmocka_unit_test(test_refuses),
+	    cmocka_unit_test(test_chain),
+	    cmocka_unit_test(test_crafted_statements),
+	    cmocka_unit_test(test_bad_announcements),
+	    cmocka_unit_test(test_bad_pins),
+	    cmocka_unit_test(test_config),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
