@@ -141,6 +141,8 @@ joined(const struct pipe *p)
 	return p->ws && (!p->r || resume_state(p->r) == RESUME_LIVE || resume_state(p->r) == RESUME_OPENING);
 }
 
+static bool leg_lost(struct pipe *p);
+
 static void
 local_data(struct conn *c, uint8_t *d, size_t n, void *arg)
 {
@@ -148,7 +150,12 @@ local_data(struct conn *c, uint8_t *d, size_t n, void *arg)
 
 	if (p->close_sent)
 		return;
-	if ((p->r && resume_sent(p->r, d, n) < 0) || (joined(p) && send_bytes(p, d, n) < 0)) {
+	if (p->r && resume_sent(p->r, d, n) < 0) {
+		pipe_end(p, PIPE_LOST);
+		return;
+	}
+	/* A leg may be found broken by what is written to it, before it says so itself. */
+	if (joined(p) && send_bytes(p, d, n) < 0 && !leg_lost(p)) {
 		pipe_end(p, PIPE_LOST);
 		return;
 	}
@@ -314,7 +321,8 @@ on_joined(struct pipe *p)
 		cli_note("the session with %s goes on", p->a->name);
 	p->said = false;
 	if (replay(p) < 0) {
-		finish_local(p, PIPE_LOST);
+		if (!leg_lost(p))
+			finish_local(p, PIPE_LOST);
 		return false;
 	}
 	if (p->eof) {
