@@ -253,6 +253,14 @@ role_files_check(const struct edge_conf *c, struct reason *why)
 {
 	int e = 0;
 
+	/* A role that is started again does without a certificate that has gone; a configuration that names none is
+	 * wrong. */
+	for (size_t i = 0; i < c->ncerts; i++)
+		for (int k = 0; k < 2; k++) {
+			const char *path = k ? c->certs[i].key : c->certs[i].cert;
+			if (access(path, R_OK) < 0)
+				return reason_set(why, E_IO, SP_CONFIG, "%s: %s", path, strerror(errno));
+		}
 	for (enum role r = ROLE_FRONT; r <= ROLE_SIGNER && e == 0; r++)
 		e = role_files(c, r, give_nobody, NULL, why);
 	return e;
