@@ -1,5 +1,6 @@
 #include "core/json.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,6 +45,52 @@ json_load_strict(const void *p, size_t n, size_t max, json_t **ret_j)
 		return json_error_code(&err) == json_error_out_of_memory ? E_NOMEM : E_FORMAT;
 	*ret_j = j;
 	return 0;
+}
+
+static const char *
+why_code(enum json_error_code code)
+{
+	switch (code) {
+	case json_error_duplicate_key:
+		return "found a key twice, expected it once";
+	case json_error_premature_end_of_input:
+		return "it ends too early";
+	case json_error_end_of_input_expected:
+		return "found more after its end";
+	case json_error_invalid_utf8:
+		return "found bytes that are not UTF-8";
+	case json_error_null_character:
+	case json_error_null_byte_in_key:
+		return "found a NUL in a text";
+	case json_error_numeric_overflow:
+		return "found a number that is too large";
+	default:
+		return "found what is not JSON";
+	}
+}
+
+void
+json_why(const void *p, size_t n, size_t max, char out[static JSON_WHY_MAX])
+{
+	json_error_t err = {0};
+	json_t *j = NULL;
+
+	if (n == 0)
+		snprintf(out, JSON_WHY_MAX, "found nothing");
+	else if (n > max)
+		snprintf(out, JSON_WHY_MAX, "found %zu bytes, expected at most %zu", n, max);
+	else if (too_deep(p, n))
+		snprintf(out, JSON_WHY_MAX, "found it nested more than %u deep", JSON_DEPTH_MAX);
+	else if (!(j = json_loadb(p, n, JSON_REJECT_DUPLICATES, &err)))
+		snprintf(out, JSON_WHY_MAX, "line %d, column %d: %s", err.line, err.column,
+		         why_code(json_error_code(&err)));
+	else
+		snprintf(out, JSON_WHY_MAX, "found %s",
+		         json_is_array(j)    ? "a list"
+		         : json_is_string(j) ? "a text"
+		         : json_is_object(j) ? "a map"
+		                             : "a plain value");
+	json_decref(j);
 }
 
 /* jansson does not look at every result of its callback, so the first failure is remembered here. */

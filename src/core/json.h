@@ -13,8 +13,12 @@
 #include "core/buf.h"
 
 int json_load_strict(const void *p, size_t n, size_t max, json_t **ret_j); /* E_FORMAT; E_LIMIT: bytes or depth */
-int json_dump(const json_t *j, struct buf *out);                           /* compact, sorted keys */
-char *json_dump_str(const json_t *j);                                      /* malloc'ed */
+/* Why json_load_strict refused the same bytes, for people: what and where, nothing of the text itself (it may hold
+ * secrets). */
+#define JSON_WHY_MAX 96
+void json_why(const void *p, size_t n, size_t max, char out[static JSON_WHY_MAX]);
+int json_dump(const json_t *j, struct buf *out); /* compact, sorted keys */
+char *json_dump_str(const json_t *j);            /* malloc'ed */
 
 /* Typed look-ups; E_NOENT when absent or null, E_FORMAT when of another type. */
 int json_get_str(const json_t *o, const char *key, const char **ret_s); /* borrowed */

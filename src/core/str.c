@@ -111,28 +111,29 @@ str_u64(const char *s, uint64_t max, uint64_t *ret_v)
 	return 0;
 }
 
-/* Levenshtein distance over one row; na and nb are at most NEAREST_MAX. */
+/* Edits from a to b: a letter more, less, another, or two neighbours swapped. na and nb are at most NEAREST_MAX. */
 static size_t
 edit_distance(const char *a, size_t na, const char *b, size_t nb)
 {
-	size_t row[NEAREST_MAX + 1];
+	size_t rows[3][NEAREST_MAX + 1]; /* the row before the last, the last, this one */
 
 	for (size_t j = 0; j <= nb; j++)
-		row[j] = j;
+		rows[0][j] = j;
 	for (size_t i = 1; i <= na; i++) {
-		size_t diagonal = row[0];
+		size_t *row = rows[i % 3], *last = rows[(i + 2) % 3], *before = rows[(i + 1) % 3];
 		row[0] = i;
 		for (size_t j = 1; j <= nb; j++) {
-			size_t best = diagonal + (a[i - 1] != b[j - 1]);
-			if (row[j] + 1 < best)
-				best = row[j] + 1;
+			size_t best = last[j - 1] + (a[i - 1] != b[j - 1]);
+			if (last[j] + 1 < best)
+				best = last[j] + 1;
 			if (row[j - 1] + 1 < best)
 				best = row[j - 1] + 1;
-			diagonal = row[j];
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && before[j - 2] + 1 < best)
+				best = before[j - 2] + 1;
 			row[j] = best;
 		}
 	}
-	return row[nb];
+	return rows[na % 3][nb];
 }
 
 const char *

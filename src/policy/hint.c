@@ -88,12 +88,15 @@ static int
 policy_hint(const struct policy_trace *t, size_t at, struct buf *out)
 {
 	int ret = buf_putf(out, "%s would need", t->v[at].what);
+	const size_t bare = buf_len(out);
 
 	if (ret == 0 && rule_below(t, at, "include", TRI_YES) == SIZE_MAX)
 		ret = list_hint(t, at, "include", " one of: ", ", ", TRI_YES, out);
 	if (ret == 0)
-		ret = list_hint(t, at, "require", "; also ", " and ", TRI_YES, out);
-	return ret == 0 ? list_hint(t, at, "exclude", "; and not ", " nor ", TRI_NO, out) : ret;
+		ret = list_hint(t, at, "require", buf_len(out) == bare ? " " : "; also ", " and ", TRI_YES, out);
+	return ret == 0
+	           ? list_hint(t, at, "exclude", buf_len(out) == bare ? " not " : "; and not ", " nor ", TRI_NO, out)
+	           : ret;
 }
 
 static int

@@ -52,6 +52,10 @@ for way in '--service-token ci' '--common-name build-7'; do
 done
 runs "explain another name" explain --app machines.localhost --common-name build-8
 eq "explain another name" "$(head -1 <<<"$OUT")" deny
+runs "a door that only an address keeps shut" explain --app inner.localhost --email "$EMAIL"
+like "what would change it" "$OUT" 'to change: policy "ops from the office" allow would need ip "192.0.2.0/24"'
+refuses "a service token that is none" explain --app machines.localhost --service-token cj
+like "a service token that is none" "$OUT" 'no service token "cj"'
 refuses "no such application" explain --app none.localhost --email "$EMAIL"
 refuses "no application at all" explain --email "$EMAIL"
 

@@ -22,6 +22,12 @@ for (const [what, body] of [['10,000 lists deep', '['.repeat(10000) + ']'.repeat
   const a = await call('POST', '/access/groups', body);
   check(a.status === 400 && a.error?.code === 12130, what, `${a.status} ${a.body.slice(0, 200)}`);
 }
+// what is wrong with it is said, and where; the text itself is not repeated
+for (const [what, body, text] of [['twice', '{\n "name":"s3cret",\n "name":"b"}', /line 3, column \d+: found a key twice/], ['deep', '['.repeat(99) + ']'.repeat(99), /nested more than 64 deep/],
+  ['a list', '[]', /found a list/], ['nothing', '', /found nothing/], ['more', '{} {}', /line 1, column \d+: found more after its end/]]) {
+  const { message } = (await call('POST', '/access/groups', body)).error;
+  check(text.test(message) && !message.includes('s3cret'), `why: ${what}`, message);
+}
 let big;
 try {
   big = (await call('POST', '/access/groups', JSON.stringify(group({ name: 'x'.repeat(10 << 20) })))).status;
@@ -31,7 +37,8 @@ try {
 check([413, 'EPIPE', 'ECONNRESET'].includes(big), '10 MB', big);
 for (const [what, body, pointer, text] of [['name is a number', group({ name: 7 }), '/name', /found the number 7/], ['name is too long', group({ name: 'n'.repeat(351) }), '/name', /350/],
   ['name is empty', group({ name: '' }), '/name', /name/], ['include is a map', group({ include: {} }), '/include', /list/], ['include is empty', group({ include: [] }), '/include', /at least one/],
-  ['unknown field', group({ inlcude: [] }), '/inlcude', /include/], ['unknown selector', group({ include: [{ emial: { email: 'a@b.test' } }] }), '/include/0', /email/],
+  ['unknown field', group({ inlcude: [] }), '/inlcude', /include/], ['unknown selector', group({ include: [{ emial: { email: 'a@b.test' } }] }), '/include/0', /did you mean email\?/],
+  ['two letters swapped', { nmae: 'g', include: [{ everyone: {} }] }, '/nmae', /did you mean name\?/],
   ['a network that is none', group({ include: [{ ip: { ip: '10.0.0.0/33' } }] }), '/include/0', /10\.0\.0\.0\/33/],
   ['a rule of two', group({ include: [{ everyone: {}, email: { email: 'a@b.test' } }] }), '/include/0', /./]]) {
   const a = await call('POST', '/access/groups', body);

@@ -22,7 +22,8 @@ api_body(struct req *r)
 
 	if (req_json(r, &j) < 0 || !json_is_object(j)) {
 		json_decref(j);
-		reply_refuse_text(r, SP_BAD_REQUEST, "The body must be one JSON object.");
+		reply_refuse_text(r, SP_BAD_REQUEST,
+		                  req_fmt(r, "The body must be one JSON object: %s.", req_json_why(r)));
 		return NULL;
 	}
 	return j;

@@ -72,18 +72,23 @@ explain_barred(struct req *r, json_t *o, const char *email)
 	json_object_set_new(o, "reason", json_string(why));
 }
 
-/* By id, name or client id. */
-static const char *
-explain_token(struct req *r)
+/* By id, name or client id. false: none of these, refused. */
+static bool
+explain_token(struct req *r, const char **ret_id)
 {
 	const char *ref = req_param(r, "service_token");
 
 	for (size_t i = 0; *ref && i < r->snap->nservice_tokens; i++) {
 		const struct service_token *t = r->snap->service_tokens[i];
-		if (!strcmp(t->id, ref) || !strcmp(t->name, ref) || (t->client_id && !strcmp(t->client_id, ref)))
-			return t->id;
+		if (!strcmp(t->id, ref) || !strcmp(t->name, ref) || (t->client_id && !strcmp(t->client_id, ref))) {
+			*ret_id = t->id;
+			return true;
+		}
 	}
-	return *ref ? ref : NULL;
+	if (!*ref)
+		return true;
+	reply_refuse_text(r, SP_NOT_FOUND, req_fmt(r, "no service token \"%.60s\"", ref));
+	return false;
 }
 
 void
@@ -92,6 +97,7 @@ api_explain(struct req *r)
 	const struct app_view *a = snapshot_app_by_ref(r->snap, req_param(r, "app"));
 	const char *idp_name = req_param(r, "idp"), *amr[AMR_MAX], *groups[AMR_MAX], *email = req_param(r, "email");
 	const struct idp *idp = *idp_name ? snapshot_idp(r->snap, idp_name) : NULL;
+	const char *token = NULL;
 	struct policy_verdict v = {0};
 	struct policy_trace *t;
 
@@ -100,7 +106,7 @@ api_explain(struct req *r)
 		                  a ? "no identity provider of that name" : "no application of that host name");
 		return;
 	}
-	if (!explain_ok(r))
+	if (!explain_ok(r) || !explain_token(r, &token))
 		return;
 	char who[EMAIL_MAX + 1];
 	if (*email && email_parse(email, strlen(email), who) == 0)
@@ -110,7 +116,7 @@ api_explain(struct req *r)
 	                          .ip = *req_param(r, "ip") ? req_param(r, "ip") : NULL,
 	                          .country = *req_param(r, "country") ? req_param(r, "country")
 	                                                              : country_of(r->j->country, req_param(r, "ip")),
-	                          .service_token = explain_token(r),
+	                          .service_token = token,
 	                          .common_name = *req_param(r, "common_name") ? req_param(r, "common_name") : NULL};
 	in.cert_ca = in.common_name ? "explained" : NULL;
 	if (!idp)

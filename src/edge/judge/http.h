@@ -116,6 +116,7 @@ const char *req_header(const struct req *r, const char *name); /* NULL when abse
 /* E_NOENT, or E_FORMAT when the cookie stands there twice: a planted second one must not decide (security.md 3.3). */
 int req_cookie(struct req *r, const char *name, const char **ret_v);
 int req_json(struct req *r, json_t **ret_j); /* new reference */
+const char *req_json_why(struct req *r);     /* why it was refused; in the arena */
 char *req_fmt(struct req *r, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));                    /* in the arena; "" when out of memory */
 char *req_escape(struct req *r, const char *s);               /* percent-encoded, in the arena */

@@ -185,6 +185,15 @@ req_json(struct req *r, json_t **ret_j)
 	return json_load_strict(r->body.p, r->body.n, JSON_BODY_MAX, ret_j);
 }
 
+const char *
+req_json_why(struct req *r)
+{
+	char why[JSON_WHY_MAX];
+
+	json_why(r->body.p, r->body.n, JSON_BODY_MAX, why);
+	return req_fmt(r, "%s", why);
+}
+
 char *
 req_fmt(struct req *r, const char *fmt, ...)
 {

@@ -167,6 +167,10 @@ nearest(void **state)
 	assert_string_equal(str_nearest("listne", names), "listen");
 	assert_string_equal(str_nearest("sesion_duraton", names), "session_duration");
 	assert_string_equal(str_nearest("tsl1", (const char *const[]){"tsl", NULL}), "tsl");
+	assert_string_equal(str_nearest("tsl", (const char *const[]){"log", "tls", NULL}),
+	                    "tls"); /* two letters swapped: one slip */
+	assert_string_equal(str_nearest("emial", (const char *const[]){"everyone", "email", NULL}), "email");
+	assert_null(str_nearest("tcp", (const char *const[]){"tls", "log", NULL}));
 	assert_null(str_nearest("zzz", names));
 	assert_null(str_nearest("", names));
 	memset(longer, 'x', sizeof longer - 1);
