@@ -213,7 +213,8 @@ a_table_says_what_is_wrong(void **state)
 	    {"port: 22\nenabeld: true\n", E_FORMAT,
 	     "edge.yaml:2: unknown key \"enabeld\"; did you mean \"enabled\"? known keys: port, enabled, "
 	     "certificate_ttl"},
-	    {"prot: 22\n", E_FORMAT, "edge.yaml:1: unknown key \"prot\"; known keys: port, enabled, certificate_ttl"},
+	    {"prot: 22\n", E_FORMAT,
+	     "edge.yaml:1: unknown key \"prot\"; did you mean \"port\"? known keys: port, enabled, certificate_ttl"},
 	    {"ports: 22\n", E_FORMAT,
 	     "edge.yaml:1: unknown key \"ports\"; did you mean \"port\"? known keys: port, enabled, certificate_ttl"},
 	    {"\nport: 22\nzzz: 1\n", E_FORMAT,
