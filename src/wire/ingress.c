@@ -315,9 +315,10 @@ set_required(const struct place *p, const json_t *v, struct ingress_rule *r)
 {
 	bool on = false;
 	int e = get_bool(p, v, &on);
-	/* an edge says false for the sake of stock connectors; in a file it is this host's owner who speaks */
-	if (e == 0)
-		r->access = on ? ACCESS_ON : p->file ? ACCESS_OFF : ACCESS_DEFAULT;
+	/* An edge says false for the sake of stock connectors, before or after it says bypass; in a file it is this
+	   host's owner who speaks. */
+	if (e == 0 && (on || p->file))
+		r->access = on ? ACCESS_ON : ACCESS_OFF;
 	return e;
 }
 

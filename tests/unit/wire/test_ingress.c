@@ -307,6 +307,8 @@ test_access(void **state)
 	assert_int_equal(access_of("\"access\":{\"required\":false,\"audTag\":[\"" AUD "\"]}", "", true),
 	                 ACCESS_DEFAULT);
 	assert_int_equal(access_of("\"access\":{\"required\":false,\"bypass\":true}", "", false), ACCESS_OFF);
+	assert_int_equal(access_of("\"access\":{\"bypass\":true,\"required\":false}", "", false), ACCESS_OFF);
+	assert_int_equal(access_of("\"access\":{\"bypass\":false,\"required\":false}", "", false), ACCESS_DEFAULT);
 	assert_int_equal(access_of("", "\"access\":{\"required\":true,\"audTag\":[\"" AUD "\"]}", true), ACCESS_ON);
 }
 
