@@ -26,8 +26,7 @@ static const struct ipc_row judge_rows[] = {
     ROW(js_pin_begin),      ROW(js_pin_check),
     ROW(js_recheck),        ROW(js_logout_oidc),
     ROW(js_api_tokens),     ROW(js_api_revoke),
-    ROW(js_tunnel_token),
-    ROW(js_config_seal),
+    ROW(js_tunnel_token),   ROW(js_config_seal),
 };
 static const struct ipc_row fetch_rows[] = {ROW(sf_jwks), ROW(sf_facts)};
 
