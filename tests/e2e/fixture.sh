@@ -214,3 +214,17 @@ page_text() { sed 's/<[^>]*>//g' "$PAGE" | tr '\n' ' '; }
 identity() { # of the browser JAR: [e-mail, groups, amr]
 	web "$JAR" "https://$TEAM_HOST:$UPORT/cdn-cgi/access/get-identity" | jq -c '[.email, (.groups | sort), (.amr | sort)]'
 }
+
+# --- a real browser (tests/browser/lib.mjs) ---------------------------------------------------------------------------------
+browser_needed() { # skips where there is none; first thing in a script that uses it
+	command -v chromium >/dev/null || skip "chromium is not installed"
+	[ -d "$TOP/tests/browser/node_modules/playwright-core" ] || skip "tests/browser is not installed (npm ci)"
+}
+# browser SCRIPT ARGS...: a script of tests/browser, which finds the edge, its CA and the account by itself; must succeed
+browser() {
+	local script=$1
+	shift
+	browser_needed
+	EMAIL=${EMAIL:-} PASSWORD=$PASSWORD TEAM_HOST=$TEAM_HOST HOST_=$HOST T=$T timeout -k 5 150 \
+		node "$TOP/tests/browser/$script" "$@" || die "browser $script"
+}
