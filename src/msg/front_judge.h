@@ -28,10 +28,11 @@ MSG_DECLARE(fj_request, FJ_REQUEST)
 /* Judge's answer. RESPOND: front writes the response (adds content-length, date, connection). RELAY: front opens a
    stream on a live link of the tunnel with these headers and moves bytes until either side ends, the ticket is cut, or
    `until`. HTTP: the same for one plain request: its method and body follow the head, the answer goes back to the user,
-   whose connection then serves the next request. */
-enum answer_action { ANSWER_RESPOND = 0, ANSWER_RELAY = 1, ANSWER_HTTP = 2 };
+   whose connection then serves the next request. SESSION: the user gets this 101, and its bytes go to the session process
+   whose end of a pair the parent sends under the same ticket (either may come first). */
+enum answer_action { ANSWER_RESPOND = 0, ANSWER_RELAY = 1, ANSWER_HTTP = 2, ANSWER_SESSION = 3 };
 #define FJ_ANSWER(F, S)                                                                           \
-	F(S, U32, action, 2)                                                                      \
+	F(S, U32, action, 3)                                                                      \
 	F(S, U32, status, 599)                                                                    \
 	F(S, STRS, headers, 16384) /* RESPOND: of the response. RELAY, HTTP: of the stream's request */ \
 	F(S, DATA, body, FJ_BODY_MAX)                                                             \
@@ -42,6 +43,13 @@ enum answer_action { ANSWER_RESPOND = 0, ANSWER_RELAY = 1, ANSWER_HTTP = 2 };
 	F(S, U64, ticket, UINT64_MAX) /* RELAY: never 0 */                                        \
 	F(S, I64, until, INT64_MAX)   /* RELAY: wall-clock seconds; 0 = no end but a cut */
 MSG_DECLARE(fj_answer, FJ_ANSWER)
+
+/* judge -> front: a session process wants its host: a stream of this tunnel with these headers, relayed to the end of a
+   pair that the parent sends under this ticket. To the session front speaks as to any user: HTTP/1.1 101 or an error. */
+#define FJ_HOST_STREAM(F, S)                                                                     \
+	F(S, U64, ticket, UINT64_MAX) F(S, STR, tunnel, 36) F(S, STR, authority, 300)            \
+	F(S, STR, path, 8192) F(S, STRS, headers, 16384) F(S, I64, until, INT64_MAX)
+MSG_DECLARE(fj_host_stream, FJ_HOST_STREAM)
 
 /* Tickets: a relayed connection's name between the two. */
 #define FJ_TICKET_BEGAN(F, S) F(S, U64, ticket, UINT64_MAX)
@@ -105,6 +113,7 @@ MSG_DECLARE(fj_link_up, FJ_LINK_UP)
 	F(S, STR, authority, 300)                               \
 	F(S, STR, path, 8192)                                   \
 	F(S, BOOL, http, 1) /* an HTTP request under way */     \
+	F(S, BOOL, session, 1) /* one side of a session process */ \
 	F(S, STR, client_ip, 64)                                \
 	F(S, I64, since, INT64_MAX) F(S, I64, until, INT64_MAX) \
 	    F(S, STR, assertion, 16384) /* cf-access-jwt-assertion of its RELAY: whose session it is */ \

@@ -12,6 +12,13 @@ MSG_DEFINE(pr_ping, 0x0109, PR_EMPTY)
 MSG_DEFINE(pr_pong, 0x010a, PR_EMPTY)
 MSG_DEFINE(pr_role_state, 0x010b, PR_ROLE_STATE)
 MSG_DEFINE(pr_fatal, 0x010c, PR_FATAL)
+MSG_DEFINE(pr_session_start, 0x0110, PR_SESSION_START)
+MSG_DEFINE(pr_session_started, 0x0111, PR_SESSION_STARTED)
+MSG_DEFINE(pr_session_attach, 0x0112, PR_SESSION_ATTACH)
+MSG_DEFINE(pr_session_kill, 0x0113, PR_SESSION_ID)
+MSG_DEFINE(pr_session_channel, 0x0114, PR_SESSION_ID)
+MSG_DEFINE(pr_session_ended, 0x0115, PR_SESSION_ENDED)
+MSG_DEFINE(pr_session_pair, 0x0116, PR_SESSION_PAIR)
 
 const char *
 role_name(enum role r)

@@ -57,7 +57,7 @@ MSG_DECLARE(pr_listener, PR_LISTENER)
 /* Carries an opened file or folder. Names: signer "store" "journal", "node-key" or
    "node-passphrase"; judge "state" "audit" (folders), "country" (MMDB, at each reload
    again, left out when it is absent); fetch "vault-a" "vault-b" "mail-password";
-   front "tls-chain:N" "tls-key:N". */
+   front "tls-chain:N" "tls-key:N"; session "recording". */
 #define PR_FILE(F, S) F(S, STR, name, 64)
 MSG_DECLARE(pr_file, PR_FILE)
 
@@ -79,5 +79,30 @@ MSG_DECLARE(pr_role_state, PR_ROLE_STATE)
 /* role -> parent, before exit: why it cannot go on. */
 #define PR_FATAL(F, S) F(S, STR, why, 512)
 MSG_DECLARE(pr_fatal, PR_FATAL)
+
+
+/* --- SSH sessions that the edge takes part in: one process each (msg/session.h) ---------------------------------- */
+/* judge -> parent (request): start one. user and host are tickets under which front gets the outer ends of its two
+   pairs; record: it gets a recording, which is made under a name of the parent's own scheme. */
+#define PR_SESSION_START(F, S)                                                                            \
+	F(S, STR, session, 32) /* id, 32 hex */                                                           \
+	F(S, U64, user, UINT64_MAX) F(S, U64, host, UINT64_MAX) F(S, BOOL, record, 1)
+MSG_DECLARE(pr_session_start, PR_SESSION_START)
+#define PR_SESSION_STARTED(F, S) F(S, U32, code, 9999) F(S, STR, why, 256) /* code 0 = done, else an sp_code */
+MSG_DECLARE(pr_session_started, PR_SESSION_STARTED)
+/* judge -> parent (request): another user's pair for one that lives; answered as above. */
+#define PR_SESSION_ATTACH(F, S) F(S, STR, session, 32) F(S, U64, user, UINT64_MAX)
+MSG_DECLARE(pr_session_attach, PR_SESSION_ATTACH)
+#define PR_SESSION_ID(F, S) F(S, STR, session, 32)
+MSG_DECLARE(pr_session_kill, PR_SESSION_ID) /* judge -> parent: it did not end when told to */
+/* parent -> judge: carries judge's end of the control channel; before pr_session_started. */
+MSG_DECLARE(pr_session_channel, PR_SESSION_ID)
+/* parent -> judge: its process is gone. */
+#define PR_SESSION_ENDED(F, S) F(S, STR, session, 32) F(S, STR, how, 64)
+MSG_DECLARE(pr_session_ended, PR_SESSION_ENDED)
+/* parent -> front (outer end) and parent -> session (inner end): carries one end of a pair. */
+enum session_pair { PAIR_USER, PAIR_HOST };
+#define PR_SESSION_PAIR(F, S) F(S, U32, pair, 1) F(S, U64, ticket, UINT64_MAX)
+MSG_DECLARE(pr_session_pair, PR_SESSION_PAIR)
 
 #endif

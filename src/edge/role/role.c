@@ -33,6 +33,12 @@ role_loop(const struct role_run *r)
 	return r->loop;
 }
 
+struct ipc *
+role_parent(const struct role_run *r)
+{
+	return r->parent;
+}
+
 int
 role_fatal(struct role_run *r, const char *fmt, ...)
 {
@@ -130,6 +136,36 @@ on_role_state(struct ipc *c, uint32_t id, const void *m, int fd, void *arg)
 }
 
 static void
+on_session_pair(struct ipc *c, uint32_t id, const void *m, int fd, void *arg)
+{
+	struct role_run *r = arg;
+
+	if (!r->ops->session_pair)
+		close(fd);
+	else if (r->ops->session_pair(r, m, fd, r->arg) < 0 && r->status == 0)
+		role_fatal(r, "the end of a session's pair could not be used");
+}
+
+static void
+on_session_channel(struct ipc *c, uint32_t id, const void *mv, int fd, void *arg)
+{
+	const struct pr_session_channel *m = mv;
+	struct role_run *r = arg;
+
+	if (!r->ops->session_channel || r->ops->session_channel(r, m->session, fd, r->arg) < 0)
+		close(fd);
+}
+
+static void
+on_session_ended(struct ipc *c, uint32_t id, const void *m, int fd, void *arg)
+{
+	struct role_run *r = arg;
+
+	if (r->ops->session_ended)
+		r->ops->session_ended(r, m, r->arg);
+}
+
+static void
 on_reload(struct ipc *c, uint32_t id, const void *m, int fd, void *arg)
 {
 	struct role_run *r = arg;
@@ -177,6 +213,9 @@ static const struct ipc_row rows[] = {
     {&pr_reload_def, PH_RUNNING, 0, on_reload},
     {&pr_drain_def, PH_RUNNING, 0, on_drain},
     {&pr_ping_def, PH_RUNNING, IPC_REQUEST, on_ping},
+    {&pr_session_pair_def, PH_CONFIGURED | PH_RUNNING, IPC_FD, on_session_pair},
+    {&pr_session_channel_def, PH_RUNNING, IPC_FD, on_session_channel},
+    {&pr_session_ended_def, PH_RUNNING, 0, on_session_ended},
 };
 static const struct ipc_ops parent_ops = {rows, sizeof rows / sizeof *rows, on_parent_gone};
 

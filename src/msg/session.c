@@ -1,0 +1,16 @@
+#include "msg/session.h"
+
+MSG_DEFINE(se_start, 0x0701, SE_START)
+MSG_DEFINE(se_cert_ask, 0x0702, SE_CERT_ASK)
+MSG_DEFINE(se_cert_is, 0x0703, SE_CERT_IS)
+MSG_DEFINE(se_host_key, 0x0704, SE_HOST_KEY)
+MSG_DEFINE(se_verdict, 0x0705, SE_VERDICT)
+MSG_DEFINE(se_event, 0x0706, SE_EVENT)
+MSG_DEFINE(se_event_sync, 0x0707, SE_EVENT)
+MSG_DEFINE(se_noted, 0x0708, SE_NOTED)
+MSG_DEFINE(se_digest, 0x0709, SE_DIGEST)
+MSG_DEFINE(se_state, 0x070a, SE_STATE)
+MSG_DEFINE(se_ended, 0x070b, SE_ENDED)
+MSG_DEFINE(se_end, 0x070c, SE_END)
+MSG_DEFINE(se_notice, 0x070d, SE_END)
+MSG_DEFINE(se_limits, 0x070e, SE_LIMITS)
