@@ -11,6 +11,7 @@
  *   session.c      a user whose connection is relayed: from judge's RELAY to the last byte
  *   exchange.c     one HTTP request relayed to a service; its connection stays a user's
  *   grant.c        the ticket and the head of either
+ *   assets.c       scripts and style sheets of the pages, out of this program
  *   http_head.c    which headers pass between users and services
  *   tunnel_link.c  a connector's connection: HTTP/2, registration, configuration, liveness
  *   proxies.c      whose X-Forwarded-For is believed

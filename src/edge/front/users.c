@@ -10,6 +10,7 @@
 
 #include "core/log.h"
 #include "core/str.h"
+#include "edge/front/assets.h"
 #include "edge/front/exchange.h"
 #include "edge/front/front.h"
 #include "edge/front/grant.h"
@@ -181,6 +182,16 @@ answer_respond(struct user *u, const struct fj_answer *a)
 }
 
 static void
+answer_asset(struct user *u, const struct http_request *r)
+{
+	struct asset_answer a;
+
+	assets_answer(assets_table, assets_table_n, r, &a);
+	count_answer(u->t->f, a.reply.status);
+	http_server_respond(u->s, &a.reply);
+}
+
+static void
 answer_failed(struct user *u, int err)
 {
 	count(u->t->f, C_JUDGE_FAILED, 1);
@@ -283,6 +294,10 @@ on_request(struct http_server *s, const struct http_request *r, void *arg)
 
 	(void)s;
 	count(u->t->f, C_REQUESTS, 1);
+	if (assets_owns(r->target)) {
+		answer_asset(u, r);
+		return;
+	}
 	if (strlen(r->method) > 16) {
 		answer_text(u, 501, "SP-1012 unknown method");
 		return;
