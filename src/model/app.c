@@ -2,6 +2,7 @@
 
 #include "core/str.h"
 #include "model/app_web.h"
+#include "model/picture.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -324,7 +325,7 @@ static const struct model_field app_fields[] = {
     {"skip_interstitial", MT_BOOL, AT(skip_interstitial), MF_EMPTY},
     {"options_preflight_bypass", MT_BOOL, AT(options_preflight_bypass), MF_EMPTY},
     {"cors_headers", MT_CUSTOM, .read = app_cors_read, .write = app_cors_write, .release = app_cors_release},
-    {"logo_url", MT_TEXT, AT(logo_url)},
+    {"logo_url", MT_TEXT, AT(logo_url), .max = PICTURE_MAX},
     {"tags", MT_STRS, AT(tags)},
     {"custom_pages", MT_STRS, AT(custom_pages)},
     {"allow_authenticate_via_warp", MT_CUSTOM, .read = model_read_false},

@@ -71,7 +71,7 @@ struct app {
 	bool service_auth_401_redirect, skip_interstitial, options_preflight_bypass;
 	char *read_service_tokens_from_header; /* a header's name; NULL = the usual two headers only */
 	struct app_cors cors;
-	char *logo_url; /* https */
+	char *logo_url; /* a picture (picture.h), which pages show, or https, which is kept for others to read */
 	struct texts tags;
 	struct texts custom_pages; /* ids */
 	int64_t created_at, updated_at;

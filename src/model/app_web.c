@@ -2,6 +2,7 @@
 
 #include "core/str.h"
 #include "core/url.h"
+#include "model/picture.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -333,6 +334,16 @@ token_header_check(const char *name, struct model_error *err)
 	return E_OK;
 }
 
+static int
+logo_check(const char *s, struct model_error *err)
+{
+	const char *data;
+
+	if (s && picture_type(s, &data))
+		return E_OK;
+	return url_check("/logo_url", s, true, err);
+}
+
 int
 app_web_check(const struct app *a, struct model_error *err)
 {
@@ -341,7 +352,7 @@ app_web_check(const struct app *a, struct model_error *err)
 	if (ret == E_OK)
 		ret = url_check("/custom_non_identity_deny_url", a->custom_non_identity_deny_url, true, err);
 	if (ret == E_OK)
-		ret = url_check("/logo_url", a->logo_url, true, err);
+		ret = logo_check(a->logo_url, err);
 	if (ret == E_OK)
 		ret = token_header_check(a->read_service_tokens_from_header, err);
 	for (size_t i = 0; ret == E_OK && i < a->custom_pages.n; i++) {

@@ -259,7 +259,7 @@ read_text(const struct model_field *f, void *rec, const json_t *v, struct model_
 		s = email;
 		break;
 	default:
-		if (strlen(s) > MODEL_TEXT_MAX || !text_clean(s, f->flags & MF_LINES))
+		if (strlen(s) > (f->max ? (size_t)f->max : MODEL_TEXT_MAX) || !text_clean(s, f->flags & MF_LINES))
 			return fail_found(err, v,
 			                  f->flags & MF_LINES ? "a text of at most 8192 bytes"
 			                                      : "one line of text of at most 8192 bytes");

@@ -80,7 +80,7 @@ struct model_field {
 	enum model_type type;
 	size_t offset;
 	unsigned flags;
-	int64_t min, max;         /* MT_INT, MT_DURATION */
+	int64_t min, max;         /* MT_INT, MT_DURATION; max of MT_TEXT: bytes, 0 = MODEL_TEXT_MAX */
 	const char *const *words; /* MT_ENUM: NULL ends; what is not in it is refused with the nearest */
 	int (*read)(void *rec, const json_t *v, bool text_scalars,
 	            struct model_error *err);                    /* err pointer relative to v */

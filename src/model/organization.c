@@ -4,10 +4,40 @@
 #include <string.h>
 
 #include "core/str.h"
+#include "model/picture.h"
 
 static const char *const design_names[] = {"background_color", "text_color",  "logo_path",
                                            "header_text",      "footer_text", NULL};
 static const char *const page_names[] = {"forbidden", "identity_denied", NULL};
+
+static bool
+is_colour(const char *s)
+{
+	size_t n = strlen(s);
+	return (n == 4 || n == 7) && s[0] == '#' && strspn(s + 1, "0123456789abcdefABCDEF") == n - 1;
+}
+
+static int
+check_value(const char *key, const char *s, struct model_error *err)
+{
+	const char *data;
+
+	if (s && !*s)
+		return E_OK; /* not set */
+	if (s && !strcmp(key, "logo_path") &&
+	    (picture_type(s, &data) || (!strncmp(s, "https://", 8) && strlen(s) <= MODEL_TEXT_MAX)))
+		return E_OK;
+	if (s && !strcmp(key, "logo_path"))
+		return model_fail(err, "",
+		                  "found \"%.60s\", expected a picture as \"data:image/png;base64,...\" (png, svg+xml, "
+		                  "jpeg, gif or webp) of at most %u characters, or an https URL",
+		                  s, PICTURE_MAX);
+	if (s && str_ends(key, "_color") && !is_colour(s))
+		return model_fail(err, "", "found \"%.60s\", expected a colour such as #1a5fc2", s);
+	if (!s || strlen(s) > MODEL_TEXT_MAX)
+		return model_fail(err, "", "expected a text of at most %d bytes", MODEL_TEXT_MAX);
+	return E_OK;
+}
 
 /* A map of texts under known names. */
 static int
@@ -27,9 +57,7 @@ check_texts(const json_t *o, const char *at, const char *const *names, struct mo
 			           near ? near : "");
 			return E_FORMAT;
 		}
-		const char *s = json_string_value(v);
-		if (!json_is_null(v) && (!s || strlen(s) > MODEL_TEXT_MAX)) {
-			model_fail(err, "", "expected a text of at most %d bytes", MODEL_TEXT_MAX);
+		if (!json_is_null(v) && check_value(key, json_string_value(v), err) != E_OK) {
 			model_error_prefix(err, "%s/%s", at, key);
 			return E_FORMAT;
 		}

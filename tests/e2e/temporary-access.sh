@@ -105,7 +105,10 @@ eq "blank" "$STATUS" 400
 cp "$T/ask.page" "$PAGE"
 ask 'ticket "4711" & <b>café</b>'
 eq "asked" "$STATUS" 200
-like "it waits" "$(cat "$PAGE")" 'http-equiv="refresh"'
+web "$T/jar.$EMAIL" -o /dev/null -D "$T/waits.head" "$LAST_URL"
+like "it looks again by itself" "$(cat "$T/waits.head")" 'refresh: 5'
+web "$T/jar.$EMAIL" -o /dev/null -D "$T/waits.head" "$LAST_URL&still=1"
+unlike "unless it is told not to" "$(cat "$T/waits.head")" 'refresh'
 like "what was said" "$(cat "$PAGE")" 'ticket &quot;4711&quot; &amp; &lt;b&gt;café'
 unlike "no script" "$(cat "$PAGE")" '<script'
 LINK=$(link_of "$PAGE")

@@ -161,7 +161,7 @@ note(struct judge *j, const struct req *r, enum event_kind kind, const struct ac
 }
 
 static struct access_request *
-request_make(const struct req *r, const struct session *s, const struct app_view *a, const struct policy *p,
+request_make(struct req *r, const struct session *s, const struct app_view *a, const struct policy *p,
              const char *reason, const char *transfer)
 {
 	struct access_request *q = calloc(1, sizeof *q);
@@ -180,7 +180,7 @@ request_make(const struct req *r, const struct session *s, const struct app_view
 	                             .sub = str_dup(s->sub),
 	                             .email = str_dup(s->email),
 	                             .ip = str_dup(r->client_ip),
-	                             .prompt = str_dup(purpose_prompt(p)),
+	                             .prompt = str_dup(purpose_prompt(r, p)),
 	                             .reason = str_dup(reason),
 	                             .transfer = *transfer ? str_dup(transfer) : NULL,
 	                             .created_at = judge_now()};

@@ -14,9 +14,10 @@
 #define A "/cdn-cgi/access/"
 
 static const struct {
-	const char *value, *text;
+	const char *value;
+	enum text text;
 	int64_t seconds;
-} periods[] = {{"1h", "1 hour", 3600}, {"4h", "4 hours", 14400}, {"8h", "8 hours", 28800}, {"24h", "24 hours", 86400}};
+} periods[] = {{"1h", T_HOURS_1, 3600}, {"4h", T_HOURS_4, 14400}, {"8h", T_HOURS_8, 28800}, {"24h", T_HOURS_24, 86400}};
 #define NPERIODS (sizeof periods / sizeof *periods)
 
 /* --- who asks ---------------------------------------------------------------------------------------------------- */
@@ -29,30 +30,25 @@ ask_seal(struct req *r, const struct session *s, const struct app_view *a)
 
 static void
 form(struct req *r, const struct session *s, const struct app_view *a, const struct policy *p, const char *next,
-     const char *said, const char *failed)
+     enum text said, const struct page_failed *failed)
 {
 	const char *csrf = csrf_token(r, csrf_cookie(r), ask_seal(r, s, a));
 	struct buf b;
 
-	page_begin(&b, "Ask for access");
-	page_text(&b, "<p class=\"dim\">to reach <strong>", a->app->name, "</strong></p>\n");
+	page_begin(r, &b, T_ASK_TITLE);
+	page_say(r, &b, "p class=\"dim\"", T_TO_REACH, a->app->name);
 	if (said)
-		page_text(&b, "<p class=\"bad\" role=\"alert\">", said, "</p>\n");
-	page_text(&b, "<p>Somebody must approve this first, for a time. You are ", s->email, ".</p>\n");
+		page_alert(r, &b, page_words(r, said), 0);
+	page_say(r, &b, "p", T_ASK_TEXT, s->email);
 	if (failed)
-		page_text(&b, "<p class=\"bad\" role=\"alert\">", failed, "</p>\n");
-	page_text(&b, "<form method=\"post\" action=\"",
-	          req_fmt(r, A "request?kid=%s&next=%s", a->app->aud, req_escape(r, next)), "\">\n");
-	page_text(&b, "<input type=\"hidden\" name=\"csrf\" value=\"", csrf, "\">\n");
-	page_text(&b, "<label for=\"purpose\">", purpose_prompt(p), "</label>");
-	page_text(&b,
-	          "<input id=\"purpose\" name=\"purpose\" maxlength=\"1000\" autocomplete=\"off\" required autofocus "
-	          "value=\"",
-	          req_field(r, "purpose"), "\">\n");
-	buf_put_str(&b, "<button type=\"submit\">Ask</button>\n</form>\n"
-	                "<p class=\"dim\">The approvers read your answer, and it is recorded.</p>\n");
-	page_end(&b);
-	reply_html(r, failed ? 400 : said ? 403 : 200, &b);
+		page_alert(r, &b, failed->words, failed->code);
+	page_form(&b, req_fmt(r, A "request?kid=%s&next=%s", a->app->aud, req_escape(r, next)), csrf);
+	purpose_input(r, &b, p);
+	page_button(r, &b, T_ASK_BUTTON);
+	buf_put_str(&b, "</form>\n");
+	page_say(r, &b, "p class=\"dim\"", T_ASK_RECORDED);
+	page_end(r, &b);
+	reply_html(r, failed && !failed->code ? 400 : failed || said ? 403 : 200, &b);
 }
 
 static const char *
@@ -62,23 +58,31 @@ approve_link(struct req *r, const struct access_request *q)
 }
 
 static void
-waiting(struct req *r, const struct app_view *a, const struct policy *p, const struct access_request *q)
+waiting(struct req *r, const struct app_view *a, const struct policy *p, const struct access_request *q,
+        const char *next)
 {
 	size_t missing = request_missing(r->j, p, q);
+	const char *count[] = {req_fmt(r, "%zu", q->napprovals), req_fmt(r, "%zu", missing)};
+	bool still = !strcmp(req_param(r, "still"), "1");
 	struct buf b;
 
-	page_begin_again(&b, "Waiting for approval", AGAIN_SEC);
-	page_text(&b, "<p class=\"dim\">to reach <strong>", a->app->name, "</strong></p>\n");
-	buf_put_str(&b, "<p>Pass this link on to somebody who may approve:</p>\n");
-	page_text(&b, "<p><code id=\"link\">", approve_link(r, q), "</code></p>\n");
-	page_text(&b, "<dl><dt>Why</dt><dd>", q->reason, "</dd>\n");
-	page_text(&b, "<dt>Approvals</dt><dd>", req_fmt(r, "%zu here, %zu missing", q->napprovals, missing),
-	          "</dd></dl>\n");
-	buf_put_str(&b, q->transfer ? "<p class=\"dim\">The client waits too. Leave this page open: it looks again by "
-	                              "itself, and asks you to let the client in.</p>\n"
-	                            : "<p class=\"dim\">Leave this page open: it looks again by itself, and goes on "
-	                              "once it is approved.</p>\n");
-	page_end(&b);
+	/* A page that changes under a reader is hard for some: they can stop it (WCAG 2.2.1). */
+	if (!still)
+		reply_header(r, "refresh", req_fmt(r, "%d", AGAIN_SEC));
+	page_begin(r, &b, T_WAIT_TITLE);
+	page_say(r, &b, "p class=\"dim\"", T_TO_REACH, a->app->name);
+	page_say(r, &b, "p", T_WAIT_LINK);
+	page_text(&b, "<p><code id=\"link\">", approve_link(r, q), "</code></p>\n<dl>\n");
+	page_fact(r, &b, T_WAIT_WHY, q->reason);
+	page_say(r, &b, "dt", T_WAIT_APPROVALS);
+	buf_put_str(&b, "<dd>");
+	text_html(&b, page_words(r, T_WAIT_COUNT), count, 2);
+	buf_put_str(&b, "</dd></dl>\n");
+	if (!still)
+		page_say(r, &b, "p class=\"dim\"", q->transfer ? T_WAIT_CLIENT : T_WAIT_PAGE);
+	page_link_button(r, &b, "button quiet", still ? r->target : req_fmt(r, "%s&still=1", next),
+	                 still ? T_WAIT_AGAIN : T_WAIT_STOP);
+	page_end(r, &b);
 	reply_html(r, 200, &b);
 }
 
@@ -115,12 +119,12 @@ approval_page(struct req *r, const struct session *s, const struct app_view *a, 
 	if (q && waits_for(r, q, p)) {
 		client_of(next, key);
 		request_waits(r->j, q, key);
-		waiting(r, a, p, q);
+		waiting(r, a, p, q, next);
 		return;
 	}
-	const char *said = q && q->state == REQUEST_REFUSED   ? "Your request was refused."
-	                   : q && q->state == REQUEST_EXPIRED ? "Your request, or the access it gave, is over."
-	                                                      : NULL;
+	enum text said = q && q->state == REQUEST_REFUSED   ? T_ASK_REFUSED
+	                 : q && q->state == REQUEST_EXPIRED ? T_ASK_OVER
+	                                                    : 0;
 	form(r, s, a, p, next, said, NULL);
 }
 
@@ -128,29 +132,40 @@ void
 approval_post(struct req *r)
 {
 	const struct app_view *a = snapshot_app_by_aud(r->snap, req_param(r, "kid"));
-	const char *next = req_param(r, "next"), *text = req_field(r, "purpose"), *org, *wrong = purpose_wrong(text);
+	const char *next = req_param(r, "next"), *text = req_field(r, "purpose"), *org;
+	int wrong = purpose_wrong(text);
 	struct session *s = a ? login_session(r, a, &org) : NULL;
 	struct policy_verdict v = {0};
 	struct access_request *q = NULL;
 	char key[65];
 	int code = 0;
 
-	if (!s || !url_is_local_path(next)) {
-		reply_refuse(r, s ? SP_BAD_REQUEST : SP_LOGIN_STATE);
+	if (!url_is_local_path(next)) {
+		reply_refuse(r, SP_BAD_REQUEST);
+		return;
+	}
+	if (!s) {
+		purpose_ended(r, text, next);
 		return;
 	}
 	r->app = a;
 	str_copy(r->session, sizeof r->session, s->id);
-	if (!csrf_ok(r, ask_seal(r, s, a), req_field(r, "csrf"))) {
-		judge_deny(r, s->email, SP_LOGIN_STATE, "request of another page");
-		return;
-	}
+	bool fresh = csrf_ok(r, ask_seal(r, s, a), req_field(r, "csrf"));
 	struct asker who = req_asker(r, s);
 	who.could = true;
 	snapshot_verdict(r->snap, a, &who, &v);
 	const struct policy *p = v.code == SP_APPROVAL ? snapshot_policy(r->snap, a, &v) : NULL;
+	if (!fresh) { /* nothing is taken from it but what was typed */
+		struct page_failed f = {page_words(r, T_FORM_STALE), SP_LOGIN_STATE};
+		judge_refused(r, s->email, SP_LOGIN_STATE, "request of another page");
+		if (p)
+			form(r, s, a, p, next, 0, &f);
+		else
+			reply_refuse(r, SP_LOGIN_STATE);
+		return;
+	}
 	if (p && wrong) {
-		form(r, s, a, p, next, NULL, wrong);
+		form(r, s, a, p, next, 0, &(struct page_failed){page_words(r, (enum text)wrong), 0});
 		return;
 	}
 	client_of(next, key);
@@ -217,12 +232,13 @@ put_about(struct req *r, struct buf *b, const struct access_request *q)
 	char at[24];
 
 	time_format(q->created_at, at);
-	page_text(b, "<dl><dt>Who</dt><dd><strong>", q->email, "</strong></dd>\n");
-	page_text(b, "<dt>What</dt><dd>", r->app->app->name, "");
-	page_text(b, " (", r->app->app->domain, ")</dd>\n");
-	page_text(b, "<dt>Why</dt><dd>", q->reason, "</dd>\n");
-	page_text(b, "<dt>From</dt><dd>", q->ip, "</dd>\n");
-	page_text(b, "<dt>Asked</dt><dd>", at, "</dd></dl>\n");
+	buf_put_str(b, "<dl>\n");
+	page_fact(r, b, T_APPROVE_WHO, q->email);
+	page_fact(r, b, T_APPROVE_WHAT, req_fmt(r, "%s (%s)", r->app->app->name, r->app->app->domain));
+	page_fact(r, b, T_WAIT_WHY, q->reason);
+	page_fact(r, b, T_APPROVE_FROM, q->ip);
+	page_fact(r, b, T_APPROVE_ASKED, at);
+	buf_put_str(b, "</dl>\n");
 }
 
 static void
@@ -230,14 +246,16 @@ put_form(struct req *r, struct buf *b, const struct session *s, const struct acc
 {
 	const char *csrf = csrf_token(r, csrf_cookie(r), decide_seal(r, s, q));
 
-	page_text(b, "<form method=\"post\" action=\"", req_fmt(r, A "approve/%s", q->id), "\">\n");
-	page_text(b, "<input type=\"hidden\" name=\"csrf\" value=\"", csrf, "\">\n");
-	buf_put_str(b, "<label for=\"period\">For at most</label><select id=\"period\" name=\"period\">\n");
+	page_form(b, req_fmt(r, A "approve/%s", q->id), csrf);
+	page_say(r, b, "label for=\"period\"", T_APPROVE_PERIOD);
+	buf_put_str(b, "<select id=\"period\" name=\"period\">\n");
 	for (size_t i = 0; i < NPERIODS; i++)
-		buf_putf(b, "<option value=\"%s\">%s</option>\n", periods[i].value, periods[i].text);
-	buf_put_str(b, "</select>\n<button type=\"submit\" name=\"decision\" value=\"approve\">Approve</button>\n"
-	               "<button class=\"quiet\" type=\"submit\" name=\"decision\" value=\"refuse\">Refuse</button>\n"
-	               "</form>\n");
+		page_say(r, b, req_fmt(r, "option value=\"%s\"", periods[i].value), periods[i].text);
+	buf_put_str(b, "</select>\n");
+	page_say(r, b, "button type=\"submit\" name=\"decision\" value=\"approve\"", T_APPROVE_YES);
+	page_say(r, b, "button class=\"quiet danger\" type=\"submit\" name=\"decision\" value=\"refuse\"",
+	         T_APPROVE_NO);
+	buf_put_str(b, "</form>\n");
 }
 
 static bool
@@ -249,41 +267,40 @@ has_said(const struct access_request *q, const struct session *s)
 	return false;
 }
 
-static const char *
-standing(struct req *r, const struct access_request *q, const struct session *s)
+static enum text
+standing(const struct access_request *q, const struct session *s)
 {
-	char at[24];
-
-	time_format(q->until, at);
 	switch ((enum request_state)q->state) {
 	case REQUEST_GRANTED:
-		return req_fmt(r, "Approved: access is open until %s.", at);
+		return T_APPROVE_GRANTED;
 	case REQUEST_REFUSED:
-		return "This request was refused.";
+		return T_APPROVE_REFUSED;
 	case REQUEST_EXPIRED:
-		return "This request is over.";
+		return T_APPROVE_OVER;
 	case REQUEST_PENDING:
 		break;
 	}
-	return has_said(q, s) ? "You approved this. Others must approve too." : NULL;
+	return has_said(q, s) ? T_APPROVE_OTHERS : 0;
 }
 
 static void
-show(struct req *r, const struct session *s, const struct access_request *q, unsigned status, const char *failed)
+show(struct req *r, const struct session *s, const struct access_request *q, unsigned status, enum text failed)
 {
-	const char *what = standing(r, q, s);
+	enum text what = standing(q, s);
+	char until[24];
 	struct buf b;
 
-	page_begin(&b, what ? "Access request" : "Approve this access?");
+	time_format(q->until, until);
+	page_begin(r, &b, what ? T_APPROVE_SEEN : T_APPROVE_TITLE);
 	if (failed)
-		page_text(&b, "<p class=\"bad\" role=\"alert\">", failed, "</p>\n");
+		page_alert(r, &b, page_words(r, failed), 0);
 	if (what)
-		page_text(&b, "<p>", what, "</p>\n");
+		page_say(r, &b, "p", what, until);
 	put_about(r, &b, q);
 	if (!what)
 		put_form(r, &b, s, q);
-	page_text(&b, "<p class=\"dim\">You are ", s->email, ". What you decide is recorded.</p>\n");
-	page_end(&b);
+	page_say(r, &b, "p class=\"dim\"", T_APPROVE_YOU, s->email);
+	page_end(r, &b);
 	reply_html(r, status, &b);
 }
 
@@ -294,7 +311,7 @@ approve_get(struct req *r)
 	struct access_request *q = decider(r, &s, approve_get);
 
 	if (q)
-		show(r, s, q, 200, NULL);
+		show(r, s, q, 200, 0);
 }
 
 static int64_t
@@ -322,16 +339,16 @@ approve_post(struct req *r)
 		return;
 	}
 	if (yes ? !seconds : strcmp(decision, "refuse") != 0) {
-		show(r, s, q, 400, "Choose one of the periods.");
+		show(r, s, q, 400, T_APPROVE_CHOOSE);
 		return;
 	}
 	if (q->state != REQUEST_PENDING) { /* decided meanwhile, or the form was sent twice */
-		show(r, s, q, 200, NULL);
+		show(r, s, q, 200, 0);
 		return;
 	}
 	int code = yes ? request_yes(r, q, s, seconds) : request_no(r, q, s);
 	if (code && code != SP_CONFLICT)
 		judge_deny(r, s->email, code, "the decision could not be taken");
 	else
-		show(r, s, q, 200, NULL);
+		show(r, s, q, 200, 0);
 }

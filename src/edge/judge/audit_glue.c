@@ -142,7 +142,7 @@ judge_audit_now(struct judge *j, const struct req *r, const struct audit_note *n
 }
 
 void
-judge_deny(struct req *r, const char *email, int code, const char *why)
+judge_refused(struct req *r, const char *email, int code, const char *why)
 {
 	r->j->n.denied++;
 	log_warn("denied", "app", r->host, "email", email ? email : "", "ip", r->client_ip, "code", log_num(code),
@@ -150,6 +150,12 @@ judge_deny(struct req *r, const char *email, int code, const char *why)
 	judge_audit(r->j, r,
 	            &(struct audit_note){
 	                .kind = EVENT_ACCESS_DENIED, .actor = email, .subject = r->host, .code = code, .why = why});
+}
+
+void
+judge_deny(struct req *r, const char *email, int code, const char *why)
+{
+	judge_refused(r, email, code, why);
 	reply_refuse(r, code);
 }
 

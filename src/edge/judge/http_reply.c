@@ -11,59 +11,29 @@
 #include "edge/judge/judge.h"
 #include "edge/judge/login.h"
 #include "edge/judge/page.h"
+#include "edge/judge/text.h"
 
 #define PER_PAGE 1000
 
 static const struct code_row {
 	int code;
 	unsigned status;
-	const char *text;
 } codes[] = {
-    {SP_BAD_REQUEST, 400, "The request is malformed."},
-    {SP_TOO_LARGE, 413, "The request is too large."},
-    {SP_UNKNOWN_HOST, 404, "There is no application of this name."},
-    {SP_NO_ROUTE, 503, "This application is not connected to a tunnel."},
-    {SP_TUNNEL_DOWN, 503, "The application's tunnel is down."},
-    {SP_ORIGIN, 502, "The application's server could not be reached."},
-    {SP_BUSY, 503, "The edge is busy. Try again in a moment."},
-    {SP_INTERNAL, 500, "Something went wrong at the edge."},
-    {SP_NOT_WEBSOCKET, 501, "This application does not serve pages yet: use the sallyport client."},
-    {SP_CONFLICT, 409, "It was changed by somebody else meanwhile, or the name is taken."},
-    {SP_NOT_FOUND, 404, "There is nothing here."},
-    {SP_METHOD, 405, "This method is not allowed here."},
-    {SP_STORE, 503, "The edge's database is away, full or busy. Nothing was changed; try again in a moment."},
-    {SP_LOGIN_NEEDED, 401, "Sign in first."},
-    {SP_LOGIN_FAILED, 403, "E-mail, password or code is wrong."},
-    {SP_LOGIN_STATE, 403, "This sign-in is stale, was used already, or began in another browser. Start again."},
-    {SP_LOGIN_PROVIDER, 502, "The identity provider did not answer as it should."},
-    {SP_ID_TOKEN, 403, "The identity provider's statement does not verify."},
-    {SP_EMAIL, 403, "Your e-mail address is missing, unverified or of an unacceptable form."},
-    {SP_LOGIN_RATE, 429, "Too many attempts. Wait a minute."},
-    {SP_DISABLED, 403, "This account is disabled."},
-    {SP_LOGIN_TIMEOUT, 408, "Nobody finished the sign-in in time."},
-    {SP_RECHECK, 503, "Your identity provider cannot be asked at the moment whether you may still enter. Try again."},
-    {SP_NO_POLICY, 403, "Access denied: this application has no policy."},
-    {SP_POLICY_DENY, 403, "Access denied."},
-    {SP_POLICY_BLOCK, 403, "Access denied."},
-    {SP_TOKEN, 401, "The token is not valid."},
-    {SP_TOKEN_EXPIRED, 401, "The token has expired."},
-    {SP_TOKEN_AUDIENCE, 403, "The token belongs to another application."},
-    {SP_REVOKED, 401, "The session was revoked. Sign in again."},
-    {SP_API_TOKEN, 401, "The API token is missing, wrong or revoked."},
-    {SP_SERVICE_TOKEN, 401, "The service token is not valid."},
-    {SP_APPROVAL, 403, "Somebody must approve this access first."},
-    {SP_API_SCOPE, 403, "The API token lacks the scope."},
-    {SP_NO_CA, 400, "Bad Request. Please create a ca for application."},
-    {SP_KEY_REFUSED, 400, "This kind or size of public key is not accepted."},
-    {SP_KEY_MISMATCH, 403, "This is not the key that the sign-in was made for."},
-    {SP_PRINCIPAL, 403, "This user name is not allowed."},
-    {SP_PRINCIPAL_OWNED, 403, "This user name belongs to another person."},
-    {SP_CERT_RATE, 429, "Too many certificates. Wait a minute."},
-    {SP_SIGNER_DOWN, 503, "The edge cannot sign at the moment. Try again."},
-    {SP_TUNNEL_AUTH, 403, "Unknown tunnel or wrong secret."},
-    {SP_DESTINATION, 403, "This destination is not allowed."},
-    {SP_CONFIG, 400, "The configuration is not valid."},
-    {SP_APPLY, 400, "The document is not valid."},
+    {SP_BAD_REQUEST, 400},   {SP_TOO_LARGE, 413},      {SP_UNKNOWN_HOST, 404},
+    {SP_NO_ROUTE, 503},      {SP_TUNNEL_DOWN, 503},    {SP_ORIGIN, 502},
+    {SP_BUSY, 503},          {SP_INTERNAL, 500},       {SP_NOT_WEBSOCKET, 501},
+    {SP_CONFLICT, 409},      {SP_NOT_FOUND, 404},      {SP_METHOD, 405},
+    {SP_STORE, 503},         {SP_LOGIN_NEEDED, 401},   {SP_LOGIN_FAILED, 403},
+    {SP_LOGIN_STATE, 403},   {SP_LOGIN_PROVIDER, 502}, {SP_ID_TOKEN, 403},
+    {SP_EMAIL, 403},         {SP_LOGIN_RATE, 429},     {SP_DISABLED, 403},
+    {SP_LOGIN_TIMEOUT, 408}, {SP_RECHECK, 503},        {SP_NO_POLICY, 403},
+    {SP_POLICY_DENY, 403},   {SP_POLICY_BLOCK, 403},   {SP_TOKEN, 401},
+    {SP_TOKEN_EXPIRED, 401}, {SP_TOKEN_AUDIENCE, 403}, {SP_REVOKED, 401},
+    {SP_API_TOKEN, 401},     {SP_SERVICE_TOKEN, 401},  {SP_APPROVAL, 403},
+    {SP_API_SCOPE, 403},     {SP_NO_CA, 400},          {SP_KEY_REFUSED, 400},
+    {SP_KEY_MISMATCH, 403},  {SP_PRINCIPAL, 403},      {SP_PRINCIPAL_OWNED, 403},
+    {SP_CERT_RATE, 429},     {SP_SIGNER_DOWN, 503},    {SP_TUNNEL_AUTH, 403},
+    {SP_DESTINATION, 403},   {SP_CONFIG, 400},         {SP_APPLY, 400},
 };
 
 static const struct code_row *
@@ -81,10 +51,11 @@ sp_status(int code)
 	return row_of(code)->status;
 }
 
+/* Programs and logs are told in English. */
 const char *
 sp_text(int code)
 {
-	return row_of(code)->text;
+	return text_code(0, row_of(code)->code, NULL);
 }
 
 static bool
@@ -137,7 +108,8 @@ reply_cookie(struct req *r, const char *name, const char *value, int64_t expires
 
 static const char *const security[] = {
     "content-security-policy",
-    "default-src 'none'; style-src 'self'; form-action 'self' https:; frame-ancestors 'none'; base-uri 'none'",
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self' https:; frame-ancestors 'none'; base-uri "
+    "'none'",
     "x-content-type-options",
     "nosniff",
     "x-frame-options",
@@ -302,8 +274,8 @@ reply_refuse_at(struct req *r, int code, const char *more, const char *pointer)
 
 	if (r->envelope) {
 		json_t *e = json_pack("{s:i, s:o}", "code", envelope_code(r, row), "message",
-		                      json_string(req_fmt(r, "%sSP-%d %s%s%s", envelope_kind(r, row), code, row->text,
-		                                          *more ? " " : "", more)));
+		                      json_string(req_fmt(r, "%sSP-%d %s%s%s", envelope_kind(r, row), code,
+		                                          sp_text(code), *more ? " " : "", more)));
 		if (pointer)
 			json_object_set_new(e, "source", json_pack("{s:s}", "pointer", pointer));
 		reply_json(r, row->status,
@@ -311,14 +283,14 @@ reply_refuse_at(struct req *r, int code, const char *more, const char *pointer)
 	} else if (r->json) {
 		reply_json(r, row->status,
 		           json_pack("{s:i, s:s}", "status", (int)row->status, "message",
-		                     req_fmt(r, "SP-%d %s%s%s", code, row->text, *more ? " " : "", more)));
+		                     req_fmt(r, "SP-%d %s%s%s", code, sp_text(code), *more ? " " : "", more)));
 	} else if (app_deny_elsewhere(r, code)) {
 		return;
 	} else if (req_wants_html(r)) {
 		page_refuse(r, row->status, code, more);
 	} else {
 		reply_header(r, "cf-access-error", req_fmt(r, "SP-%d", code));
-		reply_text(r, row->status, req_fmt(r, "SP-%d %s\n", code, row->text));
+		reply_text(r, row->status, req_fmt(r, "SP-%d %s\n", code, sp_text(code)));
 	}
 }
 

@@ -142,6 +142,8 @@ void judge_audit(struct judge *j, const struct req *r, const struct audit_note *
 int judge_audit_now(struct judge *j, const struct req *r, const struct audit_note *n, uint64_t *ret_seq);
 /* The usual end of a refused request: audited as access_denied, then answered. */
 void judge_deny(struct req *r, const char *email, int code, const char *why);
+/* The same without the answer: the caller gives another. */
+void judge_refused(struct req *r, const char *email, int code, const char *why);
 /* The outcome of a change that was left open by E_UNSURE, now that the store can be asked. */
 int judge_audit_settle(struct judge *j);
 void judge_audit_folded(struct judge *j, bool all); /* the rest of a flood, now that its minute is over */

@@ -74,8 +74,9 @@ bool csrf_ok(struct req *r, const char *purpose, const char *given);            
 
 /* --- login_local.c, login_oidc.c, login_cli.c, authorized.c, logout.c, setup.c */
 void login_post(struct req *r);
+struct page_failed;
 void login_local_page(struct req *r, const struct login_dest *d, const struct idp *idp, unsigned status,
-                      const char *failed);
+                      const struct page_failed *failed);
 const char *login_purpose(struct req *r, const struct login_dest *d); /* of the forms' csrf field */
 /* --- login_test.c */
 /* The role of who is signed in; NULL = none. */
@@ -84,8 +85,9 @@ void test_get(struct req *r);
 void login_test_done(struct req *r, const struct js_login_done *m, const struct idp *idp);
 void login_test_failed(struct req *r, const struct idp *idp, const struct login_dest *d, int code, const char *why);
 /* --- login_pin.c */
-void login_pin_page(struct req *r, const struct login_dest *d, const struct idp *idp, unsigned status,
-                    const char *failed); /* asks for the address, or, when the form had one, for the code */
+void
+login_pin_page(struct req *r, const struct login_dest *d, const struct idp *idp, unsigned status,
+               const struct page_failed *failed); /* asks for the address, or, when the form had one, for the code */
 void login_pin_post(struct req *r, const struct login_dest *d, const struct app_view *a, const struct idp *idp);
 void login_oidc_start(struct req *r, const struct login_dest *d, const struct idp *idp);
 void login_callback(struct req *r);
@@ -137,9 +139,13 @@ void purpose_post(struct req *r);
 /* Somebody is let in: into the audit log, with what they said and who approved. */
 void purpose_audit(struct req *r, const struct session *s, const struct app_view *a, const struct policy_verdict *v,
                    const char *why);
-const char *purpose_prompt(const struct policy *p);
-/* NULL, or what is wrong with the answer. */
-const char *purpose_wrong(const char *text);
+const char *purpose_prompt(struct req *r, const struct policy *p);
+/* The field that asks it, with what was typed before. */
+void purpose_input(struct req *r, struct buf *b, const struct policy *p);
+/* The session ended while somebody wrote: what they wrote, and the way back. */
+void purpose_ended(struct req *r, const char *text, const char *next);
+/* 0, or what is wrong with the answer. */
+int purpose_wrong(const char *text);
 
 /* --- approval_page.c */
 /* The verdict was SP_APPROVAL: asks for the reason, or says what became of the request; next is where access leads. */

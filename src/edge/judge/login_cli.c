@@ -148,7 +148,7 @@ token_came(struct req *r, int code, const char *token)
 	if (e < 0)
 		reply_refuse(r, e == E_EXIST ? SP_LOGIN_STATE : SP_BUSY);
 	else
-		page_note(r, 200, "Done", "The client has what it needs. You may close this window.");
+		page_note(r, 200, T_DONE, T_DONE_CLIENT, NULL, 0);
 }
 
 void

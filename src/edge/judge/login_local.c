@@ -19,7 +19,8 @@ login_purpose(struct req *r, const struct login_dest *d)
 }
 
 void
-login_local_page(struct req *r, const struct login_dest *d, const struct idp *idp, unsigned status, const char *failed)
+login_local_page(struct req *r, const struct login_dest *d, const struct idp *idp, unsigned status,
+                 const struct page_failed *failed)
 {
 	const char *cookie = csrf_cookie(r);
 	page_login_form(r, status, d->host, login_link(r, d, idp->id), csrf_token(r, cookie, login_purpose(r, d)),
@@ -42,7 +43,7 @@ answered(int err, const void *msg, void *arg)
 		                                 .code = SP_LOGIN_FAILED,
 		                                 .why = "code missing"});
 		login_local_page(r, &c->d, c->idp, sp_status(SP_LOGIN_FAILED),
-		                 "Enter your account's code as well. (SP-1102)");
+		                 &(struct page_failed){page_words(r, T_CODE_NEEDED), SP_LOGIN_FAILED});
 	} else if (code) {
 		login_refused(r, c->email, c->idp, &c->d, code, m ? m->why : "no answer from the signer");
 	} else {
@@ -62,6 +63,20 @@ chosen(struct req *r, const struct app_view *a)
 	return NULL;
 }
 
+/* A form of another browser, too old, or sent again after it worked: a fresh one, with the address that was typed. What
+   came is not tried. */
+static void
+stale(struct req *r, const struct login_dest *d, const struct idp *idp)
+{
+	struct page_failed f = {page_words(r, T_FORM_STALE), SP_LOGIN_STATE};
+
+	judge_refused(r, NULL, SP_LOGIN_STATE, "sign-in form");
+	if (idp->type == IDP_LOCAL)
+		login_local_page(r, d, idp, sp_status(SP_LOGIN_STATE), &f);
+	else
+		login_pin_page(r, d, idp, sp_status(SP_LOGIN_STATE), &f);
+}
+
 void
 login_post(struct req *r)
 {
@@ -71,10 +86,12 @@ login_post(struct req *r)
 
 	if (!code && !(c->idp = chosen(r, a)))
 		code = SP_BAD_REQUEST;
-	if (!code && !csrf_ok(r, login_purpose(r, &c->d), req_field(r, "csrf")))
-		code = SP_LOGIN_STATE;
 	if (code) {
 		judge_deny(r, NULL, code, "sign-in form");
+		return;
+	}
+	if (!csrf_ok(r, login_purpose(r, &c->d), req_field(r, "csrf"))) {
+		stale(r, &c->d, c->idp);
 		return;
 	}
 	if (c->idp->type == IDP_ONETIMEPIN) {

@@ -15,7 +15,7 @@ struct pin_ctx {
 
 static void
 show(struct req *r, const struct login_dest *d, const struct idp *idp, unsigned status, const char *email,
-     const char *failed)
+     const struct page_failed *failed)
 {
 	const char *cookie = csrf_cookie(r), *link = login_link(r, d, idp->id);
 
@@ -23,7 +23,8 @@ show(struct req *r, const struct login_dest *d, const struct idp *idp, unsigned 
 }
 
 void
-login_pin_page(struct req *r, const struct login_dest *d, const struct idp *idp, unsigned status, const char *failed)
+login_pin_page(struct req *r, const struct login_dest *d, const struct idp *idp, unsigned status,
+               const struct page_failed *failed)
 {
 	char email[EMAIL_MAX + 1];
 	const char *s = req_field(r, "email");
@@ -139,7 +140,8 @@ login_pin_post(struct req *r, const struct login_dest *d, const struct app_view 
 	c->idp = idp;
 	r->ctx = c;
 	if (email_parse(email, strlen(email), c->email) < 0 || strlen(code) > 64) {
-		show(r, d, idp, sp_status(SP_EMAIL), NULL, "That is not an e-mail address. (SP-1106)");
+		show(r, d, idp, sp_status(SP_EMAIL), NULL,
+		     &(struct page_failed){page_words(r, T_EMAIL_WRONG), SP_EMAIL});
 		return;
 	}
 	sha256_hex(cookie, strlen(cookie), c->browser);

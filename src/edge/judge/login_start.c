@@ -415,10 +415,9 @@ login_refused(struct req *r, const char *email, const struct idp *idp, const str
 	if (*key && code != SP_LOGIN_FAILED)
 		transfer_refuse(r->j, key, code, sp_text(code));
 	if (idp && idp->type == IDP_LOCAL && (code == SP_LOGIN_FAILED || code == SP_LOGIN_RATE))
-		login_local_page(r, d, idp, sp_status(code), req_fmt(r, "%s (SP-%d)", sp_text(code), code));
+		login_local_page(r, d, idp, sp_status(code), &(struct page_failed){text_code(0, code, NULL), code});
 	else if (idp && idp->type == IDP_ONETIMEPIN && code == SP_LOGIN_FAILED)
-		login_pin_page(r, d, idp, sp_status(code),
-		               req_fmt(r, "The code is wrong, was used or has expired. (SP-%d)", code));
+		login_pin_page(r, d, idp, sp_status(code), &(struct page_failed){page_words(r, T_PIN_WRONG), code});
 	else
 		reply_refuse(r, code);
 }

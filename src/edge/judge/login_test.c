@@ -49,7 +49,7 @@ test_get(struct req *r)
 		return;
 	}
 	if (idp->type == IDP_LOCAL || idp->type == IDP_ONETIMEPIN) {
-		page_note(r, 200, "Nothing to try", "This login method is the edge's own: it asks nobody else.");
+		page_note(r, 200, T_TEST_NOTHING, T_TEST_OURS, NULL, 0);
 		return;
 	}
 	str_copy(d.host, sizeof d.host, r->j->team_host);
@@ -58,10 +58,10 @@ test_get(struct req *r)
 }
 
 static void
-row(struct buf *b, const char *name, const char *value)
+row(struct req *r, struct buf *b, enum text name, const char *value)
 {
-	page_text(b, "<tr><th>", name, "</th>");
-	page_text(b, "<td>", *value ? value : "(none)", "</td></tr>\n");
+	page_text(b, "<tr><th scope=\"row\">", page_words(r, name), "</th>");
+	page_text(b, "<td>", *value ? value : page_words(r, T_TEST_NONE), "</td></tr>\n");
 }
 
 static const char *
@@ -83,19 +83,18 @@ login_test_done(struct req *r, const struct js_login_done *m, const struct idp *
 		judge_deny(r, NULL, SP_POLICY_DENY, "trying a provider is for administrators");
 		return;
 	}
-	page_begin(&b, "It works");
-	page_text(&b, "<p>", idp->name,
-	          " says this about you. Nobody was signed in by it.</p>\n<table id=\"identity\">\n");
-	row(&b, "e-mail", m->email);
-	row(&b, "name", m->name);
-	row(&b, "issuer", m->iss);
-	row(&b, "subject", m->subject);
-	row(&b, "methods (amr)", joined(r, &m->amr));
-	row(&b, "groups",
-	    m->groups_unknown ? "unknown: the list was too long, or could not be had" : joined(r, &m->groups));
-	row(&b, "claims", m->claims);
+	page_begin(r, &b, T_TEST_WORKS);
+	page_say(r, &b, "p", T_TEST_SAYS, idp->name);
+	buf_put_str(&b, "<table id=\"identity\">\n");
+	row(r, &b, T_TEST_EMAIL, m->email);
+	row(r, &b, T_TEST_NAME, m->name);
+	row(r, &b, T_TEST_ISSUER, m->iss);
+	row(r, &b, T_TEST_SUBJECT, m->subject);
+	row(r, &b, T_TEST_METHODS, joined(r, &m->amr));
+	row(r, &b, T_TEST_GROUPS, m->groups_unknown ? page_words(r, T_TEST_UNKNOWN) : joined(r, &m->groups));
+	row(r, &b, T_TEST_CLAIMS, m->claims);
 	buf_put_str(&b, "</table>\n");
-	page_end(&b);
+	page_end(r, &b);
 	reply_html(r, 200, &b);
 }
 
@@ -108,11 +107,12 @@ login_test_failed(struct req *r, const struct idp *idp, const struct login_dest 
 		reply_refuse(r, code);
 		return;
 	}
-	page_begin(&b, "It does not work");
-	page_text(&b, "<p>", idp ? idp->name : "The provider", " failed ");
-	page_text(&b, "at this step: <strong id=\"step\">", d->step ? d->step : "sign-in", "</strong></p>\n");
+	page_begin(r, &b, T_TEST_FAILS);
+	page_say(r, &b, "p", T_TEST_STEP, idp ? idp->name : page_words(r, T_TEST_PROVIDER));
+	page_text(&b, "<p><strong id=\"step\">", d->step ? d->step : page_words(r, T_TEST_SIGNING_IN),
+	          "</strong></p>\n");
 	page_text(&b, "<p class=\"bad\" id=\"why\" role=\"alert\">", why && *why ? why : sp_text(code), "</p>\n");
 	page_text(&b, "<p class=\"dim\">SP-", req_fmt(r, "%d", code), "</p>\n");
-	page_end(&b);
+	page_end(r, &b);
 	reply_html(r, sp_status(code), &b);
 }

@@ -130,7 +130,7 @@ token_came(int err, const void *msg, void *arg)
 	if (e < 0)
 		reply_refuse(r, e == E_EXIST ? SP_LOGIN_STATE : SP_BUSY);
 	else
-		page_note(r, 200, "Done", "The client may now manage the tunnels. You may close this window.");
+		page_note(r, 200, T_DONE, T_DONE_TUNNELS, NULL, 0);
 }
 
 void

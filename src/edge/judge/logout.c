@@ -53,7 +53,7 @@ logout_get(struct req *r)
 
 	if (!s) {
 		app_cookies_clear(r);
-		page_note(r, 200, "Signed out", "You are not signed in.");
+		page_note(r, 200, T_LOGOUT_DONE, T_LOGOUT_NONE, "/", T_SIGN_IN);
 		return;
 	}
 	const char *purpose = req_fmt(r, "logout %s", s->id);
@@ -73,7 +73,7 @@ logout_get(struct req *r)
 	if (e < 0)
 		reply_refuse(r, SP_INTERNAL);
 	else
-		page_note(r, 200, "Signed out", "Your session is over, on every application.");
+		page_note(r, 200, T_LOGOUT_DONE, T_LOGOUT_OVER, "/", T_SIGN_IN_AGAIN);
 }
 
 /* A client signs out with the token in a header of its own, which no foreign page can send: no confirmation is needed.

@@ -49,10 +49,10 @@ expire(struct judge *j)
 }
 
 const char *
-purpose_prompt(const struct policy *p)
+purpose_prompt(struct req *r, const struct policy *p)
 {
-	return p->purpose_justification_prompt && *p->purpose_justification_prompt ? p->purpose_justification_prompt
-	                                                                           : "Why do you need this access?";
+	const char *s = p->purpose_justification_prompt;
+	return s && *s ? s : page_words(r, T_WHY_PROMPT);
 }
 
 static const char *
@@ -61,29 +61,48 @@ seal_of(struct req *r, const struct session *s, const struct app_view *a)
 	return req_fmt(r, "purpose %s %s", s->id, a->app->id);
 }
 
+void
+purpose_input(struct req *r, struct buf *b, const struct policy *p)
+{
+	page_text(b, "<label for=\"purpose\">", purpose_prompt(r, p), "</label>");
+	page_text(b,
+	          "<input id=\"purpose\" name=\"purpose\" maxlength=\"1000\" autocomplete=\"off\" required autofocus "
+	          "value=\"",
+	          req_field(r, "purpose"), "\">\n");
+}
+
+void
+purpose_ended(struct req *r, const char *text, const char *next)
+{
+	struct buf b;
+
+	page_begin(r, &b, T_ENDED_TITLE);
+	page_alert(r, &b, text_code(0, SP_LOGIN_NEEDED, NULL), SP_LOGIN_NEEDED);
+	page_say(r, &b, "p", T_ENDED_TEXT);
+	page_text(&b, "<p class=\"said\">", text, "</p>\n");
+	page_link_button(r, &b, "button", next, T_ENDED_BUTTON);
+	page_end(r, &b);
+	reply_html(r, sp_status(SP_LOGIN_NEEDED), &b);
+}
+
 static void
 page(struct req *r, const struct session *s, const struct app_view *a, const struct policy *p, const char *next,
-     const char *failed)
+     const struct page_failed *failed)
 {
 	const char *csrf = csrf_token(r, csrf_cookie(r), seal_of(r, s, a));
 	struct buf b;
 
-	page_begin(&b, "Why do you need this?");
-	page_text(&b, "<p class=\"dim\">to reach <strong>", a->app->name, "</strong></p>\n");
+	page_begin(r, &b, T_WHY_TITLE);
+	page_say(r, &b, "p class=\"dim\"", T_TO_REACH, a->app->name);
 	if (failed)
-		page_text(&b, "<p class=\"bad\" role=\"alert\">", failed, "</p>\n");
-	page_text(&b, "<form method=\"post\" action=\"",
-	          req_fmt(r, "/cdn-cgi/access/purpose?kid=%s&next=%s", a->app->aud, req_escape(r, next)), "\">\n");
-	page_text(&b, "<input type=\"hidden\" name=\"csrf\" value=\"", csrf, "\">\n");
-	page_text(&b, "<label for=\"purpose\">", purpose_prompt(p), "</label>");
-	page_text(&b,
-	          "<input id=\"purpose\" name=\"purpose\" maxlength=\"1000\" autocomplete=\"off\" required autofocus "
-	          "value=\"",
-	          req_field(r, "purpose"), "\">\n");
-	buf_put_str(&b, "<button type=\"submit\">Continue</button>\n</form>\n"
-	                "<p class=\"dim\">Your answer is recorded.</p>\n");
-	page_end(&b);
-	reply_html(r, failed ? 400 : 200, &b);
+		page_alert(r, &b, failed->words, failed->code);
+	page_form(&b, req_fmt(r, "/cdn-cgi/access/purpose?kid=%s&next=%s", a->app->aud, req_escape(r, next)), csrf);
+	purpose_input(r, &b, p);
+	page_button(r, &b, T_WHY_BUTTON);
+	buf_put_str(&b, "</form>\n");
+	page_say(r, &b, "p class=\"dim\"", T_WHY_RECORDED);
+	page_end(r, &b);
+	reply_html(r, !failed ? 200 : failed->code ? sp_status(failed->code) : 400, &b);
 }
 
 bool
@@ -115,12 +134,12 @@ text_length(const char *s)
 	return ink ? n : 0;
 }
 
-const char *
+int
 purpose_wrong(const char *text)
 {
 	size_t n = text_length(text);
 
-	return n == 0 ? "Say why, in plain text." : n > PURPOSE_TEXT_MAX ? "At most 1000 characters." : NULL;
+	return n == 0 ? T_WHY_EMPTY : n > PURPOSE_TEXT_MAX ? T_WHY_LONG : 0;
 }
 
 void
@@ -130,7 +149,7 @@ purpose_audit(struct req *r, const struct session *s, const struct app_view *a, 
 	const struct policy *p = snapshot_policy(r->snap, a, v);
 	const struct purpose *given = map_get(&r->j->purposes, key_of(r, s, a));
 	json_t *d = v->approved_until ? approval_details(r->j, s->id, a->app->id)
-	            : p && given      ? json_pack("{s:s, s:s}", "purpose_justification_prompt", purpose_prompt(p),
+	            : p && given      ? json_pack("{s:s, s:s}", "purpose_justification_prompt", purpose_prompt(r, p),
 	                                          "purpose_justification_response", given->text)
 	                              : NULL;
 
@@ -165,20 +184,30 @@ purpose_post(struct req *r)
 	struct session *s = a ? login_session(r, a, &org) : NULL;
 	struct policy_verdict v = {0};
 
-	if (!s || !url_is_local_path(next)) {
-		reply_refuse(r, s ? SP_BAD_REQUEST : SP_LOGIN_STATE);
+	if (!url_is_local_path(next)) {
+		reply_refuse(r, SP_BAD_REQUEST);
 		return;
 	}
-	if (!csrf_ok(r, seal_of(r, s, a), req_field(r, "csrf"))) {
-		judge_deny(r, s->email, SP_LOGIN_STATE, "purpose of another page");
+	if (!s) {
+		purpose_ended(r, text, next);
 		return;
 	}
+	bool fresh = csrf_ok(r, seal_of(r, s, a), req_field(r, "csrf"));
 	struct asker who = req_asker(r, s);
 	snapshot_verdict(r->snap, a, &who, &v);
 	const struct policy *p = snapshot_policy(r->snap, a, &v);
-	const char *wrong = purpose_wrong(text);
+	int wrong = purpose_wrong(text);
+	if (!fresh) { /* of another browser, too old, or from elsewhere: nothing is taken from it but what was typed */
+		struct page_failed f = {page_words(r, T_FORM_STALE), SP_LOGIN_STATE};
+		judge_refused(r, s->email, SP_LOGIN_STATE, "purpose of another page");
+		if (p && p->purpose_justification_required)
+			page(r, s, a, p, next, &f);
+		else
+			reply_refuse(r, SP_LOGIN_STATE);
+		return;
+	}
 	if (p && p->purpose_justification_required && wrong) {
-		page(r, s, a, p, next, wrong);
+		page(r, s, a, p, next, &(struct page_failed){page_words(r, (enum text)wrong), 0});
 		return;
 	}
 	if (wrong) { /* nobody asked */
@@ -187,7 +216,7 @@ purpose_post(struct req *r)
 	}
 	r->app = a;
 	str_copy(r->session, sizeof r->session, s->id);
-	json_t *d = json_pack("{s:s, s:s}", "purpose_justification_prompt", p ? purpose_prompt(p) : "",
+	json_t *d = json_pack("{s:s, s:s}", "purpose_justification_prompt", p ? purpose_prompt(r, p) : "",
 	                      "purpose_justification_response", text);
 	judge_audit(
 	    r->j, r,

@@ -12,7 +12,7 @@
 #include "msg/judge_signer.h"
 
 struct setup_ctx {
-	const char *failed;
+	bool failed;
 	unsigned status;
 };
 
@@ -41,7 +41,7 @@ show(int err, const void *msg, void *arg)
 }
 
 static void
-ask(struct req *r, unsigned status, const char *failed)
+ask(struct req *r, unsigned status, bool failed)
 {
 	struct js_setup_begin m = {.code = slice_str(r->seg[0])};
 	struct setup_ctx *c = arena_alloc(&r->arena, sizeof *c);
@@ -50,7 +50,7 @@ ask(struct req *r, unsigned status, const char *failed)
 		reply_refuse(r, SP_BAD_REQUEST);
 		return;
 	}
-	*c = (struct setup_ctx){failed, status};
+	*c = (struct setup_ctx){.failed = failed, .status = status};
 	r->ctx = c;
 	signer_ask(r->j, &js_setup_begin_def, &m, &js_setup_is_def, show, r);
 }
@@ -61,7 +61,7 @@ setup_get(struct req *r)
 	if (r->head) /* mail scanners and previews must not use anything up */
 		reply_text(r, 200, "");
 	else
-		ask(r, 200, NULL);
+		ask(r, 200, false);
 }
 
 /* The role goes to (issuer, subject), never to an address. */
@@ -98,7 +98,7 @@ finished(int err, const void *msg, void *arg)
 	int code = signer_code(err, m ? m->code : 0);
 
 	if (code == SP_LOGIN_FAILED || code == SP_BAD_REQUEST) {
-		ask(r, 403, "The code is wrong, or the password is too short. (SP-1102)");
+		ask(r, 403, true);
 	} else if (code) {
 		judge_deny(r, NULL, code, m ? m->why : "no answer from the signer");
 	} else {
@@ -106,7 +106,7 @@ finished(int err, const void *msg, void *arg)
 		            &(struct audit_note){
 		                .kind = EVENT_LOGIN, .actor = m->email, .why = "account set up by one-time link"});
 		bind_admin(r, m);
-		page_note(r, 200, "Your account is ready", "You may sign in now.");
+		page_note(r, 200, T_SETUP_DONE, T_SETUP_NEXT, "/", T_SIGN_IN);
 	}
 }
 

@@ -1,0 +1,42 @@
+#include "model/picture.h"
+
+#include <string.h>
+
+static const struct {
+	const char *type, *begins;
+	size_t at, n;
+} kinds[] = {
+    {"image/png", "\x89PNG\r\n\x1a\n", 0, 8},
+    {"image/jpeg", "\xff\xd8\xff", 0, 3},
+    {"image/gif", "GIF8", 0, 4},
+    {"image/webp", "WEBP", 8, 4},
+    {"image/svg+xml", "<", 0, 1}, /* shown by <img> alone, where it runs nothing and asks for nothing */
+};
+
+const char *
+picture_type(const char *url, const char **ret_data)
+{
+	static const char data[] = "data:", base64[] = ";base64,";
+
+	if (!url || strlen(url) > PICTURE_MAX || strncmp(url, data, sizeof data - 1) != 0)
+		return NULL;
+	url += sizeof data - 1;
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+		size_t n = strlen(kinds[i].type);
+		if (strncmp(url, kinds[i].type, n) != 0 || strncmp(url + n, base64, sizeof base64 - 1) != 0)
+			continue;
+		*ret_data = url + n + sizeof base64 - 1;
+		return kinds[i].type;
+	}
+	return NULL;
+}
+
+bool
+picture_is(const char *type, const void *p, size_t n)
+{
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+		if (!strcmp(kinds[i].type, type))
+			return n >= kinds[i].at + kinds[i].n &&
+			       memcmp((const char *)p + kinds[i].at, kinds[i].begins, kinds[i].n) == 0;
+	return false;
+}
