@@ -106,6 +106,17 @@ enum sp_code {
 	/* 16xx configuration and administration */
 	SP_CONFIG = 1601,
 	SP_APPLY = 1602,
+	/* 17xx SSH sessions that the edge takes part in */
+	SP_HOST_REFUSED = 1701,   /* the host did not take the certificate */
+	SP_HOST_NO_CERTS = 1702,  /* the host's SSH server knows no certificates */
+	SP_HOST_KEY = 1703,       /* not the host key that is pinned or listed */
+	SP_HOST_UNLISTED = 1704,  /* ssh.host_keys is "required" and none is listed */
+	SP_HOST_LOST = 1705,      /* the connection to the host broke, or what answers there is no SSH server */
+	SP_SESSION_IDLE = 1706,   /* nobody typed for too long, or nobody came back */
+	SP_SESSION_CUT = 1707,    /* access was withdrawn or ran out */
+	SP_SESSION_WIRE = 1708,   /* the browser's side broke the terminal protocol */
+	SP_SESSION_FULL = 1709,   /* as many sessions as the edge runs at once */
+	SP_SESSION_GONE = 1710,   /* no such session to come back to */
 };
 
 #endif

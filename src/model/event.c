@@ -37,6 +37,11 @@ static const char *const kind_words[EVENT_KINDS + 1] = {
     [EVENT_REQUEST_GRANTED] = "request_granted",
     [EVENT_REQUEST_REFUSED] = "request_refused",
     [EVENT_REQUEST_EXPIRED] = "request_expired",
+    [EVENT_SSH_BEGAN] = "ssh_began",
+    [EVENT_SSH_ENDED] = "ssh_ended",
+    [EVENT_HOST_KEY_PINNED] = "host_key_pinned",
+    [EVENT_HOST_KEY_REFUSED] = "host_key_refused",
+    [EVENT_HOST_KEY_RELEASED] = "host_key_released",
 };
 
 const char *

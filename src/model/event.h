@@ -45,6 +45,11 @@ enum event_kind {
 	EVENT_REQUEST_GRANTED,
 	EVENT_REQUEST_REFUSED,
 	EVENT_REQUEST_EXPIRED,
+	EVENT_SSH_BEGAN, /* a session that the edge takes part in: the host let it in; it is over */
+	EVENT_SSH_ENDED,
+	EVENT_HOST_KEY_PINNED, /* of an SSH server, first seen; refused since it changed or is not listed; released */
+	EVENT_HOST_KEY_REFUSED,
+	EVENT_HOST_KEY_RELEASED,
 	EVENT_KINDS,
 };
 const char *event_kind_str(int k); /* "login", "access_denied", ... */

@@ -168,7 +168,9 @@ MSG_DECLARE(js_ca_is, JS_CA_IS)
 	F(S, STR, public_key, 16384)                                                     \
 	F(S, STR, principal, 64) /* the Unix user asked for; "" = the e-mail's prefix (people only) */ \
 	F(S, I64, ttl, 3600)     /* seconds; signer's own ceiling is one hour */         \
-	F(S, STRS, extensions, 64) F(S, STRS, source_address, 64)
+	F(S, STRS, extensions, 64) F(S, STRS, source_address, 64)                        \
+	F(S, STR, edge_session, 32) /* a session process of the edge asks, for a key of its own: the id of its \
+	                               session (32 hex); the token may then name no key. "" = the user's client asks */
 MSG_DECLARE(js_cert_sign, JS_CERT_SIGN)
 #define JS_CERT_IS(F, S)                                         \
 	JS_RESULT(F, S)                                          \

@@ -28,6 +28,7 @@ enum session_audit { SESSION_AUDIT_OFF, SESSION_AUDIT_COMMANDS, SESSION_AUDIT_RE
 	F(S, STR, email, 254)                                                                      \
 	F(S, STR, user, 64)           /* the Unix user */                                          \
 	F(S, STR, ca, 2048)           /* the application's CA as sshd is told it: one line */      \
+	F(S, STR, host_key_types, 512) /* those that are pinned first, comma-separated; "" = no matter */ \
 	F(S, STRS, extensions, 64)    /* what the certificate will permit: "permit-pty", ... */    \
 	F(S, I64, until, INT64_MAX)   /* wall-clock seconds at which it is cut; 0 = never */       \
 	F(S, I64, idle_s, 31536000)   /* without a key pressed for so long it ends; 0 = never */   \

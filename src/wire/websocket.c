@@ -100,7 +100,8 @@ begin_frame(struct ws_in *w, uint16_t *ret_code, struct reason *why)
 	w->nctl = 0;
 	if (!is_control(w->head[0] & 15)) {
 		if (!w->in_message)
-			w->op = w->head[0] & 15; /* of the message: a control frame in between does not touch it */
+			w->starts++,
+			    w->op = w->head[0] & 15; /* of the message: a control frame in between does not touch it */
 		w->in_message = !(w->head[0] & 0x80);
 	}
 	return 0;

@@ -26,6 +26,7 @@ struct ws_in { /* receiving half; embed, zero, ws_in_init */
 	unsigned phase; /* mask offset */
 	uint8_t op;
 	bool in_frame, in_message, closed;
+	uint32_t starts; /* messages that began: an empty one makes no event */
 	uint8_t ctl[125];
 	unsigned nctl;
 };

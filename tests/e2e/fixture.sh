@@ -110,7 +110,7 @@ fixture_app() {
 		apps:
 		  - name: $1
 		    domain: $2
-		    type: self_hosted
+		    type: ${TYPE:-self_hosted}
 		    session_duration: 8h
 		    tunnel: $1-pool
 		    service: $3

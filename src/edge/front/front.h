@@ -10,6 +10,8 @@
  *   greeting.c     the PROXY header in front of a connection of a trusted peer
  *   session.c      a user whose connection is relayed: from judge's RELAY to the last byte
  *   exchange.c     one HTTP request relayed to a service; its connection stays a user's
+ *   desk.c         a user whose connection goes to a session process
+ *   ends.c         the ends of pairs to session processes, on their way to who wants them
  *   grant.c        the ticket and the head of either
  *   assets.c       scripts and style sheets of the pages, out of this program
  *   http_head.c    which headers pass between users and services
@@ -58,7 +60,9 @@ enum counter {
 	C_RELAYS_CUT,
 	C_HTTP_BEGUN, /* requests relayed to services */
 	C_HTTP_OPEN,
-	C_HTTP_FAILED, /* answered by front instead */
+	C_HTTP_FAILED,    /* answered by front instead */
+	C_SESSIONS_BEGUN, /* users whose connection went to a session process */
+	C_SESSIONS_OPEN,
 	C_BYTES_UP,
 	C_BYTES_DOWN,
 	C_LINKS_ACCEPTED,
@@ -101,6 +105,11 @@ struct front {
 	struct tickets tickets;
 	struct address_count addresses;
 	struct certs certs;
+	struct {
+		pthread_mutex_t lock;
+		struct map map;
+		struct loop_timer sweep;
+	} ends; /* ends.h */
 	atomic_uint_fast64_t next_link;
 	atomic_uint_fast64_t counters[C_N];
 	atomic_bool draining;
@@ -115,10 +124,11 @@ struct thread {
 	struct ipc *judge;                                /* NULL while there is none */
 	struct listener listener[2][FRONT_LISTENERS_MAX]; /* users, tunnels */
 	bool accepting;
-	struct list users, sessions, exchanges, links, greetings; /* structs of that name, by their first member */
-	size_t nusers;                                            /* users and sessions */
-	size_t shaking;                                           /* TLS handshakes under way */
-	size_t asked;                                             /* requests that judge has not answered */
+	struct list users, sessions, exchanges, desks, links,
+	    greetings;          /* structs of that name, by their first member */
+	size_t nusers;          /* users and sessions */
+	size_t shaking;         /* TLS handshakes under way */
+	size_t asked;           /* requests that judge has not answered */
 	struct loop_timer held; /* draining: for requests that judge holds on purpose */
 };
 
@@ -158,6 +168,8 @@ void address_leave(struct front *f, const char *ip);
 struct session;
 /* Takes the connection out of s, with its bytes. answer is judge's RELAY, borrowed. */
 void session_start(struct thread *t, struct http_server *s, const struct fj_answer *answer);
+/* A session process's way to its host: judge's order, borrowed. */
+void session_host_start(struct thread *t, const struct fj_host_stream *m);
 void sessions_announce(struct thread *t); /* fj_ticket_live for each */
 void sessions_stop(struct thread *t);
 

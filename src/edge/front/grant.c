@@ -104,7 +104,8 @@ grant_announce(const struct grant *g, struct thread *t, const struct conn *user)
 {
 	char host[301];
 
-	struct fj_ticket_live m = {.ticket = g->ticket, .since = g->since, .until = g->until, .http = g->http};
+	struct fj_ticket_live m = {
+	    .ticket = g->ticket, .since = g->since, .until = g->until, .http = g->http, .session = g->session};
 
 	if (!g->ticket || !g->note)
 		return;

@@ -18,6 +18,8 @@
 #define FRONT_HEADERS 100u            /* request headers shown to judge */
 #define FRONT_HEADER_VALUE 16384u     /* bytes of one value that a message to judge carries */
 #define FRONT_ANSWER_HEADERS 128u     /* headers judge may put into an answer or a stream's head */
+#define FRONT_ENDS 65536u             /* ends of session processes that wait for their ticket, or the other way round */
+#define FRONT_HOST_EARLY (64u << 10)  /* what a session process sends before its stream is open */
 #define FRONT_PICK_TRIES 3u           /* links tried for one user before "tunnel down" */
 #define FRONT_PUSH_REPLY (16u << 10)  /* what a connector may answer to a configuration */
 #define FRONT_CONTROL_OUT (3u << 20)  /* answers to the control stream in one turn */
@@ -45,5 +47,7 @@
 #define FRONT_LEAF_RETRY_MS 500                /* judge or signer were not ready */
 #define FRONT_LEAF_RENEW_MS (24 * 3600 * 1000) /* leaves live 30 days */
 #define FRONT_STATUS_MS 2000
+#define FRONT_PAIR_MS 15000     /* a session process starts, or its ticket comes */
+#define FRONT_CUT_WORDS_MS 1500 /* a session process that was told to end says why to its user */
 
 #endif

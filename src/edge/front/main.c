@@ -11,6 +11,7 @@
 #include "core/err.h"
 #include "core/log.h"
 #include "core/str.h"
+#include "edge/front/ends.h"
 #include "edge/front/front.h"
 #include "edge/role/role.h"
 #include "io/sandbox.h"
@@ -171,12 +172,27 @@ on_go(struct role_run *r, void *arg)
 	if (sandbox_enter(SANDBOX_FRONT, &(struct sandbox_limits){0}) < 0)
 		return role_fatal(r, "the sandbox could not be entered");
 	p->running = true;
+	if (ends_init(f) < 0)
+		return role_fatal(r, "no timer");
 	for (unsigned i = 0; i < f->nlisten[LISTEN_METRICS]; i++)
 		if (listener_start(role_loop(r), &p->metrics[i], f->listen_fd[LISTEN_METRICS][i], metrics_accept,
 		                   f->threads[0]) < 0)
 			return role_fatal(r, "the metrics listener could not be used");
 	certs_ask(f);
 	log_info("ready", "threads", log_num(f->nthreads), NULL);
+	return 0;
+}
+
+static int
+on_session_pair(struct role_run *r, const struct pr_session_pair *m, int fd, void *arg)
+{
+	struct program *p = arg;
+
+	(void)r;
+	if (p->running)
+		ends_give(&p->f, m->ticket, fd);
+	else
+		close(fd);
 	return 0;
 }
 
@@ -234,6 +250,7 @@ main(void)
 	                                    .listener = on_listener,
 	                                    .peer = on_peer,
 	                                    .go = on_go,
+	                                    .session_pair = on_session_pair,
 	                                    .reload = on_reload,
 	                                    .drain = on_drain};
 	static struct program p;

@@ -48,6 +48,8 @@ static const struct {
     [C_HTTP_BEGUN] = {"http_relayed_total", "counter", "HTTP requests relayed to services"},
     [C_HTTP_OPEN] = {"http_open", "gauge", "HTTP requests under way to services"},
     [C_HTTP_FAILED] = {"http_failed_total", "counter", "relayed HTTP requests without a whole answer of the service"},
+    [C_SESSIONS_BEGUN] = {"sessions_begun_total", "counter", "user connections given to session processes"},
+    [C_SESSIONS_OPEN] = {"sessions_open", "gauge", "user connections open to session processes"},
     [C_BYTES_UP] = {"relay_bytes_up_total", "counter", "bytes from users of ended sessions"},
     [C_BYTES_DOWN] = {"relay_bytes_down_total", "counter", "bytes to users of ended sessions"},
     [C_LINKS_ACCEPTED] = {"links_accepted_total", "counter", "tunnel connections accepted"},

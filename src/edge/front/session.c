@@ -13,10 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/str.h"
+#include "edge/front/ends.h"
 #include "edge/front/grant.h"
 #include "edge/front/http_head.h"
 #include "edge/front/relay.h"
@@ -24,7 +26,7 @@
 #include "wire/resume.h"
 #include "wire/websocket.h"
 
-enum session_state { S_NEW, S_MOVING, S_OPENING, S_RELAYING, S_ENDING };
+enum session_state { S_WAITING /* for a session process's end */, S_NEW, S_MOVING, S_OPENING, S_RELAYING, S_ENDING };
 
 struct opening { /* freed once bytes flow */
 	struct grant_head head;
@@ -50,6 +52,7 @@ struct session {
 	enum session_state state;
 	const char *ended; /* who ended first, in order; NULL while nobody has */
 	bool told;         /* judge heard of the end */
+	bool host;         /* not a user's: a session process on its way to its host (c is NULL while WAITING) */
 	bool lost;         /* nobody ended it on purpose: the connector may keep it for a return (wire/resume.h) */
 };
 
@@ -92,6 +95,8 @@ settle(struct session *s, const char *why)
 	if (s->told)
 		return;
 	s->told = true;
+	if (s->host)
+		ends_forget(f, s->grant.ticket);
 	log_debug("relay_ended", "ticket", log_num((long long)s->grant.ticket), "why", why, NULL);
 	grant_end(&s->grant, s->t, up, down, why);
 	if (s->state >= S_RELAYING) {
@@ -107,7 +112,12 @@ session_close(struct session *s, const char *why)
 {
 	settle(s, why);
 	s->state = S_ENDING;
-	conn_close(s->c);
+	if (s->c) {
+		conn_close(s->c);
+		return;
+	}
+	list_remove(&s->in);
+	free(s);
 }
 
 static void
@@ -230,7 +240,9 @@ on_timer(void *arg)
 {
 	struct session *s = arg;
 
-	if (s->state == S_OPENING) {
+	if (s->state == S_WAITING) {
+		session_close(s, "no-session");
+	} else if (s->state == S_OPENING) {
 		count(s->t->f, C_RELAYS_ORIGIN_FAILED, 1);
 		session_refuse(s, 504, "SP-1006 the tunnel's connector did not answer in time", "origin-timeout");
 	} else if (s->told || s->relay.side[RELAY_A].ended || s->relay.side[RELAY_B].ended) {
@@ -298,9 +310,11 @@ on_user_closed(struct conn *c, enum conn_why why, void *arg)
 
 	s->lost = true;
 	settle(s, s->ended ? s->ended : conn_why_str(why));
-	address_leave(t->f, conn_peer_ip(c));
 	t->nusers--;
-	uncount(t->f, C_USERS_OPEN);
+	if (!s->host) {
+		address_leave(t->f, conn_peer_ip(c));
+		uncount(t->f, C_USERS_OPEN);
+	}
 	list_remove(&s->in);
 	free(s);
 }
@@ -597,7 +611,8 @@ session_fill(struct session *s, const struct fj_answer *a)
 	int e;
 
 	s->grant.cut = on_cut;
-	if ((e = grant_take(&s->grant, s->t, a, conn_peer_ip(s->c))) < 0 || (e = grant_head_take(o, a, "GET")) < 0)
+	if ((e = grant_take(&s->grant, s->t, a, s->c ? conn_peer_ip(s->c) : "")) < 0 ||
+	    (e = grant_head_take(o, a, "GET")) < 0)
 		return e;
 	s->open->key = h2_header_find(o->h, o->nh, "sec-websocket-key");
 	back_to = h2_header_find(o->h, o->nh, RESUME_CONNECTOR);
@@ -645,11 +660,80 @@ session_start(struct thread *t, struct http_server *hs, const struct fj_answer *
 	session_refuse(s, 500, "SP-1008 the edge failed", "bad-answer");
 }
 
+/* --- a session process's way to its host -------------------------------------------------------------------------- */
+
+static void
+host_arrived(struct session *s, int fd)
+{
+	timer_stop(&s->timer);
+	if (conn_new_fd(s->t->loop, fd, fd, &user_ops, s, &s->c) < 0) {
+		session_close(s, "no-memory");
+		return;
+	}
+	conn_pause(s->c);
+	s->t->nusers++;
+	s->state = S_NEW;
+	session_pick(s);
+}
+
+static void
+on_pair(struct grant *g, int fd)
+{
+	struct session *s = list_entry(g, struct session, grant);
+
+	if (s->state == S_WAITING)
+		host_arrived(s, fd);
+	else
+		close(fd);
+}
+
+void
+session_host_start(struct thread *t, const struct fj_host_stream *m)
+{
+	struct fj_answer a = {.action = ANSWER_RELAY,
+	                      .headers = m->headers,
+	                      .tunnel = m->tunnel,
+	                      .authority = m->authority,
+	                      .path = m->path,
+	                      .ticket = m->ticket,
+	                      .until = m->until};
+	struct session *s = calloc(1, sizeof *s);
+	struct opening *o = calloc(1, sizeof *o);
+	int fd, e;
+
+	if (!s || !o) {
+		free(s);
+		free(o);
+		grant_orphan(t, &a, "no-memory");
+		return;
+	}
+	buf_init(&o->rest, FRONT_HOST_EARLY);
+	arena_init(&o->head.mem, 64u << 10);
+	s->t = t;
+	s->open = o;
+	s->host = s->grant.session = true;
+	s->grant.pair = on_pair;
+	s->state = S_WAITING;
+	s->stream.ops = &stream_ops;
+	list_push(&t->sessions, &s->in);
+	if ((e = session_fill(s, &a)) < 0) {
+		log_error("bad_answer", "why", err_str(e), NULL);
+		session_close(s, "bad-answer");
+		return;
+	}
+	e = ends_want(t, &s->grant, &fd);
+	if (e == 0)
+		host_arrived(s, fd);
+	else if (e != E_AGAIN || timer_start(t->loop, &s->timer, FRONT_PAIR_MS, on_timer, s) < 0)
+		session_close(s, "no-memory");
+}
+
 void
 sessions_announce(struct thread *t)
 {
 	list_foreach (i, &t->sessions)
-		grant_announce(&((struct session *)i)->grant, t, ((struct session *)i)->c);
+		grant_announce(&((struct session *)i)->grant, t,
+		               ((struct session *)i)->host ? NULL : ((struct session *)i)->c);
 }
 
 void

@@ -8,6 +8,7 @@
 #include "core/err.h"
 #include "core/log.h"
 #include "core/str.h"
+#include "edge/front/desk.h"
 #include "edge/front/exchange.h"
 #include "edge/front/front.h"
 #include "edge/front/grant.h"
@@ -77,10 +78,21 @@ on_clients(struct ipc *c, uint32_t id, const void *mv, int fd, void *arg)
 		log_info("client_cas", "hosts", log_num((long long)(m->v.n / 2)), NULL);
 }
 
+static void
+on_host_stream(struct ipc *c, uint32_t id, const void *m, int fd, void *arg)
+{
+	(void)c, (void)id, (void)fd;
+	session_host_start(arg, m);
+}
+
 static const struct ipc_row judge_rows[] = {
-    {&fj_cut_def, 1, 0, on_cut},         {&fj_push_def, 1, 0, on_push},
-    {&fj_unlink_def, 1, 0, on_unlink},   {&fj_names_changed_def, 1, 0, on_names_changed},
-    {&fj_clients_def, 1, 0, on_clients}, {&fj_probe_def, 1, 0, on_probe},
+    {&fj_host_stream_def, 1, 0, on_host_stream},
+    {&fj_cut_def, 1, 0, on_cut},
+    {&fj_push_def, 1, 0, on_push},
+    {&fj_unlink_def, 1, 0, on_unlink},
+    {&fj_names_changed_def, 1, 0, on_names_changed},
+    {&fj_clients_def, 1, 0, on_clients},
+    {&fj_probe_def, 1, 0, on_probe},
 };
 
 static void
@@ -116,6 +128,7 @@ take_judge(void *arg)
 	links_announce(t);
 	sessions_announce(t);
 	exchanges_announce(t);
+	desks_announce(t);
 	if (t->index == 0)
 		certs_ask(t->f);
 }
@@ -180,6 +193,7 @@ do_stop(void *arg)
 	greetings_stop(t);
 	users_stop(t);
 	sessions_stop(t);
+	desks_stop(t);
 	links_stop(t);
 	ipc_flush(t->judge);
 	loop_stop(t->loop);
@@ -225,6 +239,7 @@ thread_new(struct front *f, unsigned index, struct loop *l, struct thread **ret_
 	list_init(&t->greetings);
 	list_init(&t->sessions);
 	list_init(&t->exchanges);
+	list_init(&t->desks);
 	list_init(&t->links);
 	if (!l && (e = loop_new(&t->loop)) < 0) {
 		free(t);

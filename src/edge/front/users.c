@@ -11,6 +11,7 @@
 #include "core/log.h"
 #include "core/str.h"
 #include "edge/front/assets.h"
+#include "edge/front/desk.h"
 #include "edge/front/exchange.h"
 #include "edge/front/front.h"
 #include "edge/front/grant.h"
@@ -234,9 +235,10 @@ on_answer(int err, const void *m, void *arg)
 		exchange_start(t, u->s, a, &u->x);
 	} else {
 		struct http_server *s = u->s;
+		bool session = a->action == ANSWER_SESSION;
 
 		user_free(u); /* the session counts on with the connection */
-		session_start(t, s, a);
+		(session ? desk_start : session_start)(t, s, a);
 	}
 }
 

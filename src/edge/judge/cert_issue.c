@@ -14,10 +14,10 @@
 #include "edge/judge/login.h"
 #include "edge/judge/recheck.h"
 #include "edge/judge/service.h"
+#include "edge/judge/ssh_session.h"
 #include "edge/judge/tunnel_link.h"
 #include "ssh/sshcert.h"
 
-#define SOURCES_MAX 64
 #define KEY_LINE_MAX 16384 /* of a public key: what a message to the signer carries */
 
 struct cert_ctx {
@@ -37,8 +37,8 @@ refuse(struct req *r, const char *email, int code, const char *why)
 
 /* One of the deciding policy's names, or of the application's when it has none: the one asked for, else the first. ""
  * lets the signer take the e-mail's prefix; whose the name is, the signer decides in any case. */
-static int
-principal(const struct app *a, const struct policy *p, const char *email, const char *asked, const char **ret_name)
+int
+cert_principal(const struct app *a, const struct policy *p, const char *email, const char *asked, const char **ret_name)
 {
 	const struct texts *t = p && p->usernames.n ? &p->usernames : &a->ssh.usernames;
 	size_t n = strcspn(email, "@");
@@ -102,7 +102,7 @@ still_allowed(struct req *r, const char *app, const char *made_for, struct reaso
 		return v.code ? v.code : SP_POLICY_DENY;
 	}
 	const char *name;
-	if ((code = principal(a->app, snapshot_policy(j->snap, a, &v), s->email, made_for, &name)))
+	if ((code = cert_principal(a->app, snapshot_policy(j->snap, a, &v), s->email, made_for, &name)))
 		reason_set(why, E_DENIED, code, "%s is not among the usernames any more", made_for);
 	return code;
 }
@@ -138,14 +138,14 @@ signed_(int err, const void *msg, void *arg)
 
 /* Connectors say IPv4 in its mapped form; sshd compares it as IPv4. */
 static void
-source_add(const char *v[SOURCES_MAX], size_t *n, const char *ip)
+source_add(const char *v[CERT_SOURCES_MAX], size_t *n, const char *ip)
 {
 	if (str_starts(ip, "::ffff:") && strchr(ip, '.'))
 		ip += 7;
 	for (size_t i = 0; i < *n; i++)
 		if (!strcmp(v[i], ip))
 			return;
-	if (*n < SOURCES_MAX)
+	if (*n < CERT_SOURCES_MAX)
 		v[(*n)++] = ip;
 }
 
@@ -163,16 +163,16 @@ reaches_itself(const struct app *a)
 
 /* Where the certificate may be used from: nowhere special, a list, or wherever this tunnel's connectors say they are.
  */
-static int
-sources(struct req *r, const struct app_view *a, const char *v[SOURCES_MAX], size_t *ret_n)
+int
+cert_sources(struct judge *j, const struct app_view *a, const char *v[CERT_SOURCES_MAX], size_t *ret_n)
 {
 	struct map_iter it = {0};
 	size_t n = 0;
 
 	if (a->app->ssh.source_mode == SOURCE_LIST)
-		for (; n < a->app->ssh.source_address.n && n < SOURCES_MAX; n++)
+		for (; n < a->app->ssh.source_address.n && n < CERT_SOURCES_MAX; n++)
 			v[n] = a->app->ssh.source_address.v[n];
-	while (a->app->ssh.source_mode == SOURCE_AUTO && a->tunnel && map_next(&r->j->links, &it)) {
+	while (a->app->ssh.source_mode == SOURCE_AUTO && a->tunnel && map_next(&j->links, &it)) {
 		const struct tunnel_link *l = it.value;
 		if (!strcmp(l->tunnel, a->tunnel->id) && *l->origin_ip)
 			source_add(v, &n, l->origin_ip);
@@ -188,10 +188,10 @@ sources(struct req *r, const struct app_view *a, const char *v[SOURCES_MAX], siz
 static void
 sign_for(struct req *r, const char *email, const struct app_view *a, const char *jwt, const char *key, const char *name)
 {
-	const char *from[SOURCES_MAX];
+	const char *from[CERT_SOURCES_MAX];
 	size_t nfrom;
 	struct cert_ctx *c = arena_alloc(&r->arena, sizeof *c);
-	int code = c ? sources(r, a, from, &nfrom) : SP_INTERNAL;
+	int code = c ? cert_sources(r->j, a, from, &nfrom) : SP_INTERNAL;
 
 	if (code) {
 		refuse(r, email, code, "no connector has said where it is");
@@ -288,7 +288,7 @@ cert_issue(struct req *r)
 		return;
 	}
 	r->access_until = v.approved_until;
-	if ((code = principal(a->app, snapshot_policy(r->snap, a, &v), s->email, asked, &name)))
+	if ((code = cert_principal(a->app, snapshot_policy(r->snap, a, &v), s->email, asked, &name)))
 		refuse(r, s->email, code,
 		       req_fmt(r, "\"%.64s\" is not among the usernames of policy or application", asked));
 	else

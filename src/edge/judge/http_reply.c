@@ -33,7 +33,11 @@ static const struct code_row {
     {SP_API_SCOPE, 403},     {SP_NO_CA, 400},          {SP_KEY_REFUSED, 400},
     {SP_KEY_MISMATCH, 403},  {SP_PRINCIPAL, 403},      {SP_PRINCIPAL_OWNED, 403},
     {SP_CERT_RATE, 429},     {SP_SIGNER_DOWN, 503},    {SP_TUNNEL_AUTH, 403},
-    {SP_DESTINATION, 403},   {SP_CONFIG, 400},         {SP_APPLY, 400},
+    {SP_DESTINATION, 403},   {SP_HOST_REFUSED, 502},   {SP_HOST_NO_CERTS, 502},
+    {SP_HOST_KEY, 502},      {SP_HOST_UNLISTED, 502},  {SP_HOST_LOST, 502},
+    {SP_SESSION_IDLE, 403},  {SP_SESSION_CUT, 403},    {SP_SESSION_WIRE, 400},
+    {SP_SESSION_FULL, 503},  {SP_SESSION_GONE, 404},   {SP_CONFIG, 400},
+    {SP_APPLY, 400},
 };
 
 static const struct code_row *

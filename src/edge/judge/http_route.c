@@ -11,6 +11,7 @@
 #include "edge/judge/page.h"
 #include "edge/judge/service.h"
 #include "edge/judge/snapshot.h"
+#include "edge/judge/ssh_session.h"
 #include "identity/scope.h"
 
 #define A "/cdn-cgi/access/"
@@ -51,6 +52,7 @@ static const struct http_route routes[] = {
     {"GET", A "logout", BOTH, logout_get},
     {"POST", A "logout", ROUTE_APP, logout_post},
     {"GET", A "get-identity", BOTH | ROUTE_JSON, identity_get},
+    {"GET", A "terminal", ROUTE_APP | ROUTE_JSON, terminal_get},
     {"GET", A "certs", BOTH | ROUTE_JSON, certs_get},
     {"GET", A "style.css", BOTH, style_get},
     {"GET", A "icon.svg", BOTH, icon_get},

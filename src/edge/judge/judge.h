@@ -43,6 +43,7 @@ struct judge {
 	struct loop *loop;
 	struct role_run *run; /* NULL in tests */
 	struct ipc *signer, *fetch;
+	struct ipc *parent; /* for requests to it (sessions); NULL in tests */
 	struct front front[JUDGE_FRONTS_MAX];
 	/* pr_start */
 	char team_host[254], issuer[301], account[33], zone[33], location[33], admin_email[255], store_where[1025],
@@ -78,17 +79,18 @@ struct judge {
 	json_t *announcements; /* of token keys, each by the one before: for connectors (tunnel_config.h) */
 	struct loop_timer jwks_timer, tick;
 
-	struct map sessions;   /* id -> struct session */
-	struct map persons;    /* id -> struct person */
-	struct map by_email;   /* e-mail -> struct person that bars it (disabled) */
-	struct map tickets;    /* ticket, 16 hex -> struct ticket */
-	struct map http_seen;  /* session or address, and application -> time of the last record */
-	bool cuts_unsent;      /* some ticket's cut is still to be told */
-	struct map links;      /* link, 16 hex -> struct tunnel_link */
-	struct map tunnels;    /* tunnel id -> struct tunnel_live */
-	struct map logins;     /* state -> struct login */
-	struct list login_age; /* oldest first */
-	struct map codes;      /* one-time code -> struct login_code_entry */
+	struct map sessions;     /* id -> struct session */
+	struct map persons;      /* id -> struct person */
+	struct map by_email;     /* e-mail -> struct person that bars it (disabled) */
+	struct map tickets;      /* ticket, 16 hex -> struct ticket */
+	struct map http_seen;    /* session or address, and application -> time of the last record */
+	struct map ssh_sessions; /* id -> struct ssh_session */
+	bool cuts_unsent;        /* some ticket's cut is still to be told */
+	struct map links;        /* link, 16 hex -> struct tunnel_link */
+	struct map tunnels;      /* tunnel id -> struct tunnel_live */
+	struct map logins;       /* state -> struct login */
+	struct list login_age;   /* oldest first */
+	struct map codes;        /* one-time code -> struct login_code_entry */
 	struct list code_age;
 	struct map purposes;     /* "session app" -> struct purpose */
 	struct map requests;     /* id -> struct access_request */

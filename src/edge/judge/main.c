@@ -20,6 +20,7 @@
 #include "edge/judge/service.h"
 #include "edge/judge/session.h"
 #include "edge/judge/snapshot.h"
+#include "edge/judge/ssh_session.h"
 #include "edge/judge/status.h"
 #include "edge/judge/store_door.h"
 #include "edge/judge/ticket.h"
@@ -205,6 +206,7 @@ tick(void *arg)
 	struct judge *j = arg;
 
 	login_sweep(j);
+	ssh_sessions_tick(j);
 	tickets_cut_again(j);
 	rechecks_tick(j);
 	judge_audit_folded(j, false);
@@ -237,6 +239,7 @@ start(struct role_run *run, const struct pr_start *m, void *arg)
 
 	j->loop = role_loop(run);
 	j->run = run;
+	j->parent = role_parent(run);
 	judge_state_init(j);
 	for (size_t i = 0; i < sizeof copy / sizeof *copy; i++)
 		if (str_copy(copy[i].to, copy[i].size, copy[i].from) < 0)
@@ -371,6 +374,18 @@ role_state(struct role_run *run, const struct pr_role_state *m, void *arg)
 	j->roles[m->role].restarts = m->restarts;
 }
 
+static int
+session_channel(struct role_run *run, const char *session, int fd, void *arg)
+{
+	return ssh_session_channel(arg, session, fd);
+}
+
+static void
+session_ended(struct role_run *run, const struct pr_session_ended *m, void *arg)
+{
+	ssh_session_process_ended(arg, m->session, m->how);
+}
+
 static void
 drain(struct role_run *run, void *arg)
 {
@@ -386,6 +401,8 @@ main(int argc, char **argv)
 	                                    .peer = peer,
 	                                    .go = go,
 	                                    .role_state = role_state,
+	                                    .session_channel = session_channel,
+	                                    .session_ended = session_ended,
 	                                    .reload = reload,
 	                                    .drain = drain};
 	static struct judge j = {.state_fd = -1, .audit_fd = -1, .country_fd = -1};

@@ -8,6 +8,7 @@
 #include "model/client_ca.h"
 #include "model/event.h"
 #include "model/group.h"
+#include "model/host_key.h"
 #include "model/idp.h"
 #include "model/organization.h"
 #include "model/person.h"

@@ -14,6 +14,7 @@
 #include "edge/judge/recheck.h"
 #include "edge/judge/service.h"
 #include "edge/judge/session.h"
+#include "edge/judge/ssh_session.h"
 #include "edge/judge/ticket.h"
 #include "edge/judge/tunnel_link.h"
 
@@ -42,6 +43,7 @@ judge_state_init(struct judge *j)
 	map_init(&j->persons, PERSONS_MAX, seed, (void (*)(void *))person_free);
 	map_init(&j->by_email, PERSONS_MAX, seed, NULL);
 	map_init(&j->tickets, TICKETS_MAX + 1, seed, free);
+	map_init(&j->ssh_sessions, SSH_SESSIONS_MAX, seed, ssh_session_drop);
 	map_init(&j->http_seen, TICKETS_MAX, seed, free);
 	refusals_init(&j->refusals, seed);
 	map_init(&j->links, LINKS_MAX, seed, link_drop);
@@ -89,6 +91,7 @@ judge_state_release(struct judge *j)
 	map_release(&j->client_certs);
 	map_release(&j->api_seen);
 	map_release(&j->service_seen);
+	map_release(&j->ssh_sessions);
 	map_release(&j->tickets);
 	map_release(&j->http_seen);
 	refusals_release(&j->refusals);

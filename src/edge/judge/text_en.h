@@ -244,6 +244,26 @@ C(SP_TUNNEL_AUTH, "Unknown tunnel or wrong secret.",
   "")
 C(SP_DESTINATION, "This destination is not allowed.",
   "Ask your administrator which destinations are open to you.")
+C(SP_HOST_REFUSED, "The host did not let the session in.",
+  "")
+C(SP_HOST_NO_CERTS, "The host's SSH server knows no certificates.",
+  "")
+C(SP_HOST_KEY, "The host's key is not the one that is known.",
+  "")
+C(SP_HOST_UNLISTED, "The host's key must be listed first.",
+  "")
+C(SP_HOST_LOST, "The connection to the host broke.",
+  "")
+C(SP_SESSION_IDLE, "The session ended since nobody used it.",
+  "")
+C(SP_SESSION_CUT, "Access was withdrawn.",
+  "")
+C(SP_SESSION_WIRE, "The terminal protocol was broken.",
+  "")
+C(SP_SESSION_FULL, "The edge runs as many sessions as it may. Try again later.",
+  "")
+C(SP_SESSION_GONE, "This session is over. Open a new one.",
+  "")
 C(SP_CONFIG, "The configuration is not valid.",
   "")
 C(SP_APPLY, "The document is not valid.",

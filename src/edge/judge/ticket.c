@@ -15,6 +15,7 @@
 #include "edge/judge/login.h"
 #include "edge/judge/recheck.h"
 #include "edge/judge/service.h"
+#include "edge/judge/ssh_session.h"
 
 static void
 key_of(uint64_t id, char out[static 17])
@@ -109,6 +110,15 @@ get(struct judge *j, uint64_t id)
 }
 
 void
+ticket_forget(struct judge *j, uint64_t id)
+{
+	struct ticket *t = get(j, id);
+
+	if (t)
+		drop(j, t);
+}
+
+void
 ticket_began(struct judge *j, uint64_t id)
 {
 	struct ticket *t = get(j, id);
@@ -122,6 +132,8 @@ ticket_began(struct judge *j, uint64_t id)
 		return;
 	}
 	j->n.relays++;
+	if (*t->ssh) /* ssh_session.c says what is audited */
+		return;
 	judge_audit(j, NULL,
 	            &(struct audit_note){.kind = EVENT_RELAY_BEGAN,
 	                                 .actor = t->email,
@@ -142,7 +154,7 @@ ticket_ended(struct judge *j, const struct fj_ticket_ended *m)
 		return;
 	j->n.bytes_up += m->bytes_up;
 	j->n.bytes_down += m->bytes_down;
-	if (t->http) { /* http_admit.c says what is audited */
+	if (t->http || *t->ssh) { /* http_admit.c and ssh_session.c say what is audited */
 		drop(j, t);
 		return;
 	}
@@ -186,6 +198,8 @@ cut(struct judge *j, struct ticket *t, const char *why)
 	t->cut = true;
 	j->n.cuts++;
 	log_info("cut", "session", t->session, "app", t->domain, "email", t->email, "why", why, NULL);
+	if (*t->ssh)
+		ssh_session_cut(j, t->ssh, why); /* before front cuts it: its last words say why */
 	if (!tell_cut(j, t->id, why))
 		t->unsent = j->cuts_unsent = true;
 }
@@ -218,6 +232,31 @@ ticket_asker(const struct judge *j, const struct ticket *t, const struct session
 	                      .service_token = *t->service ? t->service : NULL,
 	                      .cert_ca = cert ? t->cert_ca : NULL,
 	                      .common_name = cert && *t->common_name ? t->common_name : NULL};
+}
+
+int
+ticket_stands(struct judge *j, uint64_t id, const struct app_view **ret_a, struct policy_verdict *ret_v,
+              struct reason *why)
+{
+	const struct ticket *t = get(j, id);
+	const struct app_view *a = t ? snapshot_app_by_id(j->snap, t->app) : NULL;
+	const struct session *s = t && *t->session ? session_get(j, t->session) : NULL;
+	int code;
+
+	if (!t || t->cut || !a) {
+		reason_set(why, E_DENIED, SP_SESSION_CUT, "it was cut");
+		return SP_SESSION_CUT;
+	}
+	if (*t->session && (code = session_standing(j, s, t->app, why)))
+		return code;
+	struct asker who = ticket_asker(j, t, s);
+	snapshot_verdict(j->snap, a, &who, ret_v);
+	if (!policy_passes(ret_v)) {
+		policy_verdict_reason(a->policy, ret_v, why);
+		return ret_v->code ? ret_v->code : SP_POLICY_DENY;
+	}
+	*ret_a = a;
+	return 0;
 }
 
 static void
@@ -304,8 +343,8 @@ ticket_live(struct judge *j, unsigned front, const struct fj_ticket_live *m)
 		return;
 	}
 	recheck_ticket(j, t->session, true);
-	if (!fine)
-		cut(j, t, "no longer allowed");
+	if (!fine || m->session) /* a session process has ended with the judge before */
+		cut(j, t, m->session ? "the edge was restarted" : "no longer allowed");
 }
 
 void
@@ -428,7 +467,7 @@ ticket_json(const struct ticket *t)
 {
 	char at[24];
 	time_format(t->began_at ? t->began_at : t->made_at, at);
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:b}", "id", t->key, "app", t->domain, "email", t->email,
-	                 "ip", t->ip, "destination", t->destination, "session", t->session, "began_at", at, "live",
-	                 t->begun && !t->cut);
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:b}", "id", t->key, "app", t->domain, "email",
+	                 t->email, "ip", t->ip, "destination", t->destination, "session", t->session, "ssh", t->ssh,
+	                 "began_at", at, "live", t->begun && !t->cut);
 }

@@ -19,6 +19,8 @@ struct ticket {
 	char key[17]; /* of the map; cf-ray too */
 	char session[40], app[40], tunnel[40], domain[254], email[255], ip[64], destination[300];
 	/* let in by a service token (email is its client id then), or with a client certificate */
+	char ssh[33]; /* id of the session process whose side it is; "" = none */
+	bool host;    /* its host's side: users are not shown it */
 	char service[40], cert_ca[40], cert_print[65], common_name[256], country[3];
 	uint32_t service_version;
 	unsigned front;
@@ -34,6 +36,11 @@ void ticket_began(struct judge *j, uint64_t id);
 /* A ticket that outlived an earlier judge: taken up again if its token still stands, else cut. */
 void ticket_live(struct judge *j, unsigned front, const struct fj_ticket_live *m);
 void ticket_ended(struct judge *j, const struct fj_ticket_ended *m);
+/* May whoever it belongs to still have what it opened? The verdict as of now; 0 or an sp_code with why filled. *ret_a
+   lives as long as the snapshot. */
+int ticket_stands(struct judge *j, uint64_t id, const struct app_view **ret_a, struct policy_verdict *ret_v,
+                  struct reason *why);
+void ticket_forget(struct judge *j, uint64_t id); /* it never went out */
 enum ticket_by { TICKET_SESSION, TICKET_EMAIL, TICKET_APP, TICKET_TUNNEL };
 void tickets_cut(struct judge *j, enum ticket_by by, const char *value, const char *why);
 /* After a change of policy: each live ticket's verdict again; those it now denies are cut. */

@@ -6,6 +6,7 @@
 #include "core/str.h"
 #include "edge/judge/config_check.h"
 #include "edge/judge/login.h"
+#include "edge/judge/ssh_session.h"
 #include "edge/judge/ticket.h"
 #include "edge/judge/tunnel_link.h"
 #include "wire/ingress.h"
@@ -75,11 +76,9 @@ ws_destination_stands(const struct app *a, const char *destination)
 }
 
 /* 0 and the header's value ("" for an application that is no bastion), or an sp_code. */
-static int
-jump_destination(struct req *r, char out[static 300])
+int
+ws_destination(const struct app *a, const char *asked, char out[static 300])
 {
-	const struct app *a = r->app->app;
-	const char *asked = req_header(r, "cf-access-jump-destination");
 	struct hostport hp;
 
 	out[0] = '\0';
@@ -166,7 +165,7 @@ ws_admit(struct req *r, struct session *s, const char *token)
 	struct ticket *t;
 	char destination[300];
 	const char *email = s ? s->email : r->service_label ? r->service_label : r->cert_label;
-	int code = jump_destination(r, destination);
+	int code = ws_destination(r->app->app, req_header(r, "cf-access-jump-destination"), destination);
 
 	if (code) {
 		judge_deny(r, email, code, "destination is not listed");

@@ -466,6 +466,24 @@ key_retention(void *t, const char *file, const struct conf_node *v, struct conf_
 }
 
 static int
+key_sessions_max(void *t, const char *file, const struct conf_node *v, struct conf_error *err)
+{
+	uint64_t n;
+	int r = conf_u64(file, v, 0, 100000, &n, err);
+
+	if (r == 0)
+		((struct edge_conf *)t)->sessions_max = (uint32_t)n;
+	return r;
+}
+
+static int
+key_sessions(void *t, const char *file, const struct conf_node *v, struct conf_error *err)
+{
+	static const struct conf_key keys[] = {{"max", 0, key_sessions_max}};
+	return conf_apply(file, v, keys, sizeof keys / sizeof *keys, t, err);
+}
+
+static int
 key_deadlines(void *t, const char *file, const struct conf_node *v, struct conf_error *err)
 {
 	static const struct conf_key keys[] = {
@@ -603,6 +621,7 @@ static const struct conf_key conf_keys[] = {
     {"role_uids", 0, key_role_uids},
     {"deadlines", 0, key_deadlines},
     {"retention", 0, key_retention},
+    {"sessions", 0, key_sessions},
     {"geo", 0, key_geo},
     {"token_keys", 0, key_token_keys},
 };
@@ -615,6 +634,7 @@ conf_defaults(struct edge_conf *c)
 	str_copy(c->log_level_text, sizeof c->log_level_text, "info");
 	str_copy(c->store, sizeof c->store, "sqlite");
 	c->edge_no = 1;
+	c->sessions_max = 1000;
 	c->uid_first = 64100;
 	c->uid_last = 64109;
 	c->people_ms = 8760ll * 3600 * 1000;

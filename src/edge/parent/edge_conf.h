@@ -23,7 +23,8 @@ struct edge_conf {
 	char account[33], zone[33];
 	char admin[255];
 	char local_idp[37];
-	uint32_t threads; /* 0 = one a core */
+	uint32_t threads;      /* 0 = one a core */
+	uint32_t sessions_max; /* processes of SSH sessions at once */
 	uint32_t edge_no;
 	enum log_level log_level;
 	char log_level_text[8];

@@ -14,6 +14,7 @@
 #include "core/str.h"
 #include "edge/parent/hook.h"
 #include "edge/parent/role_proc.h"
+#include "edge/parent/sessions.h"
 #include "io/ipc.h"
 #include "io/net_listen.h"
 #include "io/notify.h"
@@ -56,6 +57,7 @@ struct edge {
 	struct timespec country_time;
 	bool country_seen;
 	struct hook hook; /* renews them */
+	struct sessions sessions;
 	bool announced, draining;
 	int status;
 };
@@ -73,11 +75,20 @@ static void on_fatal(struct ipc *c, uint32_t id, const void *m, int fd, void *ar
 static void on_channel_closed(struct ipc *c, const char *why, void *arg);
 static void proc_again(void *arg);
 
+static void on_session_start(struct ipc *c, uint32_t id, const void *m, int fd, void *arg);
+static void on_session_attach(struct ipc *c, uint32_t id, const void *m, int fd, void *arg);
+static void on_session_kill(struct ipc *c, uint32_t id, const void *m, int fd, void *arg);
+
+/* The first two are every role's; the others are judge's alone. */
 static const struct ipc_row parent_rows[] = {
     {&pr_ready_def, 1, IPC_ONCE, on_ready},
     {&pr_fatal_def, 1 | 2, IPC_ONCE, on_fatal},
+    {&pr_session_start_def, 2, IPC_REQUEST, on_session_start},
+    {&pr_session_attach_def, 2, IPC_REQUEST, on_session_attach},
+    {&pr_session_kill_def, 2, 0, on_session_kill},
 };
-static const struct ipc_ops parent_ops = {parent_rows, sizeof parent_rows / sizeof *parent_rows, on_channel_closed};
+static const struct ipc_ops parent_ops = {parent_rows, 2, on_channel_closed},
+                            judge_ops = {parent_rows, sizeof parent_rows / sizeof *parent_rows, on_channel_closed};
 
 /* --- starting ------------------------------------------------------------------------------------------------ */
 
@@ -124,7 +135,7 @@ proc_spawn(struct proc *p)
 		log_error("role_spawn", "role", role_name(p->role), "why", why.text, NULL);
 		return r;
 	}
-	r = ipc_new(p->e->loop, fd, role_name(p->role), &parent_ops, p, &p->ch);
+	r = ipc_new(p->e->loop, fd, role_name(p->role), p->role == ROLE_JUDGE ? &judge_ops : &parent_ops, p, &p->ch);
 	if (r < 0)
 		return r;
 	p->state = PROC_STARTING;
@@ -204,6 +215,62 @@ on_ready(struct ipc *c, uint32_t id, const void *m, int fd, void *arg)
 	puts("ready");
 	fflush(stdout);
 	notify_manager("READY=1");
+}
+
+/* --- sessions ------------------------------------------------------------------------------------------------- */
+
+static struct sessions_with
+sessions_now(struct edge *e, struct pr_start *start)
+{
+	struct proc *f = &e->proc[ROLE_FRONT], *j = &e->proc[ROLE_JUDGE];
+
+	role_start_msg(e->conf, e->threads, start);
+	start->store = "";
+	return (struct sessions_with){.conf = e->conf,
+	                              .start = start,
+	                              .judge = j->state == PROC_READY ? j->ch : NULL,
+	                              .front = f->state == PROC_READY ? f->ch : NULL};
+}
+
+static void
+session_answer(struct ipc *c, uint32_t id, int code, const struct reason *why)
+{
+	struct pr_session_started m = {.code = (uint32_t)code, .why = why->text};
+
+	ipc_reply(c, id, &pr_session_started_def, &m);
+}
+
+static void
+on_session_start(struct ipc *c, uint32_t id, const void *m, int fd, void *arg)
+{
+	struct edge *e = ((struct proc *)arg)->e;
+	struct reason why = {0};
+	struct pr_start start;
+	struct sessions_with w = sessions_now(e, &start);
+	int code = e->draining ? SP_BUSY : sessions_start(&e->sessions, &w, m, &why);
+
+	session_answer(c, id, code, &why);
+}
+
+static void
+on_session_attach(struct ipc *c, uint32_t id, const void *m, int fd, void *arg)
+{
+	struct edge *e = ((struct proc *)arg)->e;
+	struct reason why = {0};
+	struct pr_start start;
+	struct sessions_with w = sessions_now(e, &start);
+	int code = sessions_attach(&e->sessions, &w, m, &why);
+
+	session_answer(c, id, code, &why);
+}
+
+static void
+on_session_kill(struct ipc *c, uint32_t id, const void *m, int fd, void *arg)
+{
+	const struct pr_session_kill *k = m;
+
+	if (*k->session)
+		sessions_kill(&((struct proc *)arg)->e->sessions, k->session);
 }
 
 /* --- dying --------------------------------------------------------------------------------------------------- */
@@ -313,7 +380,9 @@ on_chld(int signo, void *arg)
 		pid_t pid = waitpid(-1, &status, WNOHANG);
 		if (pid <= 0)
 			return;
-		if (hook_died(&e->hook, pid, status))
+		if (hook_died(&e->hook, pid, status) ||
+		    sessions_died(&e->sessions, e->proc[ROLE_JUDGE].state == PROC_READY ? e->proc[ROLE_JUDGE].ch : NULL,
+		                  pid, status))
 			continue;
 		for (size_t i = 0; i < NROLES; i++)
 			if (e->proc[roles[i]].pid == pid)
@@ -449,6 +518,7 @@ kill_all(void *arg)
 {
 	struct edge *e = arg;
 
+	sessions_kill(&e->sessions, "");
 	for (size_t i = 0; i < NROLES; i++)
 		if (e->proc[roles[i]].pid > 0)
 			kill(e->proc[roles[i]].pid, SIGKILL);
@@ -469,6 +539,7 @@ on_term(int signo, void *arg)
 	notify_manager("STOPPING=1");
 	for (size_t i = 0; i < NROLES; i++)
 		timer_stop(&e->proc[roles[i]].again);
+	sessions_drain(&e->sessions);
 	timer_start(e->loop, &e->kill_timer, e->conf->drain_ms + KILL_GRACE_MS, kill_all, e);
 	if (e->proc[ROLE_FRONT].state == PROC_READY)
 		ipc_send(e->proc[ROLE_FRONT].ch, &pr_drain_def, &m);
@@ -534,6 +605,7 @@ edge_free(struct edge *e)
 		if (p->pid > 0)
 			waitpid(p->pid, NULL, 0);
 	}
+	sessions_release(&e->sessions);
 	timer_stop(&e->ping);
 	timer_stop(&e->kill_timer);
 	timer_stop(&e->certs);
@@ -562,6 +634,7 @@ edge_run(struct edge_conf *c)
 		edge_conf_free(c);
 		return 1;
 	}
+	sessions_init(&e.sessions, e.loop);
 	e.status = 1;
 	if (role_dirs(c, &why) < 0) {
 		fprintf(stderr, "sallyportd: %s\n", why.text);

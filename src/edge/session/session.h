@@ -31,9 +31,7 @@ struct sess;
 struct host;
 
 struct mode {
-	/* Once, before anything else: se_start is in s. < 0: fatal. Called before confinement: what needs a socket or a
-	   file is made here. */
-	int (*prepare)(struct sess *s);
+	int (*begin)(struct sess *s); /* se_start is in s, the host is being connected to; < 0: fatal */
 	/* U arrived; again when a lost user came back. Takes fd. */
 	void (*user)(struct sess *s, int fd, uint64_t ticket);
 	/* The host let us in: s->host is ready for channels. */
@@ -53,15 +51,16 @@ struct sess {
 	const struct mode *mode;
 	void *m; /* the mode's own */
 	struct host *host;
-	int host_fd;   /* H, until the host takes it; -1 */
-	int pump[2];   /* libssh's end and ours of the pair between, until the host takes them; -1 */
+	int host_fd; /* H, until the host takes it; -1 */
+	int pump[2],
+	    upump[2];  /* socketpairs made before confinement, for libssh as client and as server; -1 once taken */
 	int record_fd; /* -1 = none */
 	/* se_start, copied */
 	enum session_mode kind;
 	enum session_audit audit;
 	bool record_input;
-	char id[33], app[254], destination[301], email[255], user[65], ca[2049], seal_to[2049];
-	struct strs extensions;
+	char id[33], app[254], destination[301], email[255], user[65], ca[2049], seal_to[2049], host_key_types[513];
+	char *extensions; /* of the certificate, separated by spaces */
 	int64_t until, idle_s, detached_s;
 	uint64_t serial;              /* of the certificate */
 	uint64_t bytes_in, bytes_out; /* typed and shown, by the mode */

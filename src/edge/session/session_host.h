@@ -21,11 +21,12 @@
 struct host;
 struct host_conf {
 	struct loop *loop;
-	int fd;            /* H; taken */
-	int pump[2];       /* a socketpair made before confinement; both taken */
-	const char *user;  /* the Unix user; copied */
-	const char *ca;    /* the CA's public key line, for texts; copied */
-	const char *where; /* what the host is called in texts; copied */
+	int fd;                     /* H; taken */
+	int pump[2];                /* a socketpair made before confinement; both taken */
+	const char *user;           /* the Unix user; copied */
+	const char *ca;             /* the CA's public key line, for texts; copied */
+	const char *where;          /* what the host is called in texts; copied */
+	const char *host_key_types; /* in the order of preference, comma-separated; "" = libssh's */
 };
 struct host_ops {
 	void (*key_made)(struct host *h, const char *public_key, void *arg);

@@ -263,6 +263,12 @@ key_owner_check(struct signer *s, const struct order *o, struct reason *r)
 	const char *seen = recent_get(&s->user_keys, o->plan.fingerprint);
 	char cnf[44];
 
+	if (*o->m->edge_session) { /* docs/decisions/2026-11-23-edge-sessions.md */
+		if (o->who.type == TOKEN_SERVICE)
+			return reason_set(r, E_DENIED, SP_KEY_MISMATCH, "sessions of the edge are for people");
+		return seen ? reason_set(r, E_DENIED, SP_KEY_MISMATCH, "key %s was used before", o->plan.fingerprint)
+		            : 0;
+	}
 	/* A token that names no key is a browser's: origins see it (cf-access-jwt-assertion), so it buys no
 	 * certificate. */
 	if (!o->who.cnf[0])
@@ -313,6 +319,12 @@ order_who(struct signer *s, struct order *o, struct reason *r)
 	return 0;
 }
 
+static bool
+edge_session_ok(const char *id)
+{
+	return strlen(id) == 32 && strspn(id, "0123456789abcdef") == 32;
+}
+
 /* Everything is decided here; nothing is changed. */
 static int
 order_check(struct signer *s, struct order *o, struct reason *r)
@@ -329,6 +341,8 @@ order_check(struct signer *s, struct order *o, struct reason *r)
 	                       .nsource_address = m->source_address.n};
 	int e;
 
+	if (*m->edge_session && !edge_session_ok(m->edge_session))
+		return reason_set(r, E_FORMAT, SP_BAD_REQUEST, "edge_session is not 32 hex digits");
 	if ((e = signer_clock_check(s, now, r)) < 0 || (e = order_who(s, o, r)) < 0)
 		return e;
 	if (!(o->ca = map_get(&s->cas, m->aud)))
@@ -341,7 +355,7 @@ order_check(struct signer *s, struct order *o, struct reason *r)
 	q.principal = o->name.name;
 	q.reserved_ok = o->name.bound;
 	q.email = o->name_of;
-	q.session = o->who.type == TOKEN_SERVICE ? o->who.jti : o->who.session;
+	q.session = o->who.type == TOKEN_SERVICE ? o->who.jti : *m->edge_session ? m->edge_session : o->who.session;
 	if ((e = ca_plan(&q, &o->plan, r)) < 0)
 		return e;
 	o->planned = true;
@@ -364,7 +378,12 @@ order_journal(struct signer *s, const struct order *o, struct reason *r)
 	journal_str(j, "key_id", p->key_id);
 	journal_str(j, "principal", p->principal);
 	journal_str(j, "key", p->fingerprint);
-	journal_bool(j, "cnf", true);
+	journal_bool(j, "cnf", !*o->m->edge_session);
+	if (*o->m->edge_session) {
+		journal_str(j, "for", "edge session");
+		journal_str(j, "edge_session", o->m->edge_session);
+		journal_str(j, "session", o->who.session);
+	}
 	journal_num(j, "after", p->valid_after);
 	journal_num(j, "before", p->valid_before);
 	journal_str(j, "source", p->source_address);
