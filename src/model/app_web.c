@@ -337,9 +337,7 @@ token_header_check(const char *name, struct model_error *err)
 static int
 logo_check(const char *s, struct model_error *err)
 {
-	const char *data;
-
-	if (s && picture_type(s, &data))
+	if (s && picture_good(s))
 		return E_OK;
 	return url_check("/logo_url", s, true, err);
 }

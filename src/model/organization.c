@@ -20,12 +20,10 @@ is_colour(const char *s)
 static int
 check_value(const char *key, const char *s, struct model_error *err)
 {
-	const char *data;
-
 	if (s && !*s)
 		return E_OK; /* not set */
 	if (s && !strcmp(key, "logo_path") &&
-	    (picture_type(s, &data) || (!strncmp(s, "https://", 8) && strlen(s) <= MODEL_TEXT_MAX)))
+	    (picture_good(s) || (!strncmp(s, "https://", 8) && strlen(s) <= MODEL_TEXT_MAX)))
 		return E_OK;
 	if (s && !strcmp(key, "logo_path"))
 		return model_fail(err, "",

@@ -2,6 +2,9 @@
 
 #include <string.h>
 
+#include "core/err.h"
+#include "core/str.h"
+
 static const struct {
 	const char *type, *begins;
 	size_t at, n;
@@ -31,12 +34,39 @@ picture_type(const char *url, const char **ret_data)
 	return NULL;
 }
 
-bool
-picture_is(const char *type, const void *p, size_t n)
+static bool
+begins(const char *type, const void *p, size_t n)
 {
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
 		if (!strcmp(kinds[i].type, type))
 			return n >= kinds[i].at + kinds[i].n &&
 			       memcmp((const char *)p + kinds[i].at, kinds[i].begins, kinds[i].n) == 0;
 	return false;
+}
+
+int
+picture_bytes(const char *url, struct buf *ret_bytes, const char **ret_type)
+{
+	const char *data = NULL, *type = picture_type(url, &data);
+
+	if (!type)
+		return E_FORMAT;
+	int e = b64_decode(ret_bytes, B64_STD, data, strlen(data));
+	if (e == E_OK && !begins(type, buf_ptr(ret_bytes), buf_len(ret_bytes)))
+		e = E_FORMAT;
+	if (e == E_OK)
+		*ret_type = type;
+	return e;
+}
+
+bool
+picture_good(const char *url)
+{
+	const char *type;
+	struct buf b;
+
+	buf_init(&b, PICTURE_MAX);
+	bool good = picture_bytes(url, &b, &type) == E_OK;
+	buf_release(&b);
+	return good;
 }

@@ -6,14 +6,16 @@
 //   const p = await c.page();                      a tab: playwright's Page, watched
 //   await signIn(p, email, password, code?);       fills the sign-in form that is open
 //   await axe(p, 'name');                          throws on a serious or critical fault of accessibility
+//   await looks(p, 'name', {...});                 axe in light, dark and narrow, and what pages without script promise
 //   await screenshot(p, 'name');                   docs/screenshots/name.png, only with SCREENSHOTS=1
 //   await b.end();                                 throws if a page misbehaved: see watch()
 //
 // What a page may not do is checked on every page without being asked: an error on the console, a violation of its own
 // Content-Security-Policy, an uncaught exception, a request to another origin, a certificate that the edge's CA did not sign.
 import {chromium} from 'playwright-core';
-import {readFileSync, mkdirSync} from 'node:fs';
-import {createHash, X509Certificate} from 'node:crypto';
+import {readFileSync, mkdirSync, mkdtempSync} from 'node:fs';
+import {createHash, createHmac, X509Certificate} from 'node:crypto';
+import {spawn} from 'node:child_process';
 import {dirname, join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import tls from 'node:tls';
@@ -136,8 +138,77 @@ export async function screenshot(p, name, options = {}) {
   await p.screenshot({path: join(shots, `${name}.png`), animations: 'disabled', ...options});
 }
 
-/* The API, as the administrator's token may use it. */
+/* A page in every look: light, dark and 320 pixels wide; accessible and without scrolling sideways in each, without script, and with the
+   headers that a page of a sign-in has. shot: names of screenshots ('x' makes x.png, x-dark.png, x-narrow.png as listed in looks). */
+export async function looks(p, name, {shots: wanted = [], script = false, response} = {}) {
+  if (!script) {
+    const found = await p.evaluate(() => [...document.querySelectorAll('*')].filter(e => ['SCRIPT', 'STYLE', 'IFRAME', 'OBJECT', 'EMBED', 'BASE'].includes(e.tagName) ||
+      [...e.attributes].some(a => a.name.startsWith('on') || a.name === 'style' || /^\s*javascript:/i.test(a.value))).map(e => e.outerHTML.slice(0, 200)));
+    equal(found.join('\n'), '', `${name}: script or style in the page`);
+  }
+  const size = p.viewportSize();
+  for (const [look, colorScheme, viewport] of [['', 'light', size], ['-dark', 'dark', size], ['-narrow', 'light', {width: 320, height: 640}]]) {
+    await p.emulateMedia({colorScheme, reducedMotion: 'reduce'}); // colours do not glide
+    await p.setViewportSize(viewport);
+    await axe(p, name + look);
+    const wide = await p.evaluate(() => document.scrollingElement.scrollWidth - innerWidth);
+    assert(wide <= 0, `${name}${look} is ${wide} px too wide`);
+    if (wanted.includes(look || '-light')) await screenshot(p, name + look, {fullPage: look === '-narrow'});
+  }
+  await p.emulateMedia({colorScheme: 'light'});
+  await p.setViewportSize(size);
+  if (response) pageHeaders(response, name);
+}
+
+export function pageHeaders(response, name) {
+  const h = response.headers();
+  const csp = h['content-security-policy'] || '';
+  for (const want of ["default-src 'none'", "style-src 'self'", "img-src 'self'", "form-action 'self'", "frame-ancestors 'none'", "base-uri 'none'"])
+    assert(csp.includes(want), `${name}: policy without ${want}: ${csp}`);
+  assert(!csp.includes('script-src') && !csp.includes('unsafe'), `${name}: policy lets script in: ${csp}`);
+  equal(h['cache-control'], 'no-store', `${name}: cache-control`);
+  equal(h['referrer-policy'], 'same-origin', `${name}: referrer-policy`);
+  equal(h['cross-origin-opener-policy'], 'same-origin', `${name}: cross-origin-opener-policy`);
+  equal(h['x-content-type-options'], 'nosniff', `${name}: x-content-type-options`);
+}
+
+/* Does ACT and comes back with the document that it led to. */
+export async function go(p, act) {
+  const [r] = await Promise.all([p.waitForNavigation({waitUntil: 'load'}), act()]);
+  return r;
+}
+
+/* Our client with these arguments, waiting for a browser: {url, done}; done gives {code, out, err} at its end. */
+export function client(...args) {
+  const c = spawn(process.env.SP, args, {env: {...process.env, SALLYPORT_HOME: mkdtempSync(join(edge.tmp, 'client-'))}});
+  let out = '', err = '', told;
+  const url = new Promise(resolve => { told = resolve; });
+  c.stdout.on('data', d => { out += d; });
+  c.stderr.on('data', d => {
+    err += d;
+    const m = /https:\/\/\S*\/cdn-cgi\/access\/\S+(?=\s)/.exec(err);
+    if (m) told(m[0]);
+  });
+  const done = new Promise(resolve => c.on('close', code => { told(''); resolve({code, out, err}); }));
+  return {url, done, kill: () => c.kill()};
+}
+
+/* A code of an authenticator (RFC 6238). step: 1 = the next one. */
+export function totp(secret, step = 0) {
+  const bits = [...secret].map(x => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(x).toString(2).padStart(5, '0')).join('');
+  const counter = Buffer.alloc(8);
+  counter.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30000) + step));
+  const h = createHmac('sha1', Buffer.from(bits.match(/.{8}/g).map(x => parseInt(x, 2)))).update(counter).digest();
+  return String((h.readUInt32BE(h[19] & 15) & 0x7fffffff) % 1000000).padStart(6, '0');
+}
+
+/* The API, as the administrator's token may use it. "{a}" in path: the account. */
+let account;
 export async function api(method, path, body) {
+  if (path.includes('{a}') && !account) account = (await call('GET', '/accounts')).json.result[0].id;
+  return call(method, path.replace('{a}', account), body);
+}
+async function call(method, path, body) {
   const {request} = await import('node:https');
   const u = new URL(edge.team + '/client/v4' + path);
   return new Promise((resolve, reject) => {

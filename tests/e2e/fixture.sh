@@ -225,6 +225,6 @@ browser() {
 	local script=$1
 	shift
 	browser_needed
-	EMAIL=${EMAIL:-} PASSWORD=$PASSWORD TEAM_HOST=$TEAM_HOST HOST_=$HOST T=$T timeout -k 5 150 \
+	SP=$SP EMAIL=${EMAIL:-} PASSWORD=$PASSWORD TEAM_HOST=$TEAM_HOST HOST_=$HOST T=$T timeout -k 5 150 \
 		node "$TOP/tests/browser/$script" "$@" || die "browser $script"
 }

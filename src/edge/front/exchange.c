@@ -7,6 +7,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/str.h"
+#include "edge/front/error_page.h"
 #include "edge/front/grant.h"
 #include "edge/front/http_head.h"
 #include "edge/front/relay.h"
@@ -84,7 +85,7 @@ exchange_fail(struct exchange *x, unsigned status, const char *text, const char 
 	if (http_server_answering(hs))
 		http_server_break(hs);
 	else
-		http_server_text(hs, status, text, status >= 500);
+		error_page(hs, status, text, status >= 500);
 }
 
 /* --- the two ends, for relay.c */
@@ -389,7 +390,7 @@ exchange_start(struct thread *t, struct http_server *hs, const struct fj_answer 
 	if (!x || !x->head) {
 		free(x);
 		grant_orphan(t, a, "no-memory");
-		http_server_text(hs, 503, "SP-1008 the edge failed", true);
+		error_page(hs, 503, "SP-1008 the edge failed", true);
 		return;
 	}
 	arena_init(&x->head->mem, 64u << 10);

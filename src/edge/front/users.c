@@ -12,6 +12,7 @@
 #include "core/str.h"
 #include "edge/front/assets.h"
 #include "edge/front/desk.h"
+#include "edge/front/error_page.h"
 #include "edge/front/exchange.h"
 #include "edge/front/front.h"
 #include "edge/front/grant.h"
@@ -157,7 +158,7 @@ static void
 answer_text(struct user *u, unsigned status, const char *text)
 {
 	count_answer(u->t->f, status);
-	http_server_text(u->s, status, text, false);
+	error_page(u->s, status, text, false);
 }
 
 static void

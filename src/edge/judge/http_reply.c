@@ -120,6 +120,10 @@ static const char *const security[] = {
     "DENY",
     "referrer-policy",
     "same-origin",
+    "cross-origin-opener-policy",
+    "same-origin",
+    "cross-origin-resource-policy",
+    "same-origin",
     "cache-control",
     "no-store",
 };

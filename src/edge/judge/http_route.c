@@ -256,10 +256,15 @@ route_at(size_t i, const struct http_route **ret_t)
 	return false;
 }
 
+/* A form of ours, sent from a page of ours: browsers say so, and a page elsewhere cannot make them say it. Programs say
+   nothing. "" stands for a header that came twice. */
 static bool
 origin_is_ours(struct req *r)
 {
-	const char *o = req_header(r, "origin");
+	const char *o = req_header(r, "origin"), *site = req_header(r, "sec-fetch-site");
+
+	if (site && strcmp(site, "same-origin") != 0 && strcmp(site, "none") != 0)
+		return false;
 	return !o || !strcmp(o, req_origin_of(r, r->host));
 }
 
@@ -309,10 +314,8 @@ route_dispatch(struct req *r)
 	struct judge *j = r->j;
 	bool team = !strcmp(r->host, j->team_host), other_method;
 
-	if (!team && !strcmp(r->path, A "style.css") && !strcmp(r->method, "GET")) {
-		style_get(r); /* pages that say "no such host" are pages too */
+	if (!team && req_is(r, "GET") && page_file(r)) /* pages that say "no such host" are pages too */
 		return;
-	}
 	if (!team && !app_of(r))
 		return;
 	r->who.elsewhere = team;

@@ -240,6 +240,8 @@ page_refuse(struct req *r, unsigned status, int code, const char *more)
 	const char *next, *words = text_code(language(r), code, &next);
 	struct buf b;
 
+	if (*r->session && (code == SP_POLICY_DENY || code == SP_POLICY_BLOCK))
+		words = page_words(r, T_REFUSED_POLICY); /* the title says what the words would */
 	page_begin(r, &b, refused_title(status, code));
 	page_alert(r, &b, words, code);
 	if (more && *more)

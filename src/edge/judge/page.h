@@ -77,6 +77,7 @@ const char *page_logo(struct req *r);
 const char *page_logo_of(struct req *r, const struct app *a);
 void style_get(struct req *r);
 void icon_get(struct req *r);
+bool page_file(struct req *r); /* one of the two, which any host has: true when it was answered */
 void logo_get(struct req *r);
 void logo_app_get(struct req *r);
 

@@ -15,10 +15,11 @@ page_ssh(struct req *r)
 
 	page_begin_with(r, &b, &(struct page_head){.title = r->app->app->name});
 	page_say(r, &b, "p", T_SSH_TEXT);
-	page_text(&b, "<pre tabindex=\"0\">sallyport access ssh-config --hostname ", r->host,
+	const char *port = r->port && r->port != 443 ? req_fmt(r, ":%u", r->port) : "";
+	page_text(&b, "<pre>sallyport access ssh-config --hostname ", req_fmt(r, "%s%s", r->host, port),
 	          " --short-lived-cert --write</pre>\n");
 	page_say(r, &b, "p", T_SSH_THEN);
-	page_text(&b, "<pre tabindex=\"0\">ssh USER@", r->host, "</pre>\n");
+	page_text(&b, "<pre>ssh USER@", r->host, "</pre>\n");
 	page_end(r, &b);
 	reply_html(r, 200, &b);
 }

@@ -48,6 +48,19 @@ icon_get(struct req *r)
 	reply_bytes(r, 200, "image/svg+xml", icon, sizeof icon - 1);
 }
 
+bool
+page_file(struct req *r)
+{
+	bool is_style = !strcmp(r->path, "/cdn-cgi/access/style.css"),
+	     is_icon = !strcmp(r->path, "/cdn-cgi/access/icon.svg");
+
+	if (is_style)
+		style_get(r);
+	else if (is_icon)
+		icon_get(r);
+	return is_style || is_icon;
+}
+
 static void
 reply_picture(struct req *r, const char *url)
 {
@@ -55,7 +68,7 @@ reply_picture(struct req *r, const char *url)
 	struct buf b;
 
 	buf_init(&b, PICTURE_MAX);
-	if (theme_picture(url, &b, &type) == 0)
+	if (picture_bytes(url, &b, &type) == 0)
 		reply_bytes(r, 200, type, buf_ptr(&b), buf_len(&b));
 	else
 		reply_refuse(r, SP_NOT_FOUND);

@@ -140,6 +140,7 @@ T(TEST_PROVIDER, "The provider")
 T(TEST_SIGNING_IN, "sign-in")
 /* refusals */
 T(REFUSED, "Access denied")
+T(REFUSED_POLICY, "You are signed in, but you may not use this.")
 T(REFUSED_LOGIN, "Sign-in did not work")
 T(REFUSED_FOUND, "Not found")
 T(REFUSED_BROKEN, "Something is not working")

@@ -4,8 +4,6 @@
 #include <string.h>
 
 #include "core/err.h"
-#include "core/str.h"
-#include "model/picture.h"
 
 #define CONTRAST_MIN 4.5
 #define BLACK 0x000000u
@@ -73,19 +71,4 @@ theme_css(struct buf *out, const char *background, const char *text)
 	buf_putf(out,
 	         "body { --ground: #%06x; --on-ground: #%06x; --on-ground-dim: #%06x; --on-ground-link: #%06x; }\n",
 	         (unsigned)back, (unsigned)front, (unsigned)front, (unsigned)front);
-}
-
-int
-theme_picture(const char *url, struct buf *ret_bytes, const char **ret_type)
-{
-	const char *data = NULL, *type = picture_type(url, &data);
-
-	if (!type)
-		return E_FORMAT;
-	int e = b64_decode(ret_bytes, B64_STD, data, strlen(data));
-	if (e == E_OK && !picture_is(type, buf_ptr(ret_bytes), buf_len(ret_bytes)))
-		e = E_FORMAT;
-	if (e == E_OK)
-		*ret_type = type;
-	return e;
 }

@@ -4,8 +4,7 @@
  *
  * Colours are #rgb or #rrggbb and reach a style sheet only as numbers that were read. They are for the ground behind
  * the card, where brand and footer stand; text that could not be read on it (WCAG AA, 4.5:1) is replaced by black or
- * white. Pictures are data: URLs of a known kind, at most PICTURE_MAX bytes; they are served by ourselves, so that no
- * reader's browser asks anybody else. Ownership: out buffers are the caller's.
+ * white.
  */
 #ifndef JUDGE_THEME_H
 #define JUDGE_THEME_H
@@ -16,6 +15,4 @@ int theme_colour(const char *s, uint32_t *ret_rgb); /* E_FORMAT */
 double theme_contrast(uint32_t a, uint32_t b);      /* 1 to 21 */
 /* Rules to follow the style sheet; nothing when neither is a colour. NULL = not set. */
 void theme_css(struct buf *out, const char *background, const char *text);
-/* A data: URL as bytes and content type; what its bytes are not, it is not. E_FORMAT, E_LIMIT. */
-int theme_picture(const char *url, struct buf *ret_bytes, const char **ret_type);
 #endif
