@@ -23,6 +23,8 @@ static const struct {
     {"idps", "[list] | test NAME", "who vouches for people; try one", admin_idps},
     {"log", "[--since T] [--follow]", "what happened", admin_log},
     {"sessions", "[list] | play ID", "who is signed in", admin_sessions},
+    {"ssh-sessions", "[list] | end ID", "who is in a browser terminal; end one", admin_ssh_sessions},
+    {"host-keys", "[list] | forget ID", "keys of hosts, as first seen; forget one that was changed", admin_host_keys},
     {"tokens", "[list] | create NAME --scope S | revoke ID", "who may use the API", admin_tokens},
     {"hash", "", "a password's hash for the apply file", admin_hash},
 };

@@ -23,6 +23,8 @@ int admin_explain(struct cli *c, struct admin_options *o, const struct cli_list 
 int admin_revoke(struct cli *c, struct admin_options *o, const struct cli_list *pos);
 int admin_users(struct cli *c, struct admin_options *o, const struct cli_list *pos);
 int admin_principals(struct cli *c, struct admin_options *o, const struct cli_list *pos);
+int admin_ssh_sessions(struct cli *c, struct admin_options *o, const struct cli_list *pos);
+int admin_host_keys(struct cli *c, struct admin_options *o, const struct cli_list *pos);
 int admin_sessions(struct cli *c, struct admin_options *o, const struct cli_list *pos);
 int admin_log(struct cli *c, struct admin_options *o, const struct cli_list *pos);
 int admin_tokens(struct cli *c, struct admin_options *o, const struct cli_list *pos);

@@ -94,6 +94,25 @@ static const struct kind {
       {"IP", "ip"},
       {"SINCE", "created_at"},
       {"EXPIRES", "expires_at"}}},
+    {"ssh-sessions",
+     "/accounts/%A/sallyport/ssh_sessions",
+     "Nobody has a session that the edge itself takes part in (browser terminals).",
+     {{"SSH SESSION", "id"},
+      {"EMAIL", "email"},
+      {"APP", "app_domain|app"},
+      {"USER", "user"},
+      {"STATE", "state"},
+      {"IP", "ip"},
+      {"SINCE", "since"}}},
+    {"host-keys",
+     "/accounts/%A/sallyport/host_keys",
+     "No host key is pinned yet: the first browser session to a host pins the key that it shows.",
+     {{"APP", "app_domain|app"},
+      {"DESTINATION", "destination"},
+      {"FINGERPRINT", "fingerprint"},
+      {"FIRST SEEN", "first_seen"},
+      {"BY", "by"},
+      {"ID", "id"}}},
     {"requests",
      "/accounts/%A/sallyport/requests",
      "Nobody asks for access. Policies with approval_required make people ask.",
@@ -314,8 +333,9 @@ int
 admin_get(struct cli *c, struct admin_options *o, const struct cli_list *pos)
 {
 	if (pos->n != 1)
-		return admin_usage(
-		    "get apps|policies|groups|lists|idps|users|service-tokens|tunnels|routes|sessions|requests|cas [-o "
-		    "json]");
+		return admin_usage("get "
+		                   "apps|policies|groups|lists|idps|users|service-tokens|tunnels|routes|sessions|ssh-"
+		                   "sessions|host-keys|requests|cas [-o "
+		                   "json]");
 	return admin_show(c, pos->v[0]);
 }

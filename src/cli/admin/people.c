@@ -211,6 +211,43 @@ admin_principals(struct cli *c, struct admin_options *o, const struct cli_list *
 	return r == 0 ? 0 : 1;
 }
 
+/* "WHAT [list] | VERB ID": deletes one and says so. */
+static int
+list_or_delete(struct cli *c, const struct cli_list *pos, const char *what, const char *verb, const char *path,
+               const char *done)
+{
+	struct cli_api a = {0};
+
+	if (!pos->n || (pos->n == 1 && !strcmp(pos->v[0], "list")))
+		return admin_show(c, what);
+	if (pos->n != 2 || strcmp(pos->v[0], verb)) {
+		char usage[64];
+		snprintf(usage, sizeof usage, "%s [list] | %s ID", what, verb);
+		return admin_usage(usage);
+	}
+	int r = cli_api_open(c, &a);
+	if (r == 0)
+		r = call(c, &a, "DELETE", admin_path(path, pos->v[1], ""), NULL, NULL);
+	if (r == 0)
+		admin_say(stdout, "%s\n", done);
+	cli_api_release(&a);
+	return r == 0 ? 0 : 1;
+}
+
+int
+admin_ssh_sessions(struct cli *c, struct admin_options *o, const struct cli_list *pos)
+{
+	return list_or_delete(c, pos, "ssh-sessions", "end", "/accounts/%A/sallyport/ssh_sessions/",
+	                      "It was told to end.");
+}
+
+int
+admin_host_keys(struct cli *c, struct admin_options *o, const struct cli_list *pos)
+{
+	return list_or_delete(c, pos, "host-keys", "forget", "/accounts/%A/sallyport/host_keys/",
+	                      "It is forgotten: the next session pins the key that the host shows then.");
+}
+
 int
 admin_sessions(struct cli *c, struct admin_options *o, const struct cli_list *pos)
 {

@@ -140,6 +140,10 @@ void api_principals_bind(struct req *r);
 void api_principals_release(struct req *r);
 void api_sessions_list(struct req *r);
 void api_sessions_revoke(struct req *r);
+void api_host_keys_list(struct req *r);
+void api_host_keys_delete(struct req *r);
+void api_ssh_sessions_list(struct req *r);
+void api_ssh_sessions_end(struct req *r);
 void api_audit(struct req *r);
 void api_status(struct req *r);
 

@@ -10,8 +10,8 @@
 #include "edge/judge/change.h"
 #include "ssh/sshkey.h"
 
-#define KIND "host_key"
-#define PLACE "place" /* unique key: application and destination */
+#define SWEEP_MAX 1000 /* one turn; the rest at the next */
+#define PLACE "place"  /* unique key: application and destination */
 
 static void
 place_of(const struct app *a, const char *destination, char out[static 360])
@@ -47,7 +47,7 @@ pinned(struct judge *j, const struct app *a, const char *destination, struct hos
 	char place[360];
 
 	place_of(a, destination, place);
-	int e = store_find(j->store, KIND, PLACE, place, &d, why);
+	int e = store_find(j->store, HOST_KEY_KIND, PLACE, place, &d, why);
 	if (e < 0)
 		return e;
 	e = json_load_strict(d.json, strlen(d.json), STORE_DOC_MAX, &doc);
@@ -77,7 +77,7 @@ pin(struct judge *j, const struct host_key_case *c, const char *fingerprint, str
 	place_of(c->app, c->destination, place);
 	json_t *doc = host_key_to_json(&k, MODEL_STORE);
 	char *json = doc ? json_dump_str(doc) : NULL;
-	int e = json ? store_put(j->store, KIND, id, STORE_NEW, json, &key, 1, NULL, why) : E_NOMEM;
+	int e = json ? store_put(j->store, HOST_KEY_KIND, id, STORE_NEW, json, &key, 1, NULL, why) : E_NOMEM;
 	free(json);
 	json_decref(doc);
 	return e;
@@ -197,4 +197,35 @@ host_key_types(struct judge *j, const struct app *a, const char *destination, ch
 	if (a->ssh.host_keys_mode == HOST_KEYS_FIRST_SEEN && pinned(j, a, destination, &k, NULL) == 0)
 		add_type(out, n, k->key);
 	host_key_free(k);
+}
+
+struct stale {
+	struct judge *j;
+	char id[37];
+};
+
+static int
+find_stale(void *arg, const struct store_doc *d)
+{
+	struct stale *s = arg;
+	json_t *doc = NULL;
+	int stop = 0;
+
+	if (json_load_strict(d->json, strlen(d->json), STORE_DOC_MAX, &doc) == 0 &&
+	    !snapshot_app_by_id(s->j->snap, json_str_or(doc, "app", "")))
+		stop = str_copy(s->id, sizeof s->id, d->id) == 0;
+	json_decref(doc);
+	return stop;
+}
+
+void
+host_keys_sweep(struct judge *j)
+{
+	struct stale s = {.j = j};
+
+	for (int i = 0; i < SWEEP_MAX; i++) {
+		if (store_list(j->store, HOST_KEY_KIND, "", 0, find_stale, &s, NULL) != 1 ||
+		    store_delete(j->store, HOST_KEY_KIND, s.id, STORE_ANY, NULL) < 0)
+			return;
+	}
 }

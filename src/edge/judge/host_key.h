@@ -11,6 +11,8 @@
 
 #include "edge/judge/judge.h"
 
+#define HOST_KEY_KIND "host_key" /* in the store */
+
 struct host_key_case {
 	const struct app *app;
 	const char *destination; /* "" = the application's one service */
@@ -23,5 +25,8 @@ int host_key_judge(struct judge *j, const struct host_key_case *c, bool *ret_pin
                    size_t ntext);
 /* Algorithms of the keys that would do, comma-separated, for the key exchange; "" = any. */
 void host_key_types(struct judge *j, const struct app *a, const char *destination, char *out, size_t n);
+
+/* Forgets those of applications that are gone. */
+void host_keys_sweep(struct judge *j);
 
 #endif

@@ -12,6 +12,7 @@
 #include "edge/judge/api_standing.h"
 #include "edge/judge/client_cert.h"
 #include "edge/judge/country.h"
+#include "edge/judge/host_key.h"
 #include "edge/judge/http.h"
 #include "edge/judge/login.h"
 #include "edge/judge/news.h"
@@ -29,6 +30,7 @@
 
 #define TICK_MS 1000
 #define SWEEP_EVERY 60
+#define HOUR_EVERY 3600
 
 /* --- front ----------------------------------------------------------------------------------------------------- */
 
@@ -221,6 +223,8 @@ tick(void *arg)
 	http_sweep(j);
 	store_once_sweep(j->store, judge_now(), NULL);
 	api_standing_sweep(j);
+	if (j->ticks % HOUR_EVERY == 0)
+		host_keys_sweep(j);
 }
 
 static int

@@ -13,6 +13,7 @@
 #include "edge/session/session_host.h"
 #include "io/sandbox.h"
 
+#define HOST_LOST_MS 300
 #define JUDGE_MS 20000 /* its own request to the signer ends before */
 
 /* --- the end ------------------------------------------------------------------------------------------------------ */
@@ -24,7 +25,7 @@ sess_gone(struct sess *s)
 		return;
 	s->state = SESS_GONE;
 	timer_stop(&s->goodbye);
-	timer_stop(&s->deadline);
+	timer_stop(&s->lost);
 	struct se_ended m = {.code = (uint32_t)s->end_code,
 	                     .why = s->end_why,
 	                     .exited = s->exited,
@@ -149,9 +150,22 @@ on_host_ready(struct host *h, void *arg)
 }
 
 static void
+on_lost(void *arg)
+{
+	struct sess *s = arg;
+
+	sess_end(s, SP_HOST_LOST, "%s", s->lost_why);
+}
+
+/* A cut takes the host away at once; judge's word why is on its way and says more. */
+static void
 on_host_ended(struct host *h, int code, const char *text, void *arg)
 {
-	sess_end(arg, code, "%s", text);
+	struct sess *s = arg;
+
+	if (code != SP_HOST_LOST || s->state != SESS_READY || str_copy(s->lost_why, sizeof s->lost_why, text) < 0 ||
+	    timer_start(s->loop, &s->lost, HOST_LOST_MS, on_lost, s) < 0)
+		sess_end(s, code, "%s", text);
 }
 
 static const struct host_ops host_ops = {

@@ -69,7 +69,8 @@ struct sess {
 	enum { SESS_NEW, SESS_CONNECTING, SESS_READY, SESS_ENDING, SESS_GONE } state;
 	int end_code;
 	char end_why[SE_TEXT_MAX + 1];
-	struct loop_timer deadline, goodbye;
+	struct loop_timer lost, goodbye;
+	char lost_why[SE_TEXT_MAX + 1];
 };
 
 /* The session is over. code 0: in order (the shell ended). text is for the person: what happened and what to do. */

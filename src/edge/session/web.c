@@ -126,6 +126,8 @@ on_chan_closed(struct host_chan *c, bool opened, const char *why, void *arg)
 	struct web *w = arg;
 
 	w->chan = NULL;
+	if (!host_ready(w->s->host))
+		return; /* all of it was lost: main says why */
 	if (!opened)
 		sess_end(w->s, SP_HOST_REFUSED, "The host opens no shell: %.200s", why);
 	else
