@@ -57,6 +57,8 @@ app_admitted(struct req *r, struct session *s, const char *token)
 		http_admit(r, s, token);
 	else if (r->websocket)
 		ws_admit(r, s, token);
+	else if (r->app->app->type == APP_SSH && s)
+		terminal_page(r);
 	else
 		page_ssh(r);
 }

@@ -136,6 +136,15 @@ send_answer(struct req *r, const struct fj_answer *a)
 	req_drop(r);
 }
 
+static bool
+is_put(const struct req *r, const char *name)
+{
+	for (size_t i = 0; i < r->nout; i++)
+		if (!strcmp(r->out[i].name, name))
+			return true;
+	return false;
+}
+
 void
 reply_bytes(struct req *r, unsigned status, const char *type, const void *p, size_t n)
 {
@@ -147,8 +156,12 @@ reply_bytes(struct req *r, unsigned status, const char *type, const void *p, siz
 		v[k++] = "content-type";
 		v[k++] = type;
 	}
-	for (size_t i = 0; i < sizeof security / sizeof *security; i++)
+	for (size_t i = 0; i < sizeof security / sizeof *security; i += 2) {
+		if (is_put(r, security[i])) /* a page that runs a script has a policy of its own */
+			continue;
 		v[k++] = security[i];
+		v[k++] = security[i + 1];
+	}
 	for (size_t i = 0; i < r->nout; i++) {
 		v[k++] = r->out[i].name;
 		v[k++] = r->out[i].value;

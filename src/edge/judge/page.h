@@ -67,6 +67,7 @@ void page_setup(struct req *r, unsigned status, const char *email, const char *t
 
 /* --- page_launcher.c */
 void page_ssh(struct req *r);
+void terminal_page(struct req *r); /* terminal_page.c: the browser terminal (web/src/terminal) */
 void page_launcher(struct req *r, struct session *s);
 void launcher_get(struct req *r);
 

@@ -84,16 +84,25 @@ on_ca(int err, const void *mv, void *arg)
 }
 
 /* Same person, same sign-in, same application: else it does not exist. */
-static void
-come_back(struct req *r, const struct session *s, const char *id)
+static int
+may_come_back(struct req *r, const struct session *s, const char *id, struct ssh_session **ret_x)
 {
 	struct ssh_session *x = strlen(id) == 32 ? ssh_session_get(r->j, id) : NULL;
-	struct ticket *t;
-	int code = 0;
 
 	if (!x || strcmp(x->session, s->id) || strcmp(x->app, r->app->app->id) || x->mode != SESSION_WEB || x->ended ||
 	    x->kill_at)
-		code = SP_SESSION_GONE;
+		return SP_SESSION_GONE;
+	*ret_x = x;
+	return 0;
+}
+
+static void
+come_back(struct req *r, const struct session *s, const char *id)
+{
+	struct ssh_session *x;
+	struct ticket *t;
+	int code = may_come_back(r, s, id, &x);
+
 	if (!code)
 		code = ticket_new(r->j, r, s, r->app, x->destination, &t);
 	if (code) {
@@ -103,28 +112,51 @@ come_back(struct req *r, const struct session *s, const char *id)
 	ssh_session_attach(r, x, t);
 }
 
+/* 0 and where it leads and as whom, or an sp_code. */
+static int
+may_open(struct req *r, const struct session *s, const struct policy *p, char destination[static 300],
+         const char **ret_name)
+{
+	const char *asked = req_param(r, "destination"), *v[USERS_MAX];
+	int code = ws_destination(r->app->app, *asked ? asked : NULL, destination);
+
+	if (!code)
+		code = cert_principal(r->app->app, p, s->email, req_param(r, "user"), ret_name);
+	if (!code && !r->app->tunnel)
+		code = SP_NO_ROUTE;
+	if (!code && !tunnel_is_live(r->j, r->app->tunnel->id))
+		code = SP_TUNNEL_DOWN;
+	return !code && !users_of(r, p, s->email, v) ? SP_PRINCIPAL : code;
+}
+
+/* Why a WebSocket was refused, which no page can see. It was audited then. */
+static void
+explain(struct req *r, const struct session *s, const struct policy *p)
+{
+	const char *id = req_param(r, "session"), *name;
+	struct ssh_session *x;
+	char destination[300];
+	int code = *id ? may_come_back(r, s, id, &x) : may_open(r, s, p, destination, &name);
+
+	if (code)
+		reply_refuse(r, code);
+	else
+		describe(r, s, p);
+}
+
 static void
 open_new(struct req *r, const struct session *s, const struct policy *p, const char *token)
 {
-	const char *asked = req_param(r, "user"), *name;
+	const char *asked = req_param(r, "user"), *name, *v[USERS_MAX];
 	struct door *d = arena_alloc(&r->arena, sizeof *d);
 	char destination[300];
-	const char *v[USERS_MAX];
-	int code = d ? ws_destination(r->app->app, *req_param(r, "destination") ? req_param(r, "destination") : NULL,
-	                              destination)
-	             : SP_INTERNAL;
+	int code = d ? may_open(r, s, p, destination, &name) : SP_INTERNAL;
 
-	if (!code)
-		code = cert_principal(r->app->app, p, s->email, asked, &name);
-	if (!code && (!r->app->tunnel || !tunnel_is_live(r->j, r->app->tunnel->id)))
-		code = r->app->tunnel ? SP_TUNNEL_DOWN : SP_NO_ROUTE;
-	size_t n = users_of(r, p, s->email, v);
-	if (!code && !n)
-		code = SP_PRINCIPAL;
 	if (code) {
 		judge_deny(r, s->email, code, sp_text(code));
 		return;
 	}
+	users_of(r, p, s->email, v);
 	*d = (struct door){.token = req_fmt(r, "%s", token),
 	                   .asked = req_fmt(r, "%s", name),
 	                   .user = *asked ? req_fmt(r, "%s", asked) : v[0],
@@ -192,7 +224,9 @@ terminal_get(struct req *r)
 	}
 	r->access_until = v.approved_until;
 	const struct policy *p = snapshot_policy(r->snap, r->app, &v);
-	if (!r->websocket)
+	if (!r->websocket && *req_param(r, "check"))
+		explain(r, s, p);
+	else if (!r->websocket)
 		describe(r, s, p);
 	else if (*req_param(r, "session"))
 		come_back(r, s, req_param(r, "session"));

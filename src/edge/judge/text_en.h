@@ -106,6 +106,7 @@ T(APPS_NONE, "There is nothing here for you yet. An administrator can give you a
 T(APPS_MORE, "And {0} more, which do not fit on this page: open them by their address.")
 T(DASHBOARD, "Dashboard")
 T(SSH_TEXT, "This application is reached by ssh. Once, on your computer:")
+T(TERMINAL_SCRIPT, "The terminal in this page needs JavaScript. Without it, use ssh on your computer:")
 T(SSH_THEN, "and then, as often as you like:")
 /* init's link */
 T(SETUP_TITLE, "Set up your account")

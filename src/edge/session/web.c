@@ -97,13 +97,18 @@ on_chan_data(struct host_chan *c, bool err, uint8_t *p, size_t n, void *arg)
 	flow(w);
 }
 
+void
+web_take(struct web *w)
+{
+	if (w->ws && (!w->chan || host_chan_queued(w->chan) <= CHAN_OUT_MARK) &&
+	    (!w->sftp || host_chan_queued(w->sftp) <= CHAN_OUT_MARK))
+		sws_hold(w->ws, false);
+}
+
 static void
 on_chan_drained(struct host_chan *c, void *arg)
 {
-	struct web *w = arg;
-
-	if (w->ws)
-		sws_hold(w->ws, false);
+	web_take(arg);
 }
 
 static void
@@ -245,12 +250,19 @@ on_close(struct web *w, const json_t *j)
 	sess_end(w->s, 0, "Closed by the user.");
 }
 
+/* A page cannot see a WebSocket's own pings. */
+static void
+on_ping(struct web *w, const json_t *j)
+{
+	web_say(w, json_pack("{s:s}", "type", "pong"));
+}
+
 static const struct {
 	const char *type;
 	bool before_open;
 	void (*fn)(struct web *w, const json_t *j);
-} controls[] = {
-    {"open", true, on_open}, {"resize", false, on_resize}, {"ack", false, on_ack}, {"close", true, on_close}};
+} controls[] = {{"open", true, on_open}, {"resize", false, on_resize},    {"ack", false, on_ack},
+                {"ping", true, on_ping}, {"sftp", false, web_sftp_start}, {"close", true, on_close}};
 
 static void
 on_control(struct web *w)
@@ -332,6 +344,8 @@ take_binary(struct web *w, const struct sws_part *d)
 		return;
 	if (w->type == WEB_TERMINAL)
 		typed(w, p, n);
+	else if (w->type == WEB_SFTP && w->opened)
+		web_sftp_bytes(w, p, n);
 	else
 		wire_end(w, "bytes of an unknown type");
 }
@@ -353,11 +367,13 @@ static void
 on_ws_drained(struct sws *ws, void *arg)
 {
 	flow(arg);
+	web_sftp_flow(arg);
 }
 
 static void
 browser_gone(struct web *w)
 {
+	web_sftp_drop(w);
 	sws_free(w->ws);
 	w->ws = NULL;
 	w->opened = false;

@@ -31,7 +31,8 @@ struct web {
 	struct sws *ws; /* NULL: no browser */
 	bool opened;    /* this browser said "open" */
 	bool opened_once, shell, typed;
-	struct host_chan *chan;
+	struct host_chan *chan, *sftp;
+	bool sftp_open;
 	struct replay ring;
 	uint64_t sent, acked; /* offsets in the output: given to the browser, drawn by it */
 	uint32_t cols, rows;
@@ -48,5 +49,13 @@ struct web {
 void web_say(struct web *w, json_t *j);
 /* Binary of a type; E_LIMIT when the browser does not take it. */
 int web_bytes(struct web *w, enum web_type type, const void *p, size_t n);
+/* Goes on reading from the browser, unless the host still has too much of it to take. */
+void web_take(struct web *w);
+
+/* --- web_sftp.c */
+void web_sftp_start(struct web *w, const json_t *j);
+void web_sftp_bytes(struct web *w, const uint8_t *p, size_t n);
+void web_sftp_flow(struct web *w); /* the WebSocket has room */
+void web_sftp_drop(struct web *w);
 
 #endif
