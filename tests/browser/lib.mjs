@@ -208,20 +208,25 @@ export async function api(method, path, body) {
   if (path.includes('{a}') && !account) account = (await call('GET', '/accounts')).json.result[0].id;
   return call(method, path.replace('{a}', account), body);
 }
-async function call(method, path, body) {
+/* One request as it stands, no redirect followed: {status, text, json, headers}. */
+export async function raw(method, url, {headers = {}, body} = {}) {
   const {request} = await import('node:https');
-  const u = new URL(edge.team + '/client/v4' + path);
+  const u = new URL(url);
   return new Promise((resolve, reject) => {
-    const q = request({host: '127.0.0.1', port: edge.port, servername: u.hostname, path: u.pathname + u.search, method,
-      ca: readFileSync(edge.ca), headers: {host: u.host, authorization: `Bearer ${edge.token}`, 'content-type': 'application/json'}}, r => {
-      let t = '';
-      r.setEncoding('utf8').on('data', d => { t += d; }).on('end', () => {
+    const q = request({host: '127.0.0.1', port: edge.port, servername: u.hostname, path: u.pathname + u.search, method, ca: readFileSync(edge.ca),
+      headers: {host: u.host, ...headers}}, r => {
+      let text = '';
+      r.setEncoding('utf8').on('data', d => { text += d; }).on('end', () => {
         let json = null;
-        try { json = JSON.parse(t); } catch { /* some answers are text */ }
-        resolve({status: r.statusCode, text: t, json, headers: r.headers});
+        try { json = JSON.parse(text); } catch { /* some answers are text */ }
+        resolve({status: r.statusCode, text, json, headers: r.headers});
       });
     });
     q.on('error', reject);
-    q.end(body === undefined ? undefined : JSON.stringify(body));
+    q.end(body);
   });
+}
+function call(method, path, body) {
+  return raw(method, `${edge.team}/client/v4${path}`, {headers: {authorization: `Bearer ${edge.token}`, 'content-type': 'application/json'},
+    body: body === undefined ? undefined : JSON.stringify(body)});
 }
