@@ -1,7 +1,7 @@
 // A real OIDC provider on loopback for the end-to-end tests: oidc-provider, three clients whose ID tokens are signed RS256, ES256 and
 // EdDSA, PKCE required, no consent page. Whoever GETs /test/as/NAME is who the next interactions sign in as.
 //   REDIRECT_URI=https://team.localhost:8443/cdn-cgi/access/callback node provider.mjs '{"jdoe": {"email": "jdoe@example.test", ...}}'
-// A user: {email, email_verified (true), groups ([]), amr (["pwd"])}. Prints "ready PORT". Clients: sp-rs256, sp-es256, sp-eddsa; secret
+// A user: {email, name, email_verified (true), groups ([]), amr (["pwd"])}. Prints "ready PORT". Clients: sp-rs256, sp-es256, sp-eddsa; secret
 // "sp-secret-" and the algorithm. Refresh tokens (scope offline_access) are used once each. What its administrator does:
 //   GET /test/disable/NAME, /test/enable/NAME, /test/groups/NAME/a,b   (no group: /test/groups/NAME/)
 //   GET /test/signout/NAME?client=ID&uri=URL   back-channel logout, posted by the provider itself; answers with the status of the post
@@ -62,7 +62,7 @@ const configuration = {
   findAccount: (ctx, id) => (!users[id] || users[id].disabled ? undefined : {
     accountId: id,
     claims: () => ({
-      sub: id, name: id, email: users[id].email, email_verified: users[id].email_verified ?? true, groups: users[id].groups ?? [],
+      sub: id, name: users[id].name ?? id, email: users[id].email, email_verified: users[id].email_verified ?? true, groups: users[id].groups ?? [],
     }),
   }),
   loadExistingGrant: async (ctx) => {
