@@ -262,7 +262,6 @@ on_cert_ask(struct ipc *c, uint32_t id, const void *mv, int fd, void *arg)
 	struct reason why = {0};
 
 	x->cert_id = id;
-	x->cert_asked = true;
 	int code = x->token.d ? ticket_stands(x->j, x->host_ticket, &a, &v, &why) : SP_INTERNAL;
 	if (code)
 		cert_refused(x, code, why.text);
@@ -342,11 +341,25 @@ on_ended(struct ipc *c, uint32_t id, const void *mv, int fd, void *arg)
 }
 
 static void
+finish(struct ssh_session *x)
+{
+	char id[33];
+
+	over(x, SP_INTERNAL, x->how, false, 0);
+	str_copy(id, sizeof id, x->id);
+	map_del(&x->j->ssh_sessions, id);
+}
+
+static void
 on_closed(struct ipc *c, const char *why, void *arg)
 {
 	struct ssh_session *x = arg;
 
 	x->ipc = NULL; /* the parent says how it ended; what broke the protocol is killed */
+	if (x->gone) {
+		finish(x);
+		return;
+	}
 	if (!x->ended)
 		log_warn("ssh_session_lost", "session", x->id, "why", why, NULL);
 	x->kill_at = x->kill_at ? x->kill_at : judge_now();
@@ -542,9 +555,10 @@ ssh_session_process_ended(struct judge *j, const char *id, const char *how)
 
 	if (!x)
 		return;
-	if (!x->ended)
-		over(x, SP_INTERNAL, how, false, 0);
-	map_del(&j->ssh_sessions, id);
+	x->gone = true;
+	str_copy(x->how, sizeof x->how, how);
+	if (!x->ipc) /* else its last words come before the end of its channel */
+		finish(x);
 }
 
 void
@@ -556,7 +570,7 @@ ssh_sessions_tick(struct judge *j)
 	while (map_next(&j->ssh_sessions, &it)) {
 		struct ssh_session *x = it.value;
 		struct pr_session_kill m = {.session = x->id};
-		if (!x->kill_at || now < x->kill_at)
+		if (!x->kill_at || now < x->kill_at || x->gone)
 			continue;
 		x->kill_at = now + SSH_END_SEC;
 		ipc_send(j->parent, &pr_session_kill_def, &m);

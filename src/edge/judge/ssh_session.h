@@ -31,8 +31,9 @@ struct ssh_session {
 	char ca[2049];
 	struct secret token; /* until the certificate is there */
 	uint64_t serial;
-	uint32_t cert_id, key_id; /* requests of the process under way */
-	bool cert_asked, begun, ended, detached;
+	uint32_t cert_id;                  /* its request for the certificate */
+	bool begun, ended, detached, gone; /* gone: its process; what it said last may still be read */
+	char how[64];
 	int64_t made_at, began_at, until, kill_at; /* kill_at 0 = not */
 	uint64_t bytes_in, bytes_out;
 };
