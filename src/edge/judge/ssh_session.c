@@ -553,8 +553,17 @@ ssh_session_process_ended(struct judge *j, const char *id, const char *how)
 {
 	struct ssh_session *x = ssh_session_get(j, id);
 
-	if (!x)
+	if (!x) { /* it was an earlier judge's, which heard no more of it */
+		json_t *d = json_pack("{s:s}", "ssh_session", id);
+		judge_audit(j, NULL,
+		            &(struct audit_note){.kind = EVENT_SSH_ENDED,
+		                                 .actor = "edge",
+		                                 .code = SP_INTERNAL,
+		                                 .why = "judge was restarted",
+		                                 .details = d});
+		json_decref(d);
 		return;
+	}
 	x->gone = true;
 	str_copy(x->how, sizeof x->how, how);
 	if (!x->ipc) /* else its last words come before the end of its channel */

@@ -206,6 +206,8 @@ on_ready(struct ipc *c, uint32_t id, const void *m, int fd, void *arg)
 	ipc_phase(c, 2);
 	log_info("role_ready", "role", role_name(p->role), "pid", log_num(p->pid), NULL);
 	tell_judge(p, true);
+	if (p->role == ROLE_JUDGE)
+		sessions_tell(&e->sessions, p->ch);
 	for (size_t i = 0; i < NROLES; i++)
 		if (e->proc[roles[i]].state != PROC_READY)
 			return;

@@ -23,6 +23,7 @@ struct one {
 	pid_t pid;
 	struct ipc *ch;
 	bool running; /* it answered ready */
+	char how[64]; /* it ended while there was no judge to tell; "" = it lives */
 	struct loop_timer late;
 };
 
@@ -230,26 +231,37 @@ bool
 sessions_died(struct sessions *s, struct ipc *judge, int pid, int status)
 {
 	struct map_iter it = {0};
-	struct pr_session_ended m = {0};
-	char how[64];
 
 	while (map_next(&s->map, &it)) {
 		struct one *o = it.value;
-		if (o->pid != pid)
+		if (o->pid != pid || !pid)
 			continue;
 		if (WIFSIGNALED(status))
-			snprintf(how, sizeof how, "signal %d", WTERMSIG(status));
+			snprintf(o->how, sizeof o->how, "signal %d", WTERMSIG(status));
 		else
-			snprintf(how, sizeof how, "exit %d", WEXITSTATUS(status));
+			snprintf(o->how, sizeof o->how, "exit %d", WEXITSTATUS(status));
 		if (status)
-			log_warn("session_died", "session", o->id, "how", how, NULL);
-		m = (struct pr_session_ended){.session = o->id, .how = how};
-		ipc_send(judge, &pr_session_ended_def, &m);
+			log_warn("session_died", "session", o->id, "how", o->how, NULL);
 		o->pid = 0;
-		map_del(&s->map, it.key);
+		timer_stop(&o->late);
+		sessions_tell(s, judge);
 		return true;
 	}
 	return false;
+}
+
+void
+sessions_tell(struct sessions *s, struct ipc *judge)
+{
+	struct map_iter it = {0};
+
+	while (judge && map_next(&s->map, &it)) {
+		struct one *o = it.value;
+		struct pr_session_ended m = {.session = o->id, .how = o->how};
+		if (!*o->how || ipc_send(judge, &pr_session_ended_def, &m) < 0)
+			continue;
+		map_del(&s->map, it.key);
+	}
 }
 
 void

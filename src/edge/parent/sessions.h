@@ -35,6 +35,8 @@ int sessions_attach(struct sessions *s, const struct sessions_with *w, const str
 void sessions_kill(struct sessions *s, const char *id); /* "" = all */
 /* False: the process is none of these. judge is told. */
 bool sessions_died(struct sessions *s, struct ipc *judge, int pid, int status);
+/* A judge that was started anew hears which sessions ended without one. */
+void sessions_tell(struct sessions *s, struct ipc *judge);
 void sessions_drain(struct sessions *s); /* each says so to its user and ends */
 void sessions_release(struct sessions *s);
 

@@ -329,7 +329,7 @@ step_end(struct host_chan *c)
 {
 	if (c->dead || unread(c))
 		return;
-	if (ssh_channel_is_eof(c->ch) && !c->told_eof) {
+	if (ssh_channel_is_eof(c->ch) && !c->told_eof && (c->exited || ssh_is_connected(c->h->ssh))) {
 		c->told_eof = true;
 		if (c->ops->eof)
 			c->ops->eof(c, c->arg);
@@ -339,7 +339,8 @@ step_end(struct host_chan *c)
 		if (c->ops->exit)
 			c->ops->exit(c, c->by_signal, c->status, c->signal, c->core, c->arg);
 	}
-	if (!c->dead && ssh_channel_is_closed(c->ch))
+	/* A lost connection closes channels too: only what came before it, or said how it ended, ended in order. */
+	if (!c->dead && ssh_channel_is_closed(c->ch) && (c->exited || ssh_is_connected(c->h->ssh)))
 		chan_over(c, "");
 }
 
