@@ -6,6 +6,7 @@ fixture_edge
 sp_user
 fixture_people
 TYPE=ssh fixture_host ssh "$HOST"
-mkdir "$T/there" && chmod 0777 "$T/there"
-chmod 0711 "$T"
-browser terminal-files.mjs "$HOST" "$T/there"
+THERE=$(getent passwd "$UNIX_USER" | cut -d: -f6)/sallyport-files-$$
+cleanup_more() { rm -rf "$THERE"; }
+mkdir "$THERE" && chmod 0777 "$THERE" || skip "no home folder to write to"
+browser terminal-files.mjs "$HOST" "$THERE"

@@ -81,7 +81,13 @@ export class Files {
 
   private channel(): Promise<Sftp> {
     if (this.sftp) return Promise.resolve(this.sftp);
-    this.starting ??= this.ops.start().then(s => (this.sftp = s)).finally(() => { this.starting = null; });
+    if (!this.starting) {
+      const mine: Promise<Sftp> = this.ops.start().then(s => {
+        if (this.starting === mine) this.sftp = s;
+        return s;
+      }).finally(() => { if (this.starting === mine) this.starting = null; });
+      this.starting = mine;
+    }
     return this.starting;
   }
 
