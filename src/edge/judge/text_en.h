@@ -12,7 +12,6 @@
 #define C(code, words, next)
 #endif
 T(LANGUAGE, "en")
-T(TEAM_PAGE, "Signed-in start page")
 /* signing in */
 T(SIGN_IN, "Sign in")
 T(TO_REACH, "to reach {!0}")
@@ -104,7 +103,6 @@ T(APPS_TITLE, "Applications")
 T(APPS_YOU, "Signed in as {0}")
 T(APPS_NONE, "There is nothing here for you yet. An administrator can give you access to an application.")
 T(APPS_MORE, "And {0} more, which do not fit on this page: open them by their address.")
-T(DASHBOARD, "Dashboard")
 T(SSH_TEXT, "This application is reached by ssh. Once, on your computer:")
 T(TERMINAL_SCRIPT, "The terminal in this page needs JavaScript. Without it, use ssh on your computer:")
 T(SSH_THEN, "and then, as often as you like:")
