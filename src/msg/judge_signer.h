@@ -178,7 +178,9 @@ MSG_DECLARE(js_cert_sign, JS_CERT_SIGN)
 	F(S, STR, principal, 64)                                 \
 	F(S, STR, key_id, 512)                                   \
 	F(S, STR, fingerprint, 64)                               \
-	F(S, U64, serial, UINT64_MAX) F(S, I64, valid_after, INT64_MAX) F(S, I64, valid_before, INT64_MAX)
+	F(S, U64, serial, UINT64_MAX) F(S, I64, valid_after, INT64_MAX) F(S, I64, valid_before, INT64_MAX) \
+	F(S, STR, stream_token, JS_TOKEN_MAX) /* edge_session: what the connector is shown instead of app_token: the same, \
+	                                         for the session's key */
 MSG_DECLARE(js_cert_is, JS_CERT_IS)
 
 /* Who owns which Unix name. The signer keeps the table: it is what it signs by. text = JSON array of

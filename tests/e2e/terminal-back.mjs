@@ -46,6 +46,7 @@ for (const [c, q] of [[other, id], [cookie, '0'.repeat(32)], [cookie, `${id}0`],
 // without a cookie, of another site, with a broken cookie
 for (const [c, opt, status] of [[null, {}, 401], [cookie, { origin: 'https://evil.test' }, 403], [cookie, { origin: null }, 403],
   [cookie, { origin: `https://${process.env.TEAM_HOST}:${process.env.UPORT}` }, 403], [`${cookie}x`, {}, 401], [`${cookie}; ${other}`, {}, 400],
+  [`CF_Authorization=${process.env.CLIENT_TOKEN}`, {}, 401], // of a client, for its key: what connectors get to see is of that kind
   [null, { headers: { 'cf-access-token': cookie.split('=')[1] } }, 401]]) {
   for (const q of ['', `?session=${id}`]) {
     const thief = new Terminal(host, c);

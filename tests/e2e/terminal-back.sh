@@ -17,7 +17,9 @@ TYPE=ssh fixture_host ssh "$HOST"
 web_login "$T/jar" "https://$HOST:$UPORT/" "$EMAIL" "$PASSWORD" || die "sign-in"
 web_login "$T/jar2" "https://$HOST:$UPORT/" second@example.test "$PASSWORD" || die "sign-in of the second"
 web_login "$T/jar3" "https://$HOST:$UPORT/" "$EMAIL" "$PASSWORD" || die "second sign-in"
-export JAR=$T/jar JAR2=$T/jar2 JAR3=$T/jar3 HOST_=$HOST FLAG=$T/flag TEAM_HOST
+client_login "https://$HOST:$UPORT" "$EMAIL" "$PASSWORD" || die "sign-in of the client"
+CLIENT_TOKEN=$(client_token)
+export CLIENT_TOKEN JAR=$T/jar JAR2=$T/jar2 JAR3=$T/jar3 HOST_=$HOST FLAG=$T/flag TEAM_HOST
 node "$E2E/terminal-back.mjs" >"$T/out" &
 NODE=$!
 PIDS+=($NODE)

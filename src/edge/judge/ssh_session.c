@@ -80,6 +80,8 @@ ssh_session_new(struct req *r, const struct session *s, const struct ssh_session
 	str_copy(x->destination, sizeof x->destination, w->destination);
 	str_copy(x->asked, sizeof x->asked, w->asked);
 	str_copy(x->user, sizeof x->user, w->user);
+	str_copy(x->host, sizeof x->host, r->host);
+	x->front = r->front ? r->front->index : 0;
 	str_copy(x->ca, sizeof x->ca, w->ca);
 	int code = secret_set(&x->token, w->token, strlen(w->token) + 1) < 0 ? SP_TOO_LARGE : 0;
 	if (!code && map_put(&j->ssh_sessions, x->id, x) < 0)
@@ -182,6 +184,39 @@ cert_refused(struct ssh_session *x, int code, const char *why)
 	cert_answer(x, code, text, NULL);
 }
 
+/* Once there is a token to show that is worth nothing at the terminal's door. */
+static void
+host_stream(struct ssh_session *x, const struct app_view *a, const char *token)
+{
+	struct front *f = &x->j->front[x->front];
+	uint8_t rnd[16];
+	char key[25], ray[17];
+	const char *v[16];
+	size_t n = 0;
+
+	random_bytes(rnd, sizeof rnd);
+	ws_key_make(rnd, key);
+	snprintf(ray, sizeof ray, "%016llx", (unsigned long long)x->host_ticket);
+#define H(name, value) (v[n++] = (name), v[n++] = (value))
+	H("cf-cloudflared-proxy-connection-upgrade", "websocket");
+	H("sec-websocket-key", key);
+	H("sec-websocket-version", "13");
+	if (*x->destination)
+		H("cf-access-jump-destination", x->destination);
+	H("cf-access-jwt-assertion", token);
+	H("cf-connecting-ip", x->ip);
+	H("cf-ray", ray);
+#undef H
+	struct fj_host_stream m = {.ticket = x->host_ticket,
+	                           .tunnel = a->tunnel ? a->tunnel->id : "",
+	                           .authority = x->host,
+	                           .path = "/",
+	                           .headers = {v, n},
+	                           .until = x->until};
+	if (!a->tunnel || ipc_send(f->ipc, &fj_host_stream_def, &m) < 0)
+		ssh_session_end(x, SP_INTERNAL, "The edge was restarted. Open the session again.");
+}
+
 /* The session may be gone by the time the signer answers: it is known by its id only. */
 struct cert_wait {
 	struct judge *j;
@@ -219,6 +254,7 @@ signed_(int err, const void *mv, void *arg)
 	json_object_set_new(d, "fingerprint", json_string(m->fingerprint));
 	note(x, EVENT_CERT_ISSUED, 0, "edge session", d);
 	cert_answer(x, 0, "", m);
+	host_stream(x, a, m->stream_token);
 }
 
 static void
@@ -410,36 +446,6 @@ ssh_session_channel(struct judge *j, const char *id, int fd)
 }
 
 static void
-host_stream(struct req *r, struct ssh_session *x, const struct app_view *a)
-{
-	uint8_t rnd[16];
-	char key[25], ray[17];
-	const char *v[16];
-	size_t n = 0;
-
-	random_bytes(rnd, sizeof rnd);
-	ws_key_make(rnd, key);
-	snprintf(ray, sizeof ray, "%016llx", (unsigned long long)x->host_ticket);
-#define H(name, value) (v[n++] = (name), v[n++] = (value))
-	H("cf-cloudflared-proxy-connection-upgrade", "websocket");
-	H("sec-websocket-key", key);
-	H("sec-websocket-version", "13");
-	if (*x->destination)
-		H("cf-access-jump-destination", x->destination);
-	H("cf-access-jwt-assertion", (const char *)x->token.d);
-	H("cf-connecting-ip", x->ip);
-	H("cf-ray", ray);
-#undef H
-	struct fj_host_stream m = {.ticket = x->host_ticket,
-	                           .tunnel = a->tunnel->id,
-	                           .authority = r->host,
-	                           .path = "/",
-	                           .headers = {v, n},
-	                           .until = x->until};
-	ipc_send(r->front->ipc, &fj_host_stream_def, &m);
-}
-
-static void
 answer_session(struct req *r, uint64_t ticket, const char *tunnel, int64_t until)
 {
 	const char *key = req_header(r, "sec-websocket-key");
@@ -490,7 +496,6 @@ started(int err, const void *mv, void *arg)
 	if (!code && (!a || !a->tunnel || !r->front))
 		code = SP_INTERNAL;
 	if (!code) {
-		host_stream(r, x, a);
 		answer_session(r, c->ticket, a->tunnel->id, x->until);
 		return;
 	}

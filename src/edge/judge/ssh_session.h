@@ -30,6 +30,8 @@ struct ssh_session {
 	char asked[65], user[65]; /* the name as the signer is asked for it ("" = e-mail's prefix), and as it will be */
 	char ca[2049];
 	struct secret token; /* until the certificate is there */
+	char host[254];      /* as the user named it */
+	unsigned front;      /* its channel */
 	uint64_t serial;
 	uint32_t cert_id;                  /* its request for the certificate */
 	bool begun, ended, detached, gone; /* gone: its process; what it said last may still be read */

@@ -185,7 +185,11 @@ who_is_it(struct req *r, struct session **ret_s, const char **ret_token)
 		reply_refuse(r, e == E_NOENT ? SP_LOGIN_NEEDED : SP_BAD_REQUEST);
 		return SP_LOGIN_NEEDED;
 	}
-	if (!(code = session_of_app(r->j, *ret_token, r->app, &t, ret_s, &why)) && !app_binding_ok(r, *ret_token)) {
+	code = session_of_app(r->j, *ret_token, r->app, &t, ret_s, &why);
+	if (!code && t.cnf && *t.cnf) { /* no browser has one: it was shown to a connector, or taken from a client */
+		code = SP_TOKEN;
+		reason_set(&why, E_DENIED, code, "the token is for a key, not for a browser");
+	} else if (!code && !app_binding_ok(r, *ret_token)) {
 		code = SP_TOKEN;
 		reason_set(&why, E_DENIED, code, "the binding cookie is missing or belongs to another token");
 	}

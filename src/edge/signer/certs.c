@@ -236,7 +236,7 @@ struct order {
 	struct principal_plan name;
 	struct ca_plan plan;
 	bool planned;
-	struct buf line;
+	struct buf line, stream; /* stream: token, of an edge session */
 };
 
 /* edge number, then 56 random bits that were not given before. */
@@ -398,6 +398,21 @@ order_journal(struct signer *s, const struct order *o, struct reason *r)
 	return 0;
 }
 
+/* A connector sees the token of each stream. The browser's own would open a terminal in its hands; this one names the
+   session's key, and the terminal's door takes none that names a key. */
+static int
+stream_token(struct signer *s, struct order *o, struct reason *r)
+{
+	struct token t = o->who;
+	char cnf[44];
+
+	sshkey_cnf(sshkey_blob(&o->plan.subject), cnf);
+	t.json = NULL;
+	t.cnf = cnf;
+	t.iat = t.nbf = signer_now();
+	return tokens_mint(s, &t, &o->stream, r);
+}
+
 static int
 order_run(struct signer *s, struct order *o, struct reason *r)
 {
@@ -406,7 +421,9 @@ order_run(struct signer *s, struct order *o, struct reason *r)
 	if ((e = order_check(s, o, r)) < 0 || (e = principal_commit(s, &o->name, &o->who, r)) < 0 ||
 	    (e = order_journal(s, o, r)) < 0)
 		return e;
-	return ca_finish(&o->plan, o->ca->key, &o->line, r);
+	if ((e = ca_finish(&o->plan, o->ca->key, &o->line, r)) < 0 || !*o->m->edge_session)
+		return e;
+	return stream_token(s, o, r);
 }
 
 void
@@ -418,10 +435,12 @@ on_js_cert_sign(struct ipc *c, uint32_t id, const void *m, int fd, void *arg)
 	struct reason r = {0};
 
 	buf_init(&o.line, SSHCERT_LINE_MAX);
+	buf_init_secret(&o.stream, JS_TOKEN_MAX + 1);
 	int e = order_run(s, &o, &r);
 	signer_result(e, &r, &a.code, &a.why);
 	if (e == 0) {
 		a.certificate = buf_cstr(&o.line);
+		a.stream_token = *o.m->edge_session ? buf_cstr(&o.stream) : "";
 		a.principal = o.plan.principal;
 		a.key_id = o.plan.key_id;
 		a.fingerprint = o.plan.fingerprint;
@@ -436,6 +455,7 @@ on_js_cert_sign(struct ipc *c, uint32_t id, const void *m, int fd, void *arg)
 	principal_plan_release(&o.name);
 	token_release(&o.who);
 	buf_release(&o.line);
+	buf_release(&o.stream);
 }
 
 void
