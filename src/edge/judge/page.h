@@ -66,6 +66,8 @@ void page_logout(struct req *r, const char *link);
 void page_setup(struct req *r, unsigned status, const char *email, const char *totp, const char *uri, bool failed);
 
 /* --- page_launcher.c */
+/* The command a user runs once for ssh to this application, in a <pre>. */
+void page_ssh_line(struct req *r, struct buf *b);
 void page_ssh(struct req *r);
 void terminal_page(struct req *r); /* terminal_page.c: the browser terminal (web/src/terminal) */
 void page_launcher(struct req *r, struct session *s);

@@ -9,15 +9,22 @@
 #include "edge/judge/snapshot.h"
 
 void
+page_ssh_line(struct req *r, struct buf *b)
+{
+	const char *port = r->port && r->port != 443 ? req_fmt(r, ":%u", r->port) : "";
+
+	page_text(b, "<pre>sallyport access ssh-config --hostname ", req_fmt(r, "%s%s", r->host, port),
+	          " --short-lived-cert --write</pre>\n");
+}
+
+void
 page_ssh(struct req *r)
 {
 	struct buf b;
 
 	page_begin_with(r, &b, &(struct page_head){.title = r->app->app->name});
 	page_say(r, &b, "p", T_SSH_TEXT);
-	const char *port = r->port && r->port != 443 ? req_fmt(r, ":%u", r->port) : "";
-	page_text(&b, "<pre>sallyport access ssh-config --hostname ", req_fmt(r, "%s%s", r->host, port),
-	          " --short-lived-cert --write</pre>\n");
+	page_ssh_line(r, &b);
 	page_say(r, &b, "p", T_SSH_THEN);
 	page_text(&b, "<pre>ssh USER@", r->host, "</pre>\n");
 	page_end(r, &b);

@@ -35,8 +35,8 @@ terminal_page(struct req *r)
 	                "<script defer src=\"" ASSET_TERMINAL_JS "\"></script></head>\n<body>"
 	                "<div id=\"terminal\" data-state=\"connecting\"></div>\n<noscript>");
 	page_say(r, &b, "p", T_TERMINAL_SCRIPT);
-	page_text(&b, "<pre>sallyport access ssh-config --hostname ", r->host,
-	          " --short-lived-cert --write</pre></noscript>\n");
+	page_ssh_line(r, &b);
+	buf_put_str(&b, "</noscript>\n");
 	buf_put_str(&b, "</body></html>\n");
 	reply_header(r, "content-security-policy", policy(r));
 	reply_html(r, 200, &b);

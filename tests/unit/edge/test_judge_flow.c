@@ -149,8 +149,9 @@ test_sign_in(void **state)
 	assert_non_null(token);
 	jk_browse(k, "GET", "ssh.localhost", "/", NULL, &r);
 	assert_int_equal(r.status, 200);
-	assert_non_null(strstr(r.body, "reached by ssh"));
-	assert_null(strstr(r.body, "<script"));
+	assert_non_null(strstr(r.body, "<div id=\"terminal\""));
+	assert_non_null(strstr(r.body, "--hostname ssh.localhost:8443 --short-lived-cert"));
+	assert_null(strstr(r.body, "<script>")); /* none inline */
 	jk_reply_free(&r);
 	jk_browse(k, "GET", JK_TEAM, "/cdn-cgi/access/get-identity", NULL, &r);
 	assert_string_equal(json_string_value(json_object_get(r.json, "email")), "jdoe@example.test");
