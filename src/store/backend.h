@@ -31,6 +31,7 @@ struct store_ops {
 	int (*once_take)(struct store *s, const char *kind, const char *key, int64_t now, struct buf *out,
 	                 struct reason *r);
 	int (*once_sweep)(struct store *s, int64_t now, struct reason *r);
+	int (*once_trim)(struct store *s, const char *kind, int64_t keep, struct reason *r);
 	int (*counter)(struct store *s, const char *name, int64_t by, int64_t *ret_v, struct reason *r);
 	int (*epoch)(struct store *s, int64_t *ret_epoch, struct reason *r);
 	int (*check)(struct store *s, struct reason *r);

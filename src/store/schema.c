@@ -24,6 +24,8 @@ const char *const statement_sql[STATEMENTS] = {
                    "SET value=excluded.value, expires=excluded.expires WHERE once.expires<=?5",
     [Q_ONCE_TAKE] = "DELETE FROM once WHERE kind=?1 AND key=?2 RETURNING value, expires",
     [Q_ONCE_SWEEP] = "DELETE FROM once WHERE expires<=?1",
+    [Q_ONCE_TRIM] = "DELETE FROM once WHERE kind=?1 AND key IN (SELECT key FROM once WHERE kind=?1 "
+                    "ORDER BY expires DESC, key LIMIT -1 OFFSET ?2)",
     [Q_COUNTER] =
         "INSERT INTO counter(name,value) VALUES(?1,?2) ON CONFLICT(name) DO UPDATE SET value=value+?2 RETURNING value",
     [Q_EPOCH] = "SELECT value FROM counter WHERE name='epoch'",
@@ -51,4 +53,5 @@ const char *const migrations[SCHEMA] = {
     "CREATE TABLE counter(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
     "INSERT INTO counter VALUES('epoch',1);"
     "CREATE TABLE migration(version INTEGER PRIMARY KEY, at TEXT NOT NULL);",
+    "CREATE INDEX once_kind ON once(kind,expires);",
 };

@@ -23,6 +23,7 @@ enum statement {
 	Q_ONCE_PUT,
 	Q_ONCE_TAKE,
 	Q_ONCE_SWEEP,
+	Q_ONCE_TRIM,
 	Q_COUNTER,
 	Q_EPOCH,
 	Q_EPOCH_BUMP,
@@ -34,7 +35,7 @@ enum statement {
 
 extern const char *const statement_sql[STATEMENTS];
 
-#define SCHEMA 1 /* rows of migrations: the version this release writes */
+#define SCHEMA 2 /* rows of migrations: the version this release writes */
 extern const char *const migrations[SCHEMA];
 
 #endif

@@ -35,8 +35,11 @@ const char *const pg_statement_sql[P_STATEMENTS] = {
     [P_COUNT] = "SELECT count(*) FROM doc WHERE kind=$1",
     [P_ONCE_PUT] = "INSERT INTO once(kind,key,value,expires) VALUES($1,$2,$3,$4) ON CONFLICT(kind,key) DO UPDATE "
                    "SET value=excluded.value, expires=excluded.expires WHERE once.expires<=$5 RETURNING expires",
+    [P_ONCE_LOOK] = "SELECT 1 FROM once WHERE kind=$1 AND key=$2",
     [P_ONCE_TAKE] = "DELETE FROM once WHERE kind=$1 AND key=$2 RETURNING value, expires",
     [P_ONCE_SWEEP] = "DELETE FROM once WHERE expires<=$1",
+    [P_ONCE_TRIM] = "DELETE FROM once WHERE kind=$1 AND key IN (SELECT key FROM once WHERE kind=$1 "
+                    "ORDER BY expires DESC, key OFFSET $2)",
     [P_COUNTER] = "INSERT INTO counter(name,value) VALUES($1,$2) ON CONFLICT(name) DO UPDATE "
                   "SET value=counter.value+excluded.value RETURNING value",
     [P_EPOCH] = "SELECT value FROM counter WHERE name='epoch'",
@@ -71,4 +74,5 @@ const char *const pg_migrations[PG_SCHEMA][16] = {
      "INSERT INTO counter VALUES('epoch',1)",
      "CREATE TABLE writer(id" TEXT_KEY " PRIMARY KEY, n BIGINT NOT NULL, at TIMESTAMPTZ NOT NULL)",
      "CREATE TABLE migration(version BIGINT PRIMARY KEY, at TIMESTAMPTZ NOT NULL DEFAULT now())"},
+    {"CREATE INDEX once_kind ON once(kind,expires)"},
 };

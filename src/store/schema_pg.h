@@ -25,8 +25,10 @@ enum pg_statement {
 	P_LIST_BY,
 	P_COUNT,
 	P_ONCE_PUT,
+	P_ONCE_LOOK,
 	P_ONCE_TAKE,
 	P_ONCE_SWEEP,
+	P_ONCE_TRIM,
 	P_COUNTER,
 	P_EPOCH,
 	P_EPOCH_BUMP,
@@ -38,7 +40,7 @@ enum pg_statement {
 };
 extern const char *const pg_statement_sql[P_STATEMENTS];
 
-#define PG_SCHEMA 1                                    /* rows of pg_migrations */
+#define PG_SCHEMA 2                                    /* rows of pg_migrations */
 extern const char *const pg_migrations[PG_SCHEMA][16]; /* statements; NULL ends a row */
 
 /* Before there is anything to prepare. */

@@ -181,6 +181,14 @@ store_once_sweep(struct store *s, int64_t now, struct reason *r)
 }
 
 int
+store_once_trim(struct store *s, const char *kind, int64_t keep, struct reason *r)
+{
+	int ret = check_word("kind", kind, STORE_KIND_MAX, r);
+
+	return ret == E_OK ? s->ops->once_trim(s, kind, keep < 0 ? 0 : keep, r) : ret;
+}
+
+int
 store_counter(struct store *s, const char *name, int64_t by, int64_t *ret_v, struct reason *r)
 {
 	int ret = check_word("counter name", name, STORE_KIND_MAX, r);

@@ -79,13 +79,15 @@ void store_rollback(struct store *s);                /* nothing to do outside a 
 int store_begin_read(struct store *s, struct reason *r);
 
 /* One-time values (codes, states, nonces, transfers). E_EXIST when (kind, key) is there and alive. Times: wall seconds.
- */
+   A put may be lost with the machine's power, a take not. */
 int store_once_put(struct store *s, const char *kind, const char *key, const void *p, size_t n, int64_t expires,
                    int64_t now, struct reason *r);
 /* Removes it and gives it; exactly one taker ever gets it. E_NOENT (never was, taken) or E_EXPIRED. out is appended to.
  */
 int store_once_take(struct store *s, const char *kind, const char *key, int64_t now, struct buf *out, struct reason *r);
 int store_once_sweep(struct store *s, int64_t now, struct reason *r); /* forgets the expired */
+/* Forgets all of the kind but the keep that live longest. */
+int store_once_trim(struct store *s, const char *kind, int64_t keep, struct reason *r);
 
 /* Numbers that only grow (epochs, certificate serials): adds by (>= 0) and gives the new value. An absent one is 0. */
 int store_counter(struct store *s, const char *name, int64_t by, int64_t *ret_v, struct reason *r);

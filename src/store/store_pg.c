@@ -243,9 +243,8 @@ doc_dup(const struct pg_rows *rows, size_t i, struct store_doc *ret_d)
 	return E_OK;
 }
 
-/* Any read: rows of statement which with the texts of o that are set, in the order kind, id, name, value. */
-static int
-op_read(struct pg_store *s, struct op *o, struct reason *r)
+int
+pg_op_read(struct pg_store *s, struct op *o, struct reason *r)
 {
 	struct pg_call call[1];
 	struct pg_batch b = {call, 0, 1};
@@ -262,7 +261,7 @@ op_read(struct pg_store *s, struct op *o, struct reason *r)
 static int
 one_doc(struct store *base, struct op *o, struct store_doc *ret_d, struct reason *r)
 {
-	int ret = pg_with_connection(self_of(base), op_read, o, r);
+	int ret = pg_with_connection(self_of(base), pg_op_read, o, r);
 
 	if (ret == E_OK)
 		ret = pg_rows_n(&o->rows) ? doc_dup(&o->rows, 0, ret_d) : E_NOENT;
@@ -292,7 +291,7 @@ static int
 conflict(struct pg_store *s, const struct op *o, struct reason *r)
 {
 	struct op look = {.which = P_VERSION, .kind = o->kind, .id = o->id};
-	int ret = op_read(s, &look, r);
+	int ret = pg_op_read(s, &look, r);
 	int64_t now = ret == E_OK && pg_rows_n(&look.rows) ? pg_num(&look.rows, 0, 0) : 0;
 
 	pg_rows_free(&look.rows);
@@ -454,7 +453,7 @@ ps_list(struct store *base, const char *kind, const char *name, const char *valu
 static int
 one_number(struct store *base, struct op *o, int64_t *ret_n, bool *ret_there, struct reason *r)
 {
-	int ret = pg_with_connection(self_of(base), op_read, o, r);
+	int ret = pg_with_connection(self_of(base), pg_op_read, o, r);
 
 	if (ret == E_OK && pg_rows_n(&o->rows))
 		*ret_n = pg_num(&o->rows, 0, 0);
@@ -549,7 +548,7 @@ ps_dump(struct store *base, store_dump_fn *fn, void *arg, struct reason *r)
 
 	for (size_t got = PAGE; ret == E_OK && got == PAGE;) {
 		struct op o = {.which = P_DUMP, .kind = kind, .id = id};
-		ret = pg_with_connection(self_of(base), op_read, &o, r);
+		ret = pg_with_connection(self_of(base), pg_op_read, &o, r);
 		got = ret == E_OK ? pg_rows_n(&o.rows) : 0;
 		for (size_t i = 0; ret == E_OK && i < got; i++)
 			ret = fn(arg, pg_text(&o.rows, i, 0), pg_text(&o.rows, i, 1), pg_text(&o.rows, i, 2),
@@ -567,7 +566,7 @@ static int
 ps_counters(struct store *base, store_counter_fn *fn, void *arg, struct reason *r)
 {
 	struct op o = {.which = P_COUNTERS};
-	int ret = pg_with_connection(self_of(base), op_read, &o, r);
+	int ret = pg_with_connection(self_of(base), pg_op_read, &o, r);
 
 	for (size_t i = 0; ret == E_OK && i < pg_rows_n(&o.rows); i++)
 		ret = fn(arg, pg_text(&o.rows, i, 0), pg_num(&o.rows, i, 1));
@@ -654,6 +653,7 @@ static const struct store_ops pg_ops = {
     .once_put = ps_once_put,
     .once_take = ps_once_take,
     .once_sweep = ps_once_sweep,
+    .once_trim = ps_once_trim,
     .counter = ps_counter,
     .epoch = ps_epoch,
     .check = ps_check,

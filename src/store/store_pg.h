@@ -42,6 +42,8 @@ typedef int op_fn(struct pg_store *s, struct op *o, struct reason *r);
 
 /* Runs fn, and once more on a new connection when it is sure that nothing was done on the lost one. */
 int pg_with_connection(struct pg_store *s, op_fn *fn, struct op *o, struct reason *r);
+/* Any read: rows of statement which with the texts of o that are set, in the order kind, id, name, value. */
+int pg_op_read(struct pg_store *s, struct op *o, struct reason *r);
 struct pg_call *pg_add_texts(struct pg_batch *b, int which, const char *a, const char *c);
 /* The beginning of a write: alone it is a transaction of its own, within the caller's it is guarded by a savepoint. */
 struct pg_batch pg_open_write(struct pg_store *s);
@@ -54,6 +56,7 @@ int ps_once_put(struct store *base, const char *kind, const char *key, const voi
                 int64_t now, struct reason *r);
 int ps_once_take(struct store *base, const char *kind, const char *key, int64_t now, struct buf *out, struct reason *r);
 int ps_once_sweep(struct store *base, int64_t now, struct reason *r);
+int ps_once_trim(struct store *base, const char *kind, int64_t keep, struct reason *r);
 int ps_counter(struct store *base, const char *name, int64_t by, int64_t *ret_v, struct reason *r);
 
 #endif

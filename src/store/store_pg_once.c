@@ -45,15 +45,22 @@ ps_once_put(struct store *base, const char *kind, const char *key, const void *p
 	return pg_with_connection(self_of(base), op_once_put, &o, r);
 }
 
+/* Looks first: names that somebody made up are not to cost a commit each. */
 static int
 op_once_take(struct pg_store *s, struct op *o, struct reason *r)
 {
-	struct pg_batch b = pg_open_write(s);
+	struct op look = {.which = P_ONCE_LOOK, .kind = o->kind, .id = o->id};
 	struct pg_rows rows = {0};
+	int ret = pg_op_read(s, &look, r);
+	bool there = ret == E_OK && pg_rows_n(&look.rows);
 
-	pg_add_texts(&b, P_ONCE_TAKE, o->kind, o->id);
-	int ret = one_write(s, &b, &rows, r);
+	pg_rows_free(&look.rows);
 	o->got = E_NOENT;
+	if (!there)
+		return ret;
+	struct pg_batch b = pg_open_write(s);
+	pg_add_texts(&b, P_ONCE_TAKE, o->kind, o->id);
+	ret = one_write(s, &b, &rows, r);
 	if (ret == E_OK && pg_rows_n(&rows))
 		o->got = pg_num(&rows, 0, 1) <= o->now ? E_EXPIRED : buf_put_slice(o->out, pg_bytes(&rows, 0, 0));
 	pg_rows_free(&rows);
@@ -87,6 +94,28 @@ ps_once_sweep(struct store *base, int64_t now, struct reason *r)
 	struct op o = {.now = now};
 
 	return pg_with_connection(self_of(base), op_once_sweep, &o, r);
+}
+
+static int
+op_once_trim(struct pg_store *s, struct op *o, struct reason *r)
+{
+	struct pg_batch b = pg_open_write(s);
+	struct pg_call *c = pg_add(&b, P_ONCE_TRIM);
+	struct pg_rows rows = {0};
+
+	pg_arg_text(c, o->kind);
+	pg_arg_num(c, o->expected);
+	int ret = one_write(s, &b, &rows, r);
+	pg_rows_free(&rows);
+	return ret;
+}
+
+int
+ps_once_trim(struct store *base, const char *kind, int64_t keep, struct reason *r)
+{
+	struct op o = {.kind = kind, .expected = keep};
+
+	return pg_with_connection(self_of(base), op_once_trim, &o, r);
 }
 
 static int

@@ -3,37 +3,20 @@
  * transaction, so that compare-and-set races between handles are settled by SQLite's write lock; the busy timeout
  * bounds the wait.
  */
-#include "store/backend.h"
+#include "store/store_sqlite.h"
 
 #include "core/str.h"
-#include "store/schema.h"
 #include "store/sqlite_layout.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct sqlite_store {
-	struct store base;
-	sqlite3 *db;
-	sqlite3_stmt *q[STATEMENTS];
-	bool in_tx;          /* the caller's transaction */
-	bool changed;        /* in the open transaction: a document that snapshots are made of */
-	int64_t seen, epoch; /* data_version and epoch at the last poll */
-	char path[4096];
-};
-
-static struct sqlite_store *
-self_of(struct store *s)
-{
-	return (struct sqlite_store *)(void *)s;
-}
-
 /* --- errors ---------------------------------------------------------------------------------------------------------
  */
 
-static int
-fail_sql(struct sqlite_store *s, int rc, struct reason *r)
+int
+lite_fail_sql(struct sqlite_store *s, int rc, struct reason *r)
 {
 	return sqlite_fail(s->db, s->path, rc, r);
 }
@@ -41,64 +24,64 @@ fail_sql(struct sqlite_store *s, int rc, struct reason *r)
 /* --- statements -----------------------------------------------------------------------------------------------------
  */
 
-static int
-query(struct sqlite_store *s, enum statement which, sqlite3_stmt **ret_q, struct reason *r)
+int
+lite_query(struct sqlite_store *s, enum statement which, sqlite3_stmt **ret_q, struct reason *r)
 {
 	int rc = SQLITE_OK;
 
 	if (!s->q[which])
 		rc = sqlite3_prepare_v3(s->db, statement_sql[which], -1, SQLITE_PREPARE_PERSISTENT, &s->q[which], NULL);
 	if (rc != SQLITE_OK)
-		return fail_sql(s, rc, r);
+		return lite_fail_sql(s, rc, r);
 	*ret_q = s->q[which];
 	return E_OK;
 }
 
-static int
-bind_text(sqlite3_stmt *q, int at, const char *s)
+int
+lite_bind_text(sqlite3_stmt *q, int at, const char *s)
 {
 	return sqlite3_bind_text(q, at, s, -1, SQLITE_STATIC);
 }
 
 /* Binds up to 5 texts (NULL: not bound) in order. */
-static int
-bind_texts(sqlite3_stmt *q, const char *a, const char *b, const char *c, const char *d)
+int
+lite_bind_texts(sqlite3_stmt *q, const char *a, const char *b, const char *c, const char *d)
 {
 	const char *const v[] = {a, b, c, d};
 	int rc = SQLITE_OK;
 
 	for (int i = 0; rc == SQLITE_OK && i < 4; i++)
 		if (v[i])
-			rc = bind_text(q, i + 1, v[i]);
+			rc = lite_bind_text(q, i + 1, v[i]);
 	return rc;
 }
 
-static void
-done(sqlite3_stmt *q)
+void
+lite_done(sqlite3_stmt *q)
 {
 	sqlite3_reset(q);
 	sqlite3_clear_bindings(q);
 }
 
 /* Runs a statement that gives no row. */
-static int
-run(struct sqlite_store *s, sqlite3_stmt *q, struct reason *r)
+int
+lite_run(struct sqlite_store *s, sqlite3_stmt *q, struct reason *r)
 {
 	int rc = sqlite3_step(q), ret = E_OK;
 
 	if (rc != SQLITE_DONE && rc != SQLITE_ROW)
-		ret = fail_sql(s, rc, r);
-	done(q);
+		ret = lite_fail_sql(s, rc, r);
+	lite_done(q);
 	return ret;
 }
 
-static int
-run_plain(struct sqlite_store *s, enum statement which, struct reason *r)
+int
+lite_run_plain(struct sqlite_store *s, enum statement which, struct reason *r)
 {
 	sqlite3_stmt *q = NULL;
-	int ret = query(s, which, &q, r);
+	int ret = lite_query(s, which, &q, r);
 
-	return ret == E_OK ? run(s, q, r) : ret;
+	return ret == E_OK ? lite_run(s, q, r) : ret;
 }
 
 static int
@@ -106,16 +89,16 @@ run_texts(struct sqlite_store *s, enum statement which, const char *a, const cha
           struct reason *r)
 {
 	sqlite3_stmt *q = NULL;
-	int ret = query(s, which, &q, r), rc;
+	int ret = lite_query(s, which, &q, r), rc;
 
 	if (ret != E_OK)
 		return ret;
-	rc = bind_texts(q, a, b, c, d);
+	rc = lite_bind_texts(q, a, b, c, d);
 	if (rc != SQLITE_OK) {
-		done(q);
-		return fail_sql(s, rc, r);
+		lite_done(q);
+		return lite_fail_sql(s, rc, r);
 	}
-	return run(s, q, r);
+	return lite_run(s, q, r);
 }
 
 static int sq_epoch(struct store *base, int64_t *ret_epoch, struct reason *r);
@@ -126,12 +109,12 @@ static int sq_epoch(struct store *base, int64_t *ret_epoch, struct reason *r);
 static int
 sq_begin(struct store *base, struct reason *r)
 {
-	struct sqlite_store *s = self_of(base);
+	struct sqlite_store *s = lite_of(base);
 	int ret;
 
 	if (s->in_tx)
 		return reason_set(r, E_STATE, 0, "store: transactions do not nest");
-	ret = run_plain(s, Q_BEGIN, r);
+	ret = lite_run_plain(s, Q_BEGIN, r);
 	s->in_tx = ret == E_OK;
 	return ret;
 }
@@ -139,13 +122,13 @@ sq_begin(struct store *base, struct reason *r)
 static int
 sq_begin_read(struct store *base, struct reason *r)
 {
-	struct sqlite_store *s = self_of(base);
+	struct sqlite_store *s = lite_of(base);
 	int64_t epoch;
 	int ret;
 
 	if (s->in_tx)
 		return reason_set(r, E_STATE, 0, "store: transactions do not nest");
-	ret = run_plain(s, Q_BEGIN_READ, r);
+	ret = lite_run_plain(s, Q_BEGIN_READ, r);
 	s->in_tx = ret == E_OK;
 	/* the moment is that of the first read */
 	return ret == E_OK ? sq_epoch(base, &epoch, r) : ret;
@@ -154,30 +137,30 @@ sq_begin_read(struct store *base, struct reason *r)
 static void
 sq_rollback(struct store *base)
 {
-	struct sqlite_store *s = self_of(base);
+	struct sqlite_store *s = lite_of(base);
 
 	s->in_tx = s->changed = false;
 	if (!sqlite3_get_autocommit(s->db))
-		run_plain(s, Q_ROLLBACK, NULL);
+		lite_run_plain(s, Q_ROLLBACK, NULL);
 }
 
 static int
 commit(struct sqlite_store *s, struct reason *r)
 {
-	int ret = s->changed ? run_plain(s, Q_EPOCH_BUMP, r) : E_OK;
+	int ret = s->changed ? lite_run_plain(s, Q_EPOCH_BUMP, r) : E_OK;
 
 	s->changed = false;
 	if (ret == E_OK)
-		ret = run_plain(s, Q_COMMIT, r);
+		ret = lite_run_plain(s, Q_COMMIT, r);
 	if (ret != E_OK && !sqlite3_get_autocommit(s->db))
-		run_plain(s, Q_ROLLBACK, NULL);
+		lite_run_plain(s, Q_ROLLBACK, NULL);
 	return ret;
 }
 
 static int
 sq_commit(struct store *base, struct reason *r)
 {
-	struct sqlite_store *s = self_of(base);
+	struct sqlite_store *s = lite_of(base);
 
 	if (!s->in_tx)
 		return reason_set(r, E_STATE, 0, "store: no transaction to commit");
@@ -188,14 +171,14 @@ sq_commit(struct store *base, struct reason *r)
 }
 
 /* A single call is a transaction of its own unless the caller has one open. */
-static int
-enter(struct sqlite_store *s, struct reason *r)
+int
+lite_enter(struct sqlite_store *s, struct reason *r)
 {
-	return s->in_tx ? E_OK : run_plain(s, Q_BEGIN, r);
+	return s->in_tx ? E_OK : lite_run_plain(s, Q_BEGIN, r);
 }
 
-static int
-leave(struct sqlite_store *s, int ret, struct reason *r)
+int
+lite_leave(struct sqlite_store *s, int ret, struct reason *r)
 {
 	if (s->in_tx)
 		return ret;
@@ -228,11 +211,11 @@ one_doc(struct sqlite_store *s, enum statement which, const char *a, const char 
         struct store_doc *ret_d, struct reason *r)
 {
 	sqlite3_stmt *q = NULL;
-	int ret = query(s, which, &q, r), rc;
+	int ret = lite_query(s, which, &q, r), rc;
 
 	if (ret != E_OK)
 		return ret;
-	rc = bind_texts(q, a, b, c, NULL);
+	rc = lite_bind_texts(q, a, b, c, NULL);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_step(q);
 	if (rc == SQLITE_ROW)
@@ -240,22 +223,22 @@ one_doc(struct sqlite_store *s, enum statement which, const char *a, const char 
 	else if (rc == SQLITE_DONE)
 		ret = E_NOENT;
 	else
-		ret = fail_sql(s, rc, r);
-	done(q);
+		ret = lite_fail_sql(s, rc, r);
+	lite_done(q);
 	return ret;
 }
 
 static int
 sq_get(struct store *base, const char *kind, const char *id, struct store_doc *ret_d, struct reason *r)
 {
-	return one_doc(self_of(base), Q_GET, kind, id, NULL, ret_d, r);
+	return one_doc(lite_of(base), Q_GET, kind, id, NULL, ret_d, r);
 }
 
 static int
 sq_find(struct store *base, const char *kind, const char *name, const char *value, struct store_doc *ret_d,
         struct reason *r)
 {
-	return one_doc(self_of(base), Q_FIND, kind, name, value, ret_d, r);
+	return one_doc(lite_of(base), Q_FIND, kind, name, value, ret_d, r);
 }
 
 /* 0 when there is none. */
@@ -263,11 +246,11 @@ static int
 version_of(struct sqlite_store *s, const char *kind, const char *id, int64_t *ret_v, struct reason *r)
 {
 	sqlite3_stmt *q = NULL;
-	int ret = query(s, Q_VERSION, &q, r), rc;
+	int ret = lite_query(s, Q_VERSION, &q, r), rc;
 
 	if (ret != E_OK)
 		return ret;
-	rc = bind_texts(q, kind, id, NULL, NULL);
+	rc = lite_bind_texts(q, kind, id, NULL, NULL);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_step(q);
 	if (rc == SQLITE_ROW)
@@ -275,8 +258,8 @@ version_of(struct sqlite_store *s, const char *kind, const char *id, int64_t *re
 	else if (rc == SQLITE_DONE)
 		*ret_v = 0;
 	else
-		ret = fail_sql(s, rc, r);
-	done(q);
+		ret = lite_fail_sql(s, rc, r);
+	lite_done(q);
 	return ret;
 }
 
@@ -308,18 +291,18 @@ keys_put(struct sqlite_store *s, const char *kind, const char *id, const struct 
 		ret = run_texts(s, Q_KEY_ADD, kind, keys[i].name, keys[i].value, id, r);
 		if (ret != E_OK || !keys[i].unique)
 			continue;
-		ret = query(s, Q_UNIQ_ADD, &q, r);
+		ret = lite_query(s, Q_UNIQ_ADD, &q, r);
 		if (ret != E_OK)
 			break;
-		rc = bind_texts(q, kind, keys[i].name, keys[i].value, id);
+		rc = lite_bind_texts(q, kind, keys[i].name, keys[i].value, id);
 		if (rc == SQLITE_OK)
 			rc = sqlite3_step(q);
 		if ((rc & 0xff) == SQLITE_CONSTRAINT)
 			ret = reason_set(r, E_EXIST, 0, "there is another %s with the %s \"%.80s\"", kind, keys[i].name,
 			                 keys[i].value);
 		else if (rc != SQLITE_DONE)
-			ret = fail_sql(s, rc, r);
-		done(q);
+			ret = lite_fail_sql(s, rc, r);
+		lite_done(q);
 	}
 	return ret;
 }
@@ -328,18 +311,18 @@ static int
 doc_write(struct sqlite_store *s, const char *kind, const char *id, int64_t now, const char *json, struct reason *r)
 {
 	sqlite3_stmt *q = NULL;
-	int ret = query(s, now ? Q_UPDATE : Q_INSERT, &q, r), rc;
+	int ret = lite_query(s, now ? Q_UPDATE : Q_INSERT, &q, r), rc;
 
 	if (ret != E_OK)
 		return ret;
-	rc = bind_texts(q, kind, id, NULL, json);
+	rc = lite_bind_texts(q, kind, id, NULL, json);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_bind_int64(q, 3, now + 1);
 	if (rc != SQLITE_OK) {
-		done(q);
-		return fail_sql(s, rc, r);
+		lite_done(q);
+		return lite_fail_sql(s, rc, r);
 	}
-	return run(s, q, r);
+	return lite_run(s, q, r);
 }
 
 /* Inside the caller's transaction a refused put must leave nothing behind: all checks come before the first write, but
@@ -348,10 +331,10 @@ static int
 sq_put(struct store *base, const char *kind, const char *id, int64_t expected, const char *json,
        const struct store_key *keys, size_t nkeys, int64_t *ret_version, struct reason *r)
 {
-	struct sqlite_store *s = self_of(base);
+	struct sqlite_store *s = lite_of(base);
 	int64_t now = 0;
 	bool saved = false;
-	int ret = enter(s, r);
+	int ret = lite_enter(s, r);
 
 	if (ret != E_OK)
 		return ret;
@@ -359,7 +342,7 @@ sq_put(struct store *base, const char *kind, const char *id, int64_t expected, c
 	if (ret == E_OK && s->in_tx) {
 		saved = sqlite3_exec(s->db, "SAVEPOINT put", NULL, NULL, NULL) == SQLITE_OK;
 		if (!saved)
-			ret = fail_sql(s, sqlite3_errcode(s->db), r);
+			ret = lite_fail_sql(s, sqlite3_errcode(s->db), r);
 	}
 	if (ret == E_OK)
 		ret = doc_write(s, kind, id, now, json, r);
@@ -371,7 +354,7 @@ sq_put(struct store *base, const char *kind, const char *id, int64_t expected, c
 		sqlite3_exec(s->db, "RELEASE put", NULL, NULL, NULL);
 	}
 	s->changed |= ret == E_OK && strcmp(kind, STORE_SESSION) != 0;
-	ret = leave(s, ret, r);
+	ret = lite_leave(s, ret, r);
 	if (ret == E_OK && ret_version)
 		*ret_version = now + 1;
 	return ret;
@@ -380,9 +363,9 @@ sq_put(struct store *base, const char *kind, const char *id, int64_t expected, c
 static int
 sq_delete(struct store *base, const char *kind, const char *id, int64_t expected, struct reason *r)
 {
-	struct sqlite_store *s = self_of(base);
+	struct sqlite_store *s = lite_of(base);
 	int64_t now = 0;
-	int ret = enter(s, r);
+	int ret = lite_enter(s, r);
 
 	if (ret != E_OK)
 		return ret;
@@ -396,7 +379,7 @@ sq_delete(struct store *base, const char *kind, const char *id, int64_t expected
 	if (ret == E_OK)
 		ret = run_texts(s, Q_DELETE, kind, id, NULL, NULL, r);
 	s->changed |= ret == E_OK && strcmp(kind, STORE_SESSION) != 0;
-	return leave(s, ret, r);
+	return lite_leave(s, ret, r);
 }
 
 /* Lists hold one statement of their own each: the callback may read the store, or list again. */
@@ -404,15 +387,15 @@ static int
 sq_list(struct store *base, const char *kind, const char *name, const char *value, const char *after, size_t limit,
         store_each_fn *fn, void *arg, struct reason *r)
 {
-	struct sqlite_store *s = self_of(base);
+	struct sqlite_store *s = lite_of(base);
 	sqlite3_stmt *q = NULL;
 	int ret = E_OK, rc;
 
 	rc = sqlite3_prepare_v2(s->db, statement_sql[name ? Q_LIST_BY : Q_LIST], -1, &q, NULL);
 	if (rc == SQLITE_OK)
-		rc = bind_texts(q, kind, after, NULL, name);
+		rc = lite_bind_texts(q, kind, after, NULL, name);
 	if (rc == SQLITE_OK && name)
-		rc = bind_text(q, 5, value);
+		rc = lite_bind_text(q, 5, value);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_bind_int64(q, 3, limit ? (sqlite3_int64)limit : -1);
 	while (rc == SQLITE_OK && ret == E_OK) {
@@ -429,7 +412,7 @@ sq_list(struct store *base, const char *kind, const char *name, const char *valu
 		store_doc_release(&d);
 	}
 	if (rc != SQLITE_OK && rc != SQLITE_DONE)
-		ret = fail_sql(s, rc, r);
+		ret = lite_fail_sql(s, rc, r);
 	sqlite3_finalize(q);
 	return ret;
 }
@@ -437,136 +420,20 @@ sq_list(struct store *base, const char *kind, const char *name, const char *valu
 static int
 sq_count(struct store *base, const char *kind, int64_t *ret_n, struct reason *r)
 {
-	struct sqlite_store *s = self_of(base);
+	struct sqlite_store *s = lite_of(base);
 	sqlite3_stmt *q = NULL;
-	int ret = query(s, Q_COUNT, &q, r), rc;
+	int ret = lite_query(s, Q_COUNT, &q, r), rc;
 
 	if (ret != E_OK)
 		return ret;
-	rc = bind_text(q, 1, kind);
+	rc = lite_bind_text(q, 1, kind);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_step(q);
 	if (rc == SQLITE_ROW)
 		*ret_n = sqlite3_column_int64(q, 0);
 	else
-		ret = fail_sql(s, rc, r);
-	done(q);
-	return ret;
-}
-
-/* --- one-time values, counters ---------- */
-
-static int
-sq_once_put(struct store *base, const char *kind, const char *key, const void *p, size_t n, int64_t expires,
-            int64_t now, struct reason *r)
-{
-	struct sqlite_store *s = self_of(base);
-	sqlite3_stmt *q = NULL;
-	int ret = enter(s, r), rc;
-
-	if (ret != E_OK)
-		return ret;
-	ret = query(s, Q_ONCE_PUT, &q, r);
-	if (ret == E_OK) {
-		rc = bind_texts(q, kind, key, NULL, NULL);
-		if (rc == SQLITE_OK)
-			rc = n ? sqlite3_bind_blob64(q, 3, p, n, SQLITE_STATIC) : sqlite3_bind_zeroblob(q, 3, 0);
-		if (rc == SQLITE_OK)
-			rc = sqlite3_bind_int64(q, 4, expires);
-		if (rc == SQLITE_OK)
-			rc = sqlite3_bind_int64(q, 5, now);
-		if (rc == SQLITE_OK) {
-			ret = run(s, q, r);
-			if (ret == E_OK && sqlite3_changes(s->db) == 0)
-				ret = reason_set(r, E_EXIST, 0, "this %s is in use", kind);
-		} else {
-			done(q);
-			ret = fail_sql(s, rc, r);
-		}
-	}
-	return leave(s, ret, r);
-}
-
-static int
-take_row(sqlite3_stmt *q, int64_t now, struct buf *out)
-{
-	const void *p = sqlite3_column_blob(q, 0);
-	size_t n = (size_t)sqlite3_column_bytes(q, 0);
-
-	if (sqlite3_column_int64(q, 1) <= now)
-		return E_EXPIRED;
-	return n ? buf_put(out, p, n) : E_OK;
-}
-
-static int
-sq_once_take(struct store *base, const char *kind, const char *key, int64_t now, struct buf *out, struct reason *r)
-{
-	struct sqlite_store *s = self_of(base);
-	int ret = enter(s, r), rc, got = E_NOENT;
-	sqlite3_stmt *q = NULL;
-
-	if (ret != E_OK)
-		return ret;
-	ret = query(s, Q_ONCE_TAKE, &q, r);
-	if (ret == E_OK) {
-		rc = bind_texts(q, kind, key, NULL, NULL);
-		if (rc == SQLITE_OK)
-			rc = sqlite3_step(q);
-		if (rc == SQLITE_ROW) {
-			got = take_row(q, now, out);
-			rc = sqlite3_step(q);
-		}
-		if (rc != SQLITE_DONE)
-			ret = fail_sql(s, rc, r);
-		done(q);
-	}
-	ret = leave(s, ret, r); /* the value leaves only when its removal is on disk */
-	return ret == E_OK ? got : ret;
-}
-
-static int
-sq_once_sweep(struct store *base, int64_t now, struct reason *r)
-{
-	struct sqlite_store *s = self_of(base);
-	sqlite3_stmt *q = NULL;
-	int ret = enter(s, r);
-
-	if (ret != E_OK)
-		return ret;
-	ret = query(s, Q_ONCE_SWEEP, &q, r);
-	if (ret == E_OK)
-		ret = sqlite3_bind_int64(q, 1, now) == SQLITE_OK ? run(s, q, r) : E_NOMEM;
-	return leave(s, ret, r);
-}
-
-static int
-sq_counter(struct store *base, const char *name, int64_t by, int64_t *ret_v, struct reason *r)
-{
-	struct sqlite_store *s = self_of(base);
-	sqlite3_stmt *q = NULL;
-	int64_t v = 0;
-	int ret = enter(s, r), rc;
-
-	if (ret != E_OK)
-		return ret;
-	ret = query(s, Q_COUNTER, &q, r);
-	if (ret == E_OK) {
-		rc = bind_text(q, 1, name);
-		if (rc == SQLITE_OK)
-			rc = sqlite3_bind_int64(q, 2, by);
-		if (rc == SQLITE_OK)
-			rc = sqlite3_step(q);
-		if (rc == SQLITE_ROW) {
-			v = sqlite3_column_int64(q, 0);
-			rc = sqlite3_step(q);
-		}
-		if (rc != SQLITE_DONE)
-			ret = fail_sql(s, rc, r);
-		done(q);
-	}
-	ret = leave(s, ret, r);
-	if (ret == E_OK)
-		*ret_v = v;
+		ret = lite_fail_sql(s, rc, r);
+	lite_done(q);
 	return ret;
 }
 
@@ -574,7 +441,7 @@ static int
 one_number(struct sqlite_store *s, enum statement which, int64_t *ret_n, struct reason *r)
 {
 	sqlite3_stmt *q = NULL;
-	int ret = query(s, which, &q, r), rc;
+	int ret = lite_query(s, which, &q, r), rc;
 
 	if (ret != E_OK)
 		return ret;
@@ -583,21 +450,21 @@ one_number(struct sqlite_store *s, enum statement which, int64_t *ret_n, struct 
 		*ret_n = sqlite3_column_int64(q, 0);
 	else
 		ret = rc == SQLITE_DONE ? reason_set(r, E_IO, 0, "store: %s lacks its epoch; restore a backup", s->path)
-		                        : fail_sql(s, rc, r);
-	done(q);
+		                        : lite_fail_sql(s, rc, r);
+	lite_done(q);
 	return ret;
 }
 
 static int
 sq_epoch(struct store *base, int64_t *ret_epoch, struct reason *r)
 {
-	return one_number(self_of(base), Q_EPOCH, ret_epoch, r);
+	return one_number(lite_of(base), Q_EPOCH, ret_epoch, r);
 }
 
 static int
 sq_check(struct store *base, struct reason *r)
 {
-	struct sqlite_store *s = self_of(base);
+	struct sqlite_store *s = lite_of(base);
 	sqlite3_stmt *q = NULL;
 	const char *text;
 	int ret = E_OK, rc = sqlite3_prepare_v2(s->db, "PRAGMA integrity_check(1)", -1, &q, NULL);
@@ -606,7 +473,7 @@ sq_check(struct store *base, struct reason *r)
 		rc = sqlite3_step(q);
 	text = rc == SQLITE_ROW ? (const char *)sqlite3_column_text(q, 0) : NULL;
 	if (rc != SQLITE_ROW)
-		ret = fail_sql(s, rc, r);
+		ret = lite_fail_sql(s, rc, r);
 	else if (!text || strcmp(text, "ok") != 0)
 		ret = reason_set(r, E_IO, 0, "store: %s is damaged (%s); restore a backup with 'sallyportd restore'",
 		                 s->path, text ? text : "?");
@@ -626,7 +493,7 @@ sq_fd(struct store *base)
 static int
 sq_poll(struct store *base, bool *ret_changed, struct reason *r)
 {
-	struct sqlite_store *s = self_of(base);
+	struct sqlite_store *s = lite_of(base);
 	int64_t seen = 0, epoch = 0;
 	int ret;
 
@@ -648,39 +515,39 @@ sq_poll(struct store *base, bool *ret_changed, struct reason *r)
 static int
 sq_dump(struct store *base, store_dump_fn *fn, void *arg, struct reason *r)
 {
-	struct sqlite_store *s = self_of(base);
+	struct sqlite_store *s = lite_of(base);
 	sqlite3_stmt *q = NULL;
-	int ret = query(s, Q_DUMP, &q, r), rc;
+	int ret = lite_query(s, Q_DUMP, &q, r), rc;
 
 	while (ret == E_OK && (rc = sqlite3_step(q)) != SQLITE_DONE) {
 		const char *v[4];
 		for (int i = 0; i < 4; i++)
 			v[i] = rc == SQLITE_ROW ? (const char *)sqlite3_column_text(q, i) : NULL;
 		if (rc != SQLITE_ROW)
-			ret = fail_sql(s, rc, r);
+			ret = lite_fail_sql(s, rc, r);
 		else
 			ret = v[0] && v[1] && v[2] && v[3] ? fn(arg, v[0], v[1], v[2], v[3]) : E_NOMEM;
 	}
 	if (q)
-		done(q);
+		lite_done(q);
 	return ret;
 }
 
 static int
 sq_counters(struct store *base, store_counter_fn *fn, void *arg, struct reason *r)
 {
-	struct sqlite_store *s = self_of(base);
+	struct sqlite_store *s = lite_of(base);
 	sqlite3_stmt *q = NULL;
-	int ret = query(s, Q_COUNTERS, &q, r), rc;
+	int ret = lite_query(s, Q_COUNTERS, &q, r), rc;
 
 	while (ret == E_OK && (rc = sqlite3_step(q)) != SQLITE_DONE) {
 		const char *name = rc == SQLITE_ROW ? (const char *)sqlite3_column_text(q, 0) : NULL;
-		ret = rc != SQLITE_ROW ? fail_sql(s, rc, r)
+		ret = rc != SQLITE_ROW ? lite_fail_sql(s, rc, r)
 		      : name           ? fn(arg, name, sqlite3_column_int64(q, 1))
 		                       : E_NOMEM;
 	}
 	if (q)
-		done(q);
+		lite_done(q);
 	return ret;
 }
 
@@ -700,14 +567,14 @@ prepare_all(struct sqlite_store *s, struct reason *r)
 	int ret = E_OK;
 
 	for (int i = 0; ret == E_OK && i < STATEMENTS; i++)
-		ret = query(s, (enum statement)i, &q, r);
+		ret = lite_query(s, (enum statement)i, &q, r);
 	return ret;
 }
 
 static void
 sq_close(struct store *base)
 {
-	struct sqlite_store *s = self_of(base);
+	struct sqlite_store *s = lite_of(base);
 
 	if (s->in_tx)
 		sq_rollback(base);
@@ -729,10 +596,11 @@ static const struct store_ops sqlite_ops = {
     .begin_read = sq_begin_read,
     .commit = sq_commit,
     .rollback = sq_rollback,
-    .once_put = sq_once_put,
-    .once_take = sq_once_take,
-    .once_sweep = sq_once_sweep,
-    .counter = sq_counter,
+    .once_put = lite_once_put,
+    .once_take = lite_once_take,
+    .once_sweep = lite_once_sweep,
+    .once_trim = lite_once_trim,
+    .counter = lite_counter,
     .epoch = sq_epoch,
     .check = sq_check,
     .dump = sq_dump,
@@ -789,7 +657,7 @@ store_open_sqlite(const char *dir, struct store **ret_s, struct reason *r)
 	                     SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_NOMUTEX,
 	                     NULL);
 	if (rc != SQLITE_OK)
-		ret = s->db ? fail_sql(s, rc, r) : E_NOMEM;
+		ret = s->db ? lite_fail_sql(s, rc, r) : E_NOMEM;
 	else
 		ret = setup(s, r);
 	if (ret != E_OK) {

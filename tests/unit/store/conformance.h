@@ -203,6 +203,21 @@ one_time_values(void **state)
 	assert_int_equal(store_once_take(s, "code", "k", 250, &out, &r), 0);
 	assert_string_equal(buf_cstr(&out), "b");
 	assert_int_equal(store_once_take(s, "code", "", 250, &out, &r), E_NOENT);
+	/* trimmed: the oldest of the kind go, of that kind alone */
+	for (int i = 0; i < 9; i++) {
+		char key[2] = {(char)('a' + i)};
+		assert_int_equal(store_once_put(s, "code", key, key, 1, 1000 + i, 1, &r), 0);
+	}
+	assert_int_equal(store_once_put(s, "state", "z", "z", 1, 999, 1, &r), 0);
+	assert_int_equal(store_once_trim(s, "code", 9, &r), 0);
+	assert_int_equal(store_once_take(s, "code", "a", 2, &out, &r), 0);
+	assert_int_equal(store_once_trim(s, "code", 3, &r), 0);
+	for (int i = 1; i < 9; i++) {
+		char key[2] = {(char)('a' + i)};
+		assert_int_equal(store_once_take(s, "code", key, 2, &out, &r), i < 6 ? E_NOENT : 0);
+	}
+	assert_int_equal(store_once_take(s, "state", "z", 2, &out, &r), 0);
+	assert_int_equal(store_once_trim(s, "", 3, &r), E_LIMIT);
 	buf_release(&out);
 	store_close(s);
 }

@@ -1,5 +1,6 @@
 /* The SQLite backend: conformance, and files that are not ours, cut, damaged or newer. */
 #include "dumping.h"
+#include "schema1.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -93,6 +94,35 @@ newer_schema(void **state)
 	assert_int_equal(sqlite3_exec(db, "PRAGMA user_version=99", NULL, NULL, NULL), SQLITE_OK);
 	sqlite3_close(db);
 	refused("newer release");
+}
+
+static int64_t
+number(sqlite3 *db, const char *sql)
+{
+	sqlite3_stmt *q;
+
+	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &q, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(q), SQLITE_ROW);
+	int64_t v = sqlite3_column_int64(q, 0);
+	sqlite3_finalize(q);
+	return v;
+}
+
+static void
+migrates_schema_1(void **state)
+{
+	sqlite3 *db;
+
+	make_empty();
+	assert_int_equal(sqlite3_open(file, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, SCHEMA1_SQLITE SCHEMA1_ROWS, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	check_schema1_moved(another);
+	assert_int_equal(sqlite3_open(file, &db), SQLITE_OK);
+	assert_int_equal(number(db, "PRAGMA user_version"), 2);
+	assert_int_equal(number(db, "SELECT count(*) FROM migration"), 2);
+	assert_int_equal(number(db, "SELECT count(*) FROM sqlite_schema WHERE name='once_kind'"), 1);
+	sqlite3_close(db);
 }
 
 static void
@@ -236,6 +266,7 @@ main(void)
 	    cmocka_unit_test(dumped_and_loaded),
 	    cmocka_unit_test(foreign_files),
 	    cmocka_unit_test(newer_schema),
+	    cmocka_unit_test(migrates_schema_1),
 	    cmocka_unit_test(cut_and_damaged),
 	    cmocka_unit_test(full_disk),
 	    cmocka_unit_test(news),
