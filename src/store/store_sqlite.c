@@ -6,7 +6,6 @@
 #include "store/store_sqlite.h"
 
 #include "core/str.h"
-#include "store/sqlite_layout.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -6,10 +6,9 @@
 #ifndef STORE_STORE_SQLITE_H
 #define STORE_STORE_SQLITE_H
 
-#include <sqlite3.h>
-
 #include "store/backend.h"
 #include "store/schema.h"
+#include "store/sqlite_layout.h"
 
 struct sqlite_store {
 	struct store base;

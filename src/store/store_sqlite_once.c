@@ -3,7 +3,6 @@
  * is asked for again. Its removal does, and the log's order puts what was before it on disk too: a value that was taken
  * stays taken.
  */
-#include "store/sqlite_layout.h"
 #include "store/store_sqlite.h"
 
 static int

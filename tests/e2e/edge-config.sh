@@ -10,8 +10,6 @@ wrong() { # WHAT REGEX LINE: a configuration with this line more
 	refuses "check: $1" "$SPD" check --dir "$EDGE"
 	like "check: $1" "$OUT" "$2"
 }
-readyz() { curl -fsS --max-time 5 -o /dev/null "http://127.0.0.1:$MPORT/readyz"; }
-back() { [ -n "$(role_pid "$1")" ] && [ "$(role_pid "$1")" != "$2" ] && readyz; }
 
 wrong "a typo" "sallyportd.yml:[0-9]+: unknown key \"lisen\"; did you mean \"listen\"" 'lisen: 1.2.3.4:5'
 wrong "a network" 'found "192.0.2.1/24"' 'trusted_proxies: [192.0.2.1/24]'
@@ -28,7 +26,7 @@ for line in 'lisen: 1.2.3.4:5' 'tls: {certificates: [{cert: /nope.pem, key: /nop
 	until_ok 10 eval "[ \$(grep -c reload_refused '$T/edge.log') -gt $said ]" || die "reload of '$line' was not refused"
 	old=$(role_pid front)
 	kill -9 "$old"
-	until_ok 20 back front "$old" || die "front did not come back after a refused reload of '$line'"
+	until_ok 20 role_again front "$old" || die "front did not come back after a refused reload of '$line'"
 done
 cp "$T/good.yml" "$Y"
 runs "check" "$SPD" check --dir "$EDGE"

@@ -155,6 +155,9 @@ sh_() { ssh -F "$T/ssh_config" "$UNIX_USER@$HOST" "$@"; }
 client_token() { "$SP" access token --app "https://${1:-$HOST}:$UPORT"; }
 # role_pid NAME: of our edge
 role_pid() { ps -o pid=,args= --ppid "$EDGE_PID" | sed -n "s/^ *\([0-9]*\) .*sallyport-$1\( .*\)\{0,1\}$/\1/p" | head -1; }
+readyz() { curl -sf --max-time 5 -o /dev/null "http://127.0.0.1:$MPORT/readyz"; }
+# role_again NAME OLD: another process of this name than OLD, and all answer
+role_again() { [ -n "$(role_pid "$1")" ] && [ "$(role_pid "$1")" != "$2" ] && readyz; }
 audit_has() { "$SP" admin log -o json | grep -E -- "$1"; }
 
 # --- an OpenID provider that is not ours ------------------------------------------------------------------------------

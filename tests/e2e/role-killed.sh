@@ -17,7 +17,6 @@ echo_works() {
 }
 echo_works
 
-readyz() { curl -sf --max-time 2 "http://127.0.0.1:$MPORT/readyz"; }
 until_ok 10 readyz || die "readyz before"
 for role in signer judge fetch; do
 	old=$(role_pid "$role")
@@ -31,7 +30,7 @@ for role in signer judge fetch; do
 			like "refusal while the signer is down" "$OUT" 'SP-1307'
 		fi
 	fi
-	until_ok 20 eval "[ -n \"\$(role_pid $role)\" ] && [ \"\$(role_pid $role)\" != $old ] && readyz" || die "$role did not come back"
+	until_ok 20 role_again "$role" "$old" || die "$role did not come back"
 	echo_works || die "the live session did not survive the death of $role"
 	until_ok 10 env SALLYPORT_NO_LOGIN=1 ssh -F "$T/ssh_config" "$UNIX_USER@$HOST" true || die "no new connection after the death of $role"
 	say "$role: back, the session lives, new connections work"
@@ -42,7 +41,7 @@ eq "the session's end" $? 0
 
 old=$(role_pid front)
 kill -9 "$old"
-until_ok 20 eval "[ -n \"\$(role_pid front)\" ] && [ \"\$(role_pid front)\" != $old ] && readyz" || die "front did not come back"
+until_ok 20 role_again front "$old" || die "front did not come back"
 until_ok 30 env SALLYPORT_NO_LOGIN=1 ssh -F "$T/ssh_config" "$UNIX_USER@$HOST" true || die "no new connection after the death of front"
 kill -0 "$EDGE_PID" || die "the edge ended"
 say "front: back, the connector too"

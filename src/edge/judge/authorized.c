@@ -1,63 +1,30 @@
 /* Back on the application's host with a one-time code: the browser gets the application's own cookie. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/str.h"
 #include "crypto/hash.h"
 #include "edge/judge/login.h"
+#include "edge/judge/once.h"
 #include "edge/judge/snapshot.h"
 
-struct code_entry {
-	struct list age;
-	char code[33], host[254];
-	char *token;
-	int64_t exp, until;
-};
-
-static void
-entry_free(struct judge *j, struct code_entry *c)
+/* A code is good on the one host that it was made for: elsewhere it is another name, and is not used up. */
+static const char *
+name_of(struct req *r, const char *code, const char *host)
 {
-	map_take(&j->codes, c->code);
-	list_remove(&c->age);
-	mem_wipe(c->token, strlen(c->token));
-	free(c->token);
-	free(c);
-}
-
-static void
-expire(struct judge *j)
-{
-	int64_t now = judge_now();
-
-	while (!list_empty(&j->code_age)) {
-		struct code_entry *c = list_entry(j->code_age.next, struct code_entry, age);
-		if (now < c->until && map_len(&j->codes) < CODES_MAX)
-			return;
-		entry_free(j, c);
-	}
+	return req_fmt(r, "%s %s", code, host);
 }
 
 int
-code_new(struct judge *j, const char *host, const char *token, int64_t exp, const char **ret_code)
+code_new(struct req *r, const char *host, const char *token, int64_t exp, const char **ret_code)
 {
-	struct code_entry *c = calloc(1, sizeof *c);
+	char code[33];
+	json_t *o = json_pack("{s:s, s:I}", "token", token, "exp", (json_int_t)exp);
 
-	expire(j);
-	if (!c || !(c->token = str_dup(token)) || str_copy(c->host, sizeof c->host, host) < 0)
-		goto fail;
-	judge_random_hex(c->code, 16);
-	c->exp = exp;
-	c->until = judge_now() + CODE_SEC;
-	if (map_put(&j->codes, c->code, c) < 0)
-		goto fail;
-	list_push(&j->code_age, &c->age);
-	*ret_code = c->code;
-	return 0;
-fail:
-	if (c)
-		free(c->token);
-	free(c);
-	return E_NOMEM;
+	judge_random_hex(code, 16);
+	int e = o ? once_put(r->j, ONCE_CODE, name_of(r, code, host), o, CODE_SEC) : E_NOMEM;
+	json_decref(o);
+	*ret_code = req_fmt(r, "%s", code);
+	return e;
 }
 
 /* Browsers send fetch metadata with everything, pictures of a foreign page included; older ones at least say Mozilla.
@@ -92,22 +59,15 @@ mark_fits(struct req *r, bool *ret_start_again)
 	return secret_eq(slice_str(hash), slice_str(state));
 }
 
-void
-authorized_get(struct req *r)
+/* The application's cookies for this browser; whoever brings the code without the mark has used it up. */
+static void
+let_in(struct req *r, const json_t *code, const char *path)
 {
-	const char *path = req_param(r, "redirect_url");
+	const char *token = json_str_or(code, "token", "");
+	char aud[65];
 	bool again;
 
-	expire(r->j);
-	if (!url_is_local_path(path) || str_starts(path, "/cdn-cgi/access/authorized"))
-		path = "/";
-	struct code_entry *c = map_get(&r->j->codes, req_param(r, "nonce"));
-	if (!c || strcmp(c->host, r->host)) {
-		judge_deny(r, NULL, SP_LOGIN_STATE, "one-time code unknown, used or expired");
-		return;
-	}
 	if (!mark_fits(r, &again)) {
-		entry_free(r->j, c);
 		if (again)
 			reply_redirect(r, req_fmt(r, "%s%s", req_origin_of(r, r->host), path));
 		else
@@ -115,18 +75,29 @@ authorized_get(struct req *r)
 		return;
 	}
 	/* A host may have several applications, by path: this is the one that the token is for. */
-	char aud[65];
-	token_claimed_aud(c->token, aud);
+	token_claimed_aud(token, aud);
 	const struct app_view *a = snapshot_app_of_host(r->snap, r->host, aud);
 	if (a)
 		r->app = a;
-	app_cookies_set(r, req_fmt(r, "%s", c->token), c->exp);
+	app_cookies_set(r, req_fmt(r, "%s", token), json_i64_or(code, "exp", 0));
 	reply_cookie(r, "CF_AppSession", "", 0);
-	entry_free(r->j, c);
 	const char *ahead = is_browser(r) ? app_chain_begin(r, path) : NULL;
-	if (ahead) {
-		reply_redirect(r, ahead);
-		return;
-	}
-	reply_redirect(r, req_fmt(r, "%s%s", req_origin_of(r, r->host), path));
+	reply_redirect(r, ahead ? ahead : req_fmt(r, "%s%s", req_origin_of(r, r->host), path));
+}
+
+void
+authorized_get(struct req *r)
+{
+	const char *path = req_param(r, "redirect_url");
+	json_t *code = NULL;
+
+	if (!url_is_local_path(path) || str_starts(path, "/cdn-cgi/access/authorized"))
+		path = "/";
+	int e = once_take(r->j, ONCE_CODE, name_of(r, req_param(r, "nonce"), r->host), &code);
+	if (e < 0)
+		judge_deny(r, NULL, e == E_NOENT ? SP_LOGIN_STATE : SP_STORE,
+		           e == E_NOENT ? "one-time code unknown, used or expired" : "the store was away");
+	else
+		let_in(r, code, path);
+	json_decref(code);
 }

@@ -79,27 +79,24 @@ struct judge {
 	json_t *announcements; /* of token keys, each by the one before: for connectors (tunnel_config.h) */
 	struct loop_timer jwks_timer, tick;
 
-	struct map sessions;     /* id -> struct session */
-	struct map persons;      /* id -> struct person */
-	struct map by_email;     /* e-mail -> struct person that bars it (disabled) */
-	struct map tickets;      /* ticket, 16 hex -> struct ticket */
-	struct map http_seen;    /* session or address, and application -> time of the last record */
-	struct map ssh_sessions; /* id -> struct ssh_session */
-	bool cuts_unsent;        /* some ticket's cut is still to be told */
-	struct map links;        /* link, 16 hex -> struct tunnel_link */
-	struct map tunnels;      /* tunnel id -> struct tunnel_live */
-	struct map logins;       /* state -> struct login */
-	struct list login_age;   /* oldest first */
-	struct map codes;        /* one-time code -> struct login_code_entry */
-	struct list code_age;
-	struct map purposes;     /* "session app" -> struct purpose */
-	struct map requests;     /* id -> struct access_request */
-	uint64_t requests_epoch; /* snapshot that they were held against last */
-	struct map api_seen;     /* API token id -> struct api_seen */
-	struct map transfers;    /* key -> struct transfer */
-	struct list transfer_age;
-	struct map discoveries; /* provider id -> struct discovery */
-	struct map proofs;      /* of service tokens' secrets (service.c) */
+	struct map sessions;      /* id -> struct session */
+	struct map persons;       /* id -> struct person */
+	struct map by_email;      /* e-mail -> struct person that bars it (disabled) */
+	struct map tickets;       /* ticket, 16 hex -> struct ticket */
+	struct map http_seen;     /* session or address, and application -> time of the last record */
+	struct map ssh_sessions;  /* id -> struct ssh_session */
+	bool cuts_unsent;         /* some ticket's cut is still to be told */
+	struct map links;         /* link, 16 hex -> struct tunnel_link */
+	struct map tunnels;       /* tunnel id -> struct tunnel_live */
+	struct map purposes;      /* "session app" -> struct purpose */
+	struct map requests;      /* id -> struct access_request */
+	uint64_t requests_epoch;  /* snapshot that they were held against last */
+	struct map api_seen;      /* API token id -> struct api_seen */
+	struct map transfers;     /* key -> struct transfer */
+	struct list transfer_age; /* oldest first */
+	unsigned once_puts[3];    /* rows put, by enum once_kind (once.c) */
+	struct map discoveries;   /* provider id -> struct discovery */
+	struct map proofs;        /* of service tokens' secrets (service.c) */
 	struct list proof_age;
 	struct map client_certs; /* verdicts on client certificates (client_cert.c) */
 	struct list client_cert_age;

@@ -2,8 +2,8 @@
  * login: from "who are you" to a token, in the browser and for a waiting client.
  *
  * Where a sign-in leads is a struct login_dest; it travels in the login URL's query, and through an OIDC provider in a
- * one-time row that is bound to the browser's CF_Session cookie. Codes, rows and transfers are taken exactly once. May
- * block: at sign-in, on the store.
+ * one-time row that is bound to the browser's CF_Session cookie. Codes, rows and transfers are taken exactly once
+ * (once.h) and outlive this process. May block: at sign-in, on the store.
  */
 #ifndef JUDGE_LOGIN_H
 #define JUDGE_LOGIN_H
@@ -12,10 +12,9 @@
 #include "edge/judge/judge.h"
 #include "edge/judge/session.h"
 
-/* Bounds against a flood of sign-ins that nobody finishes: beyond them the oldest goes. */
-#define LOGINS_MAX 10000u
-#define CODES_MAX 10000u
-#define TRANSFERS_MAX 10000u
+/* Bounds against a flood of sign-ins that nobody finishes: beyond them the oldest goes (once.h: that of rows). */
+#define PURPOSES_MAX 10000u
+#define TRANSFERS_MAX 10000u /* clients that wait */
 #define LOGIN_SEC 600
 #define CODE_SEC 60
 #define TRANSFER_SEC 900
@@ -91,7 +90,6 @@ login_pin_page(struct req *r, const struct login_dest *d, const struct idp *idp,
 void login_pin_post(struct req *r, const struct login_dest *d, const struct app_view *a, const struct idp *idp);
 void login_oidc_start(struct req *r, const struct login_dest *d, const struct idp *idp);
 void login_callback(struct req *r);
-void login_rows_release(struct judge *j);
 void discovery_drop(void *p);
 void cli_app_get(struct req *r);
 void cli_get(struct req *r);
@@ -99,7 +97,7 @@ void cli_post(struct req *r);
 void tunnel_login_get(struct req *r); /* login_tunnel.c */
 void tunnel_login_post(struct req *r);
 void authorized_get(struct req *r);
-int code_new(struct judge *j, const char *host, const char *token, int64_t exp, const char **ret_code);
+int code_new(struct req *r, const char *host, const char *token, int64_t exp, const char **ret_code);
 void logout_get(struct req *r);
 void backchannel_logout(struct req *r); /* backchannel.c: the provider says that somebody signed out */
 void logout_post(struct req *r);

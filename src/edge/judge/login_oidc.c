@@ -1,6 +1,6 @@
 /*
  * Signing in at an OIDC provider: code flow with PKCE. judge builds the redirect and carries the code; fetch exchanges
- * it, the signer verifies the ID token. State is a one-time row bound to the browser's CF_Session cookie.
+ * it, the signer verifies the ID token. State is a one-time row (once.h) bound to the browser's CF_Session cookie.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +10,7 @@
 #include "crypto/hash.h"
 #include "crypto/random.h"
 #include "edge/judge/login.h"
+#include "edge/judge/once.h"
 #include "identity/facts.h"
 #include "identity/oidc.h"
 #include "msg/fetch.h"
@@ -17,13 +18,12 @@
 #define DISCOVERY_SEC 600
 #define KEEP_SEC 172800 /* longer than a sign-in lives at first; later answers say how long */
 
+/* What the browser's way through the provider is checked against when it comes back. */
 struct login {
-	struct list age;
 	char state[33], salt[33], verifier[PKCE_TEXT], session[33];
-	uint8_t cookie[SHA256_LEN];
+	char cookie[2 * SHA256_LEN + 1];
 	char idp[37];
 	struct login_dest d;
-	int64_t expires;
 };
 
 struct discovery {
@@ -35,7 +35,7 @@ struct discovery {
 /* What one request of the flow carries from step to step; in the request's arena. */
 struct oidc_ctx {
 	struct login_dest d;
-	struct login *row; /* callback: taken from the table, owned */
+	struct login *row; /* callback: taken from the store, owned */
 	const struct idp *idp;
 	const char *code;
 	char *id_token, *access_token;
@@ -63,32 +63,6 @@ row_free(struct login *l)
 		return;
 	mem_wipe(l, sizeof *l);
 	free(l);
-}
-
-void
-login_rows_release(struct judge *j)
-{
-	list_foreach (it, &j->login_age) {
-		struct login *l = list_entry(it, struct login, age);
-		map_take(&j->logins, l->state);
-		list_remove(&l->age);
-		row_free(l);
-	}
-}
-
-static void
-rows_expire(struct judge *j)
-{
-	int64_t now = judge_now();
-
-	while (!list_empty(&j->login_age)) {
-		struct login *l = list_entry(j->login_age.next, struct login, age);
-		if (now < l->expires && map_len(&j->logins) < LOGINS_MAX)
-			return;
-		map_take(&j->logins, l->state);
-		list_remove(&l->age);
-		row_free(l);
-	}
 }
 
 /* --- discovery --------------------------------------------------------------------------------------------------- */
@@ -145,15 +119,49 @@ redirect_uri(struct req *r)
 	return req_fmt(r, "%s/cdn-cgi/access/callback", r->j->issuer);
 }
 
-static struct login *
-row_new(struct req *r, const struct oidc_ctx *c)
+/* Fields of a row that are text of a fixed size: one list for both ways. */
+#define ROW_TEXTS(X, l)                                                                                         \
+	X("salt", (l)->salt)                                                                                    \
+	X("verifier", (l)->verifier) X("session", (l)->session) X("cookie", (l)->cookie) X("idp", (l)->idp)     \
+	    X("host", (l)->d.host) X("aud", (l)->d.aud) X("redirect", (l)->d.redirect) X("state", (l)->d.state) \
+	        X("cnf", (l)->d.cnf)
+
+static json_t *
+row_write(const struct login *l)
 {
-	struct login *l = calloc(1, sizeof *l);
+	json_t *o = json_pack("{s:b, s:b}", "team", l->d.team, "test", l->d.test);
+	bool ok = o;
+
+#define PUT(name, text) ok = ok && json_object_set_new(o, name, json_string(text)) == 0;
+	ROW_TEXTS(PUT, l)
+#undef PUT
+	if (ok)
+		return o;
+	json_decref(o);
+	return NULL;
+}
+
+/* Only what row_write wrote comes here: it was sealed. */
+static int
+row_read(const json_t *o, struct login *l)
+{
+	bool ok = true;
+
+#define GET(name, text) ok = ok && str_copy(text, sizeof text, json_str_or(o, name, "")) == 0;
+	ROW_TEXTS(GET, l)
+#undef GET
+	l->d.team = json_bool_or(o, "team", false);
+	l->d.test = json_bool_or(o, "test", false);
+	return ok ? 0 : E_FORMAT;
+}
+
+/* 0 or an sp_code; l: for the request to the provider, the caller wipes it. */
+static int
+row_new(struct req *r, const struct oidc_ctx *c, struct login *l)
+{
 	uint8_t seed[32];
 	const char *cookie = csrf_cookie(r);
 
-	if (!l)
-		return NULL;
 	random_bytes(seed, sizeof seed);
 	pkce_verifier(seed, l->verifier);
 	mem_wipe(seed, sizeof seed);
@@ -162,17 +170,13 @@ row_new(struct req *r, const struct oidc_ctx *c)
 	if (c->idp->type == IDP_GITHUB) /* no ID token: PKCE binds the code to this login and key instead */
 		login_nonce(l->salt, c->d.cnf, l->verifier);
 	session_new_id(l->session);
-	sha256(cookie, strlen(cookie), l->cookie);
+	sha256_hex(cookie, strlen(cookie), l->cookie);
 	str_copy(l->idp, sizeof l->idp, c->idp->id);
 	l->d = c->d;
-	l->expires = judge_now() + LOGIN_SEC;
-	rows_expire(r->j);
-	if (map_put(&r->j->logins, l->state, l) < 0) {
-		row_free(l);
-		return NULL;
-	}
-	list_push(&r->j->login_age, &l->age);
-	return l;
+	json_t *o = row_write(l);
+	int e = o ? once_put(r->j, ONCE_LOGIN, l->state, o, LOGIN_SEC) : E_NOMEM;
+	json_decref(o);
+	return e == 0 ? 0 : SP_STORE;
 }
 
 static const char *
@@ -217,21 +221,18 @@ static void
 send_there(struct req *r, const struct discovery *d)
 {
 	struct oidc_ctx *c = r->ctx;
-	struct login *l = row_new(r, c);
+	struct login l = {0};
 	char nonce[PKCE_TEXT], challenge[PKCE_TEXT];
 	struct buf url;
+	int code = row_new(r, c, &l);
 
-	if (!l) {
-		reply_refuse(r, SP_BUSY);
-		return;
-	}
-	login_nonce(l->salt, c->d.cnf, nonce);
-	pkce_challenge(l->verifier, challenge);
+	login_nonce(l.salt, c->d.cnf, nonce);
+	pkce_challenge(l.verifier, challenge);
 	struct oidc_request q = {.authorization = d->p.authorization,
 	                         .client_id = c->idp->config.client_id,
 	                         .redirect_uri = redirect_uri(r),
 	                         .scopes = scopes_of(r, c->idp),
-	                         .state = l->state,
+	                         .state = l.state,
 	                         .nonce = nonce,
 	                         .challenge = challenge,
 	                         .prompt = c->idp->config.prompt,
@@ -240,34 +241,38 @@ send_there(struct req *r, const struct discovery *d)
 		q.max_age = c->idp->config.max_age_ms / 1000;
 	want_refresh(r, c->idp, &d->p, &q);
 	buf_init(&url, 16384);
-	if (q.client_id && oidc_request_url(&q, &url) == 0 && buf_cstr(&url))
-		reply_redirect(r, req_fmt(r, "%s", buf_cstr(&url)));
+	if (code == 0 && (!q.client_id || oidc_request_url(&q, &url) < 0 || !buf_cstr(&url)))
+		code = SP_LOGIN_PROVIDER;
+	if (code)
+		reply_refuse(r, code);
 	else
-		reply_refuse(r, SP_LOGIN_PROVIDER);
+		reply_redirect(r, req_fmt(r, "%s", buf_cstr(&url)));
 	buf_release(&url);
+	mem_wipe(&l, sizeof l);
 }
 
 static void
 send_to_github(struct req *r)
 {
 	struct oidc_ctx *c = r->ctx;
-	struct login *l = row_new(r, c);
+	struct login l = {0};
+	int code = row_new(r, c, &l);
 	char *base = idp_issuer(c->idp), challenge[PKCE_TEXT];
 	struct buf url;
 
 	buf_init(&url, 16384);
-	if (l)
-		pkce_challenge(l->verifier, challenge);
-	if (!l)
-		reply_refuse(r, SP_BUSY);
-	else if (base && c->idp->config.client_id &&
-	         github_request_url(base, c->idp->config.client_id, redirect_uri(r), scopes_of(r, c->idp), l->state,
-	                            challenge, &url) == 0 &&
-	         buf_cstr(&url))
-		reply_redirect(r, req_fmt(r, "%s", buf_cstr(&url)));
+	pkce_challenge(l.verifier, challenge);
+	if (code == 0 && (!base || !c->idp->config.client_id ||
+	                  github_request_url(base, c->idp->config.client_id, redirect_uri(r), scopes_of(r, c->idp),
+	                                     l.state, challenge, &url) < 0 ||
+	                  !buf_cstr(&url)))
+		code = SP_LOGIN_PROVIDER;
+	if (code)
+		reply_refuse(r, code);
 	else
-		reply_refuse(r, SP_LOGIN_PROVIDER);
+		reply_redirect(r, req_fmt(r, "%s", buf_cstr(&url)));
 	buf_release(&url);
+	mem_wipe(&l, sizeof l);
 	free(base);
 }
 
@@ -487,34 +492,44 @@ exchange_github(struct req *r)
 }
 
 /* The row of this state if it began in this browser; taken either way, so that a foreign browser's try uses it up. */
-static struct login *
-row_take(struct req *r)
+static int
+row_take(struct req *r, struct login **ret_l)
 {
 	const char *cookie;
-	uint8_t hash[SHA256_LEN];
-	struct login *l;
+	char hash[2 * SHA256_LEN + 1];
+	struct login *l = NULL;
+	json_t *o = NULL;
+	int e = once_take(r->j, ONCE_LOGIN, req_param(r, "state"), &o);
 
-	rows_expire(r->j);
-	if (!*req_param(r, "state") || !(l = map_take(&r->j->logins, req_param(r, "state"))))
-		return NULL;
-	list_remove(&l->age);
-	if (req_cookie(r, "CF_Session", &cookie) == 0) {
-		sha256(cookie, strlen(cookie), hash);
-		if (mem_eq_ct(hash, l->cookie, sizeof hash))
-			return l;
+	if (e == 0 && !(l = calloc(1, sizeof *l)))
+		e = E_NOMEM;
+	if (e == 0)
+		e = row_read(o, l);
+	json_decref(o);
+	if (e == 0 && req_cookie(r, "CF_Session", &cookie) < 0)
+		e = E_NOENT;
+	if (e == 0) {
+		sha256_hex(cookie, strlen(cookie), hash);
+		e = secret_eq(slice_str(hash), slice_str(l->cookie)) ? 0 : E_NOENT;
 	}
-	row_free(l);
-	return NULL;
+	if (e < 0) {
+		row_free(l);
+		l = NULL;
+	}
+	*ret_l = l;
+	return e;
 }
 
 void
 login_callback(struct req *r)
 {
 	struct oidc_ctx *c = arena_alloc(&r->arena, sizeof *c);
-	struct login *l = c ? row_take(r) : NULL;
+	struct login *l = NULL;
+	int e = c ? row_take(r, &l) : E_NOMEM;
 
-	if (!l) {
-		judge_deny(r, NULL, SP_LOGIN_STATE, "state unknown, used, expired or of another browser");
+	if (e < 0) {
+		judge_deny(r, NULL, e == E_NOENT ? SP_LOGIN_STATE : SP_STORE,
+		           e == E_NOENT ? "state unknown, used, expired or of another browser" : "the store was away");
 		return;
 	}
 	buf_init(&c->userinfo, JS_CLAIMS_MAX + 1);

@@ -272,8 +272,8 @@ back_to_app(struct req *r, int code, const char *token)
 	const struct app_token_ctx *c = r->ctx;
 	const char *once = NULL;
 
-	if (code || code_new(r->j, d->host, token, judge_now() + c->ttl, &once) < 0) {
-		judge_deny(r, NULL, code ? code : SP_BUSY, "no application token");
+	if (code || code_new(r, d->host, token, judge_now() + c->ttl, &once) < 0) {
+		judge_deny(r, NULL, code ? code : SP_STORE, code ? "no application token" : "the store took no code");
 		return;
 	}
 	const char *to = req_fmt(r, "%s/cdn-cgi/access/authorized?nonce=%s&state=%s&redirect_url=%s",

@@ -48,9 +48,7 @@ judge_state_init(struct judge *j)
 	refusals_init(&j->refusals, seed);
 	map_init(&j->links, LINKS_MAX, seed, link_drop);
 	map_init(&j->tunnels, LINKS_MAX, seed, tunnel_live_drop);
-	map_init(&j->logins, LOGINS_MAX + 1, seed, NULL);
-	map_init(&j->codes, CODES_MAX + 1, seed, NULL);
-	map_init(&j->purposes, CODES_MAX, seed, free);
+	map_init(&j->purposes, PURPOSES_MAX, seed, free);
 	map_init(&j->requests, REQUESTS_MAX, seed, (void (*)(void *))access_request_free);
 	map_init(&j->transfers, TRANSFERS_MAX + 1, seed, NULL);
 	map_init(&j->discoveries, 1000, seed, discovery_drop);
@@ -65,8 +63,6 @@ judge_state_init(struct judge *j)
 	list_init(&j->watched);
 	list_init(&j->questions);
 	list_init(&j->recheck_waiting);
-	list_init(&j->login_age);
-	list_init(&j->code_age);
 	list_init(&j->transfer_age);
 	list_init(&j->followers);
 	random_bytes(j->csrf_key, sizeof j->csrf_key);
@@ -82,7 +78,6 @@ judge_state_release(struct judge *j)
 	timer_stop(&j->tick);
 	news_stop(j);
 	timer_stop(&j->jwks_timer);
-	login_rows_release(j);
 	rechecks_release(j);
 	map_release(&j->discoveries);
 	service_proofs_drop(j);

@@ -1,6 +1,7 @@
 /*
  * How a waiting client gets its tokens (or its refusal): it polls under the name of a Curve25519 key that only it
- * holds; what is delivered is sealed for that key (facts/cloudflared-wire.md d.4), and once only.
+ * holds; what is delivered is sealed for that key (facts/cloudflared-wire.md d.4), and once only. It is a row (once.h)
+ * until it is asked for; here is only who waits.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -9,31 +10,24 @@
 #include "core/str.h"
 #include "crypto/seal.h"
 #include "edge/judge/login.h"
+#include "edge/judge/once.h"
+
+#define TRANSFER_MAX 16384u /* bytes of what is delivered, before it is sealed; two tokens are about 4,000 */
 
 struct transfer {
 	struct list age;
 	char key[65];
-	uint8_t pub[32];
-	char *body;       /* base64 of the box; NULL = nothing yet */
-	char service[48]; /* the edge's throw-away public key */
 	struct req *waiter;
 	char from[64]; /* address of who asked last */
 	int64_t expires;
 };
 
 static void
-transfer_free(struct transfer *t)
-{
-	free(t->body);
-	free(t);
-}
-
-static void
 forget(struct judge *j, struct transfer *t)
 {
 	map_take(&j->transfers, t->key);
 	list_remove(&t->age);
-	transfer_free(t);
+	free(t);
 }
 
 int
@@ -75,7 +69,7 @@ waiter_gone(struct req *r)
 }
 
 static struct transfer *
-row(struct judge *j, const char *key, const uint8_t pub[32])
+row(struct judge *j, const char *key)
 {
 	struct transfer *t = map_get(&j->transfers, key);
 
@@ -91,71 +85,72 @@ row(struct judge *j, const char *key, const uint8_t pub[32])
 		free(t);
 		return NULL;
 	}
-	memcpy(t->pub, pub, 32);
 	t->expires = judge_now() + TRANSFER_SEC;
 	list_push(&j->transfer_age, &t->age);
 	return t;
 }
 
-static void
-deliver(struct judge *j, struct transfer *t)
-{
-	struct req *w = t->waiter;
-	const char *body = t->body;
-
-	t->waiter = NULL;
-	t->body = NULL;
-	reply_header(w, "service-public-key", req_fmt(w, "%s", t->service));
-	forget(j, t);
-	reply_text(w, 200, body);
-	free((void *)(uintptr_t)body);
-}
-
+/* {"body": base64 of the box, "service": the edge's throw-away public key} */
 static int
-seal_for(struct transfer *t, const char *text)
+seal_for(const uint8_t pub[32], const json_t *what, json_t **ret_o)
 {
 	struct box_key mine;
-	struct buf boxed;
-	size_t n;
+	struct buf text, boxed, body;
+	char service[48];
 	int e;
 
 	box_key_generate(&mine);
-	buf_init(&boxed, 128u << 10);
-	if ((e = box(&mine, t->pub, slice_str(text), &boxed)) < 0)
-		goto out;
-	n = (buf_len(&boxed) + 2) / 3 * 4 + 1;
-	if (!(t->body = malloc(n)))
+	buf_init_secret(&text, TRANSFER_MAX);
+	buf_init(&boxed, TRANSFER_MAX);
+	buf_init(&body, 2 * TRANSFER_MAX);
+	e = json_dump(what, &text);
+	if (e == 0)
+		e = box(&mine, pub, buf_slice(&text), &boxed);
+	if (e == 0)
+		e = b64_encode(&body, B64_STD, buf_ptr(&boxed), buf_len(&boxed));
+	if (e == 0)
+		e = b64_encode_str(service, sizeof service, B64_URL_PAD, mine.pub, sizeof mine.pub);
+	if (e == 0 && !(*ret_o = json_pack("{s:s, s:s}", "body", buf_cstr(&body), "service", service)))
 		e = E_NOMEM;
-	if (e == 0)
-		e = b64_encode_str(t->body, n, B64_STD, buf_ptr(&boxed), buf_len(&boxed));
-	if (e == 0)
-		e = b64_encode_str(t->service, sizeof t->service, B64_URL_PAD, mine.pub, sizeof mine.pub);
-out:
+	buf_release(&text);
 	buf_release(&boxed);
+	buf_release(&body);
 	box_key_release(&mine);
 	return e;
 }
 
+static void
+deliver(struct req *r, const json_t *o)
+{
+	reply_header(r, "service-public-key", req_fmt(r, "%s", json_str_or(o, "service", "")));
+	reply_text(r, 200, json_str_or(o, "body", ""));
+}
+
+/* A client that was told nothing yet asks once more; one that waits is told now. Filled once: a second browser cannot
+   replace what the first one sent. */
 int
 transfer_fill(struct judge *j, const char *key, const json_t *what)
 {
 	uint8_t pub[32];
-	struct transfer *t;
-	char *text = NULL;
+	json_t *o = NULL;
 	int e = transfer_key_check(key, pub);
 
-	if (e < 0)
-		return e;
-	if (!(t = row(j, key, pub)) || !(text = json_dump_str(what)))
-		return E_NOMEM;
-	if (t->body)
-		e = E_EXIST; /* filled once: a second browser cannot replace what the first one sent */
-	else
-		e = seal_for(t, text);
-	mem_wipe(text, strlen(text));
-	free(text);
-	if (e == 0 && t->waiter)
-		deliver(j, t);
+	if (e == 0)
+		e = seal_for(pub, what, &o);
+	if (e == 0)
+		e = once_put(j, ONCE_TRANSFER, key, o, TRANSFER_SEC);
+	struct transfer *t = map_get(&j->transfers, key);
+	if (e == 0 && t && t->waiter) {
+		json_t *mine = NULL;
+		if (once_take(j, ONCE_TRANSFER, key, &mine) == 0) {
+			struct req *w = t->waiter;
+			t->waiter = NULL;
+			forget(j, t);
+			deliver(w, mine);
+		}
+		json_decref(mine);
+	}
+	json_decref(o);
 	return e;
 }
 
@@ -216,26 +211,37 @@ transfer_get(struct req *r)
 {
 	uint8_t pub[32];
 	struct transfer *t;
+	json_t *o = NULL;
 
 	if (transfer_key_check(r->seg[0], pub) < 0) {
 		reply_refuse(r, SP_BAD_REQUEST);
 		return;
 	}
-	if (!(t = row(r->j, r->seg[0], pub))) {
+	int e = once_take(r->j, ONCE_TRANSFER, r->seg[0], &o);
+	if (e == 0) {
+		if ((t = map_get(&r->j->transfers, r->seg[0]))) {
+			not_yet(t);
+			forget(r->j, t);
+		}
+		deliver(r, o);
+		json_decref(o);
+		return;
+	}
+	if (e != E_NOENT) { /* the store is away: what there is to get waits there */
+		reply_refuse(r, SP_STORE);
+		return;
+	}
+	if (!(t = row(r->j, r->seg[0]))) {
 		reply_refuse(r, SP_BUSY);
 		return;
 	}
 	str_copy(t->from, sizeof t->from, r->client_ip);
 	not_yet(t); /* an older poll of the same client */
-	if (!t->body && !may_wait(r)) {
+	if (!may_wait(r)) {
 		reply_refuse(r, SP_BUSY);
 		return;
 	}
 	t->waiter = r;
-	if (t->body) {
-		deliver(r->j, t);
-		return;
-	}
 	r->j->nheld++;
 	r->held = req_fmt(r, "%s", t->key);
 	r->done = waiter_gone;
