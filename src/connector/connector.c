@@ -195,6 +195,7 @@ connector_end(struct connector *k)
 		k->links[i].stopping = true;
 		link_drop(&k->links[i], "stopping");
 	}
+	sources_release(k);
 	lanes_release(k);
 	access_release(&k->access);
 	metrics_stop(k);

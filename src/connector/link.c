@@ -129,22 +129,58 @@ control_begin(struct link *l, struct h2stream *s)
 	return e;
 }
 
-static void
-report_local_config(struct link *l)
+/* The rules as the original reports them: by the first connection, when they are the host's own. */
+static json_t *
+report_of(const struct link *l)
 {
-	json_t *o = l->k->ingress ? ingress_to_json(l->k->ingress) : NULL;
+	const struct connector *k = l->k;
+	bool rules = l->index == 0 && !control_client_details(l->rpc)->remote && k->ingress;
+	json_t *o = rules ? ingress_to_json(k->ingress) : json_object();
+
+	if (k->sources.said)
+		json_object_set_new(o, "sallyport", json_pack("{s:O}", "sources", k->sources.said));
+	if (json_object_size(o))
+		return o;
+	json_decref(o);
+	return NULL;
+}
+
+void
+link_report(struct link *l)
+{
+	if (l->state != LINK_REGISTERED)
+		return;
+	if (l->reporting) {
+		l->report_due = true;
+		return;
+	}
+	json_t *o = report_of(l);
 	char *text = o ? json_dump_str(o) : NULL;
 	struct buf out;
 
+	if (!o)
+		return;
 	buf_init(&out, CONTROL_MSG_MAX);
 	l->k->m.config_pushes++;
-	if (text && control_client_local_config(l->rpc, text, strlen(text), &out) == 0)
+	if (text && control_client_local_config(l->rpc, text, strlen(text), &out) == 0) {
+		l->reporting = true;
 		control_send(l, &out);
-	else
+	} else {
 		l->k->m.config_push_errors++;
+	}
 	buf_release(&out);
 	free(text);
 	json_decref(o);
+}
+
+static void
+report_taken(struct link *l)
+{
+	l->reporting = false;
+	if (l->report_due) {
+		l->report_due = false;
+		link_report(l);
+	}
 }
 
 static void
@@ -156,8 +192,8 @@ control_answer(struct link *l, enum control_answer a)
 		l->state = LINK_REGISTERED;
 		l->attempts = 0;
 		connector_registered(l, control_client_details(l->rpc));
-		if (l->index == 0 && !control_client_details(l->rpc)->remote)
-			report_local_config(l);
+		link_report(l);
+		sources_look(l->k);
 		if (l->stopping)
 			link_leave(l);
 		break;
@@ -176,6 +212,8 @@ control_answer(struct link *l, enum control_answer a)
 		break;
 	}
 	case CONTROL_CONFIG_TAKEN:
+		report_taken(l);
+		break;
 	case CONTROL_ANSWER_NONE:
 		break;
 	}
@@ -370,6 +408,7 @@ link_clear(struct link *l)
 	control_client_free(l->rpc);
 	l->rpc = NULL;
 	l->control = NULL;
+	l->reporting = l->report_due = false;
 }
 
 void

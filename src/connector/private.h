@@ -45,12 +45,24 @@ struct link {
 	struct loop_timer timer; /* back-off, or the deadline of a step */
 	struct loop_timer ping;
 	unsigned attempts;
-	bool silent;      /* nothing has come since the last PING */
-	bool unreached;   /* the last attempt ended before there was a connection */
-	bool stopping;    /* leave and do not come back */
-	bool feeding;     /* inside h2link_feed: the link must not be freed under it */
-	const char *drop; /* set while feeding: why to drop after it */
+	bool silent;                /* nothing has come since the last PING */
+	bool unreached;             /* the last attempt ended before there was a connection */
+	bool stopping;              /* leave and do not come back */
+	bool feeding;               /* inside h2link_feed: the link must not be freed under it */
+	bool reporting, report_due; /* one updateLocalConfiguration at a time */
+	const char *drop;           /* set while feeding: why to drop after it */
 	char drop_text[300];
+};
+
+/* sources.c */
+struct sources {
+	struct connector *k;
+	struct ingress *rules; /* that are being looked at; NULL = at rest */
+	size_t rule, target;
+	struct resolve *resolve;
+	json_t *addresses, *found; /* of this rule; of those before it */
+	json_t *said;              /* what the edge is told; NULL = nothing yet */
+	struct loop_timer again;
 };
 
 struct connector {
@@ -72,6 +84,7 @@ struct connector {
 	int status;
 	struct metrics m;
 	struct access access;
+	struct sources sources;
 	struct origin_tls { /* what https services are reached with, made when first needed */
 		struct tls_ctx *ctx;
 		char *ca_pool; /* NULL = the system's roots */
@@ -86,6 +99,11 @@ void link_start(struct link *l, int64_t delay_ms);
 void link_leave(struct link *l);                 /* unregister, then end when the edge or the grace period says so */
 void link_drop(struct link *l, const char *why); /* close now; comes back unless stopping */
 void link_flush_soon(struct link *l);
+void link_report(struct link *l); /* updateLocalConfiguration: our rules, where they are ours, and sources */
+
+/* sources.c */
+void sources_look(struct connector *k); /* begins anew; link_report follows when something changed */
+void sources_release(struct connector *k);
 
 /* What a stream's arg points at begins with this. */
 struct stream_ops {

@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/err.h"
 
@@ -68,6 +69,23 @@ addr_parse(const char *ip, uint16_t port, struct sockaddr_storage *ret_a, sockle
 		return 0;
 	}
 	return E_FORMAT;
+}
+
+int
+addr_towards(const struct sockaddr *to, socklen_t n, char out[static ADDR_IP_MAX])
+{
+	struct sockaddr_storage ours;
+	socklen_t len = sizeof ours;
+	int fd = socket(to->sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0), e = 0;
+
+	if (fd < 0)
+		return E_IO;
+	if (connect(fd, to, n) < 0 || getsockname(fd, (struct sockaddr *)&ours, &len) < 0)
+		e = E_NOENT;
+	else
+		addr_ip((const struct sockaddr *)&ours, out);
+	close(fd);
+	return e;
 }
 
 bool

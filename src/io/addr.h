@@ -16,6 +16,8 @@ void addr_text(const struct sockaddr *a, char out[static ADDR_TEXT_MAX]);
 uint16_t addr_port(const struct sockaddr *a);
 /* Numeric address and port into ret_a; E_FORMAT when host is not an address. */
 int addr_parse(const char *ip, uint16_t port, struct sockaddr_storage *ret_a, socklen_t *ret_len);
+/* The address of ours from which the kernel would reach `to`: of a connected UDP socket, so nothing is sent. */
+int addr_towards(const struct sockaddr *to, socklen_t n, char out[static ADDR_IP_MAX]);
 bool ip_is_literal(const char *host);
 
 #endif

@@ -84,7 +84,9 @@ MSG_DECLARE(fj_link_down, FJ_LINK)
 MSG_DECLARE(fj_link_leaving, FJ_LINK) /* it asked to unregister: no new streams */
 #define FJ_LINK_CONFIG(F, S) F(S, U64, link, UINT64_MAX) F(S, U32, version, INT32_MAX) F(S, BOOL, ok, 1)
 MSG_DECLARE(fj_link_config, FJ_LINK_CONFIG) /* the connector answered a push */
-#define FJ_LOCAL_CONFIG(F, S) F(S, U64, link, UINT64_MAX) F(S, STR, config, 1048576)
+#define FJ_SOURCES_MAX 65536
+/* sources: its member "sallyport.sources", the addresses from which the connector reaches its services; "" = none */
+#define FJ_LOCAL_CONFIG(F, S) F(S, U64, link, UINT64_MAX) F(S, STR, config, 1048576) F(S, STR, sources, FJ_SOURCES_MAX)
 MSG_DECLARE(fj_local_config, FJ_LOCAL_CONFIG)
 /* judge -> front */
 #define FJ_PUSH(F, S) F(S, U64, link, UINT64_MAX) F(S, STR, tunnel, 36) F(S, U32, version, INT32_MAX) F(S, STR, config, 1048576)
@@ -105,7 +107,8 @@ MSG_DECLARE(fj_probe, FJ_PROBE) /* another claims the same place: close it unles
 	F(S, STR, version, 64) F(S, STR, arch, 64) F(S, STR, conn_id, 36) F(S, STR, address, 64)   \
 	    F(S, BOOL, leaving, 1) F(S, I64, since, INT64_MAX) /* wall-clock seconds */            \
 	    F(S, U32, config, INT32_MAX) /* version of the configuration it last took; 0 = none */ \
-	    F(S, STR, origin_ip, 64)     /* as it registered: certificates of source_address "auto" name it */
+	    F(S, STR, origin_ip, 64)     /* as it registered */                                    \
+	    F(S, STR, sources, FJ_SOURCES_MAX) /* as it last reported: FJ_LOCAL_CONFIG */
 MSG_DECLARE(fj_link_up, FJ_LINK_UP)
 #define FJ_TICKET_LIVE(F, S)                                    \
 	F(S, U64, ticket, UINT64_MAX)                           \

@@ -85,6 +85,25 @@ entry_parse(const char *s, struct entry *ret_e)
 	return 0;
 }
 
+int
+destination_sample(const char *text, struct hostport *ret_hp)
+{
+	struct entry e;
+	char ip[INET6_ADDRSTRLEN];
+	int r = entry_parse(text, &e);
+
+	if (r < 0)
+		return r;
+	if (e.bits < e.iplen * 8)
+		e.ip[e.iplen - 1] |= 1; /* a network's own address may be a broadcast one */
+	*ret_hp = (struct hostport){.port = e.port ? e.port : 22};
+	if (e.host[0])
+		return str_copy(ret_hp->host, sizeof ret_hp->host, e.host);
+	if (!inet_ntop(e.iplen == 4 ? AF_INET : AF_INET6, e.ip, ip, sizeof ip))
+		return E_FORMAT;
+	return str_copy(ret_hp->host, sizeof ret_hp->host, ip);
+}
+
 /* --- addresses */
 
 struct address {

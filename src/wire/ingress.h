@@ -94,6 +94,8 @@ int destination_check(const struct ingress_rule *r, const char *host, uint16_t p
                       struct reason *why);
 /* Does this one entry list the address? */
 bool destination_listed(const char *entry, uint16_t port, const void *ip, unsigned iplen);
+/* One address or name of what the entry lists, to find the way there: of a range the first host; port 22 for any. */
+int destination_sample(const char *entry, struct hostport *ret_hp);
 /* The Cf-Access-Jump-Destination header: scheme and anything after the first '/' are dropped; port required unless
  * default_port. */
 int destination_parse(const char *s, uint16_t default_port, struct hostport *ret_hp);

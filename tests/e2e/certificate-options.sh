@@ -18,11 +18,29 @@ like "a list" "$CERT" 'source-address 127\.0\.0\.0/8,2001:db8::/32'
 eq "from there" "$(sh_ 'echo in')" in
 options 'source_address: [10.0.0.0/8]'
 refuses "from elsewhere" sh_ true
-# auto: where the connectors are, written as sshd compares it
+# auto: the addresses from which the connectors reach sshd, as they report them
+runs "auto" apply <<<"apps: [{name: ssh, domain: $HOST, ssh: {source_address: auto}}]"
+explains() { "$SP" admin explain --app "$HOST" --email "$EMAIL" | grep -q "$1"; }
+until_ok 10 explains '^certificate: to be used from 127\.0\.0\.1$' || die "explain: $("$SP" admin explain --app "$HOST" --email "$EMAIL")"
 options 'source_address: auto'
-like "auto" "$CERT" 'source-address 127\.0\.0\.1/32'
-unlike "auto" "$CERT" '::ffff:'
+like "auto" "$CERT" 'source-address 127\.0\.0\.1/32 Extensions'
 eq "from a connector" "$(sh_ 'echo in')" in
+direct() { # ADDRESS: past the tunnel, from there
+	ssh -F none -o BatchMode=yes -o IdentitiesOnly=yes -o UserKnownHostsFile="$T/known_hosts" -o HostKeyAlias=any -b "$1" -p "$SSHD_PORT" \
+		-i "$SALLYPORT_HOME/$HOST-cf_key" -o CertificateFile="$SALLYPORT_HOME/$HOST-cf_key-cert.pub" "$UNIX_USER@127.0.0.1" 'echo in'
+}
+eq "the same certificate, same address" "$(direct 127.0.0.1)" in
+refuses "the same certificate, another address" direct 127.0.0.2
+like "sshd's word" "$(cat "$SSHD_LOG")" 'ertificate.*(not valid from|source).*127\.0\.0\.2|127\.0\.0\.2.*ertificate'
+role=$(role_pid judge)
+kill -9 "$role"
+until_ok 20 explains '^certificate: to be used from 127\.0\.0\.1$' || die "a new judge does not know what was reported"
+kill -TERM "$CONNECTOR_PID"
+wait "$CONNECTOR_PID"
+until_ok 10 explains '^certificate: no source-address option: .*no live connector' || die "explain without a connector"
+options 'source_address: auto'
+like "nothing reported" "$CERT" 'Critical Options: \(none\)'
+fixture_connector ssh
 options 'source_address: off'
 like "off" "$CERT" 'Critical Options: \(none\)'
 

@@ -13,17 +13,18 @@
 #define FRONT_REQUESTS 2048u    /* requests of a thread that judge has not answered: a slow judge must not grow front */
 #define FRONT_METRICS_CONNS 64u /* connections of the metrics listener */
 #define FRONT_LINKS 4096u       /* tunnel connections of the process, registered or not */
-#define FRONT_STREAMS_LINK 16384u     /* streams of one tunnel connection */
-#define FRONT_STREAMS_TUNNEL 32768u   /* and of one tunnel: its users must not take every descriptor of the others */
-#define FRONT_HEADERS 100u            /* request headers shown to judge */
-#define FRONT_HEADER_VALUE 16384u     /* bytes of one value that a message to judge carries */
-#define FRONT_ANSWER_HEADERS 128u     /* headers judge may put into an answer or a stream's head */
-#define FRONT_ENDS 65536u             /* ends of session processes that wait for their ticket, or the other way round */
-#define FRONT_HOST_EARLY (64u << 10)  /* what a session process sends before its stream is open */
-#define FRONT_PICK_TRIES 3u           /* links tried for one user before "tunnel down" */
-#define FRONT_PUSH_REPLY (16u << 10)  /* what a connector may answer to a configuration */
-#define FRONT_CONTROL_OUT (3u << 20)  /* answers to the control stream in one turn */
-#define FRONT_STATUS_MAX (512u << 10) /* text of /metrics */
+#define FRONT_STREAMS_LINK 16384u    /* streams of one tunnel connection */
+#define FRONT_STREAMS_TUNNEL 32768u  /* and of one tunnel: its users must not take every descriptor of the others */
+#define FRONT_HEADERS 100u           /* request headers shown to judge */
+#define FRONT_HEADER_VALUE 16384u    /* bytes of one value that a message to judge carries */
+#define FRONT_ANSWER_HEADERS 128u    /* headers judge may put into an answer or a stream's head */
+#define FRONT_ENDS 65536u            /* ends of session processes that wait for their ticket, or the other way round */
+#define FRONT_HOST_EARLY (64u << 10) /* what a session process sends before its stream is open */
+#define FRONT_PICK_TRIES 3u          /* links tried for one user before "tunnel down" */
+#define FRONT_PUSH_REPLY (16u << 10) /* what a connector may answer to a configuration */
+#define FRONT_LOCAL_CONFIG (256u << 10) /* rules that a connector reports */
+#define FRONT_CONTROL_OUT (3u << 20)    /* answers to the control stream in one turn */
+#define FRONT_STATUS_MAX (512u << 10)   /* text of /metrics */
 
 #define FRONT_JUDGE_MS 60000 /* judge may hold a transfer request for 55 s */
 #define FRONT_HELD_MS                                                                                  \

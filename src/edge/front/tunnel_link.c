@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/json.h"
 #include "core/log.h"
 #include "core/str.h"
 #include "edge/front/tunnel_config.h"
@@ -54,6 +55,7 @@ struct link {
 	uint8_t uuid[16], client[16];
 	unsigned index;
 	char tunnel[37], client_id[37], conn_id[37], version[65], arch[65], address[64], origin[64];
+	char *sources; /* what it reported: judge is told again when it is new; NULL = nothing */
 	char why[128]; /* for judge; "" = the connection's own reason */
 };
 
@@ -456,11 +458,27 @@ static void
 local_config(struct link *l)
 {
 	struct slice s = control_edge_local_config(l->control);
-	char *text = memchr(s.p, 0, s.n) ? NULL : str_dup_n(s.p, s.n);
+	json_t *j = NULL, *ours = NULL, *list;
 
-	if (text)
-		ipc_send(l->t->judge, &fj_local_config_def, &(struct fj_local_config){.link = l->id, .config = text});
-	free(text);
+	if (s.n > FRONT_LOCAL_CONFIG || json_load_strict(s.p, s.n, FRONT_LOCAL_CONFIG, &j) < 0) {
+		log_warn("local_config_refused", "tunnel", l->tunnel, "address", l->address, NULL);
+		return;
+	}
+	ours = json_object_get(j, "sallyport");
+	list = json_object_get(ours, "sources");
+	free(l->sources);
+	l->sources = list ? json_dump_str(list) : NULL;
+	if (l->sources && strlen(l->sources) > FJ_SOURCES_MAX) {
+		free(l->sources);
+		l->sources = NULL;
+	}
+	json_object_del(j, "sallyport");
+	char *config = json_object_size(j) ? json_dump_str(j) : NULL;
+	struct fj_local_config m = {
+	    .link = l->id, .config = config ? config : "", .sources = l->sources ? l->sources : ""};
+	ipc_send(l->t->judge, &fj_local_config_def, &m);
+	free(config);
+	json_decref(j);
 }
 
 static void
@@ -657,6 +675,7 @@ on_closed(struct conn *c, enum conn_why cause, void *arg)
 	tell_down(l, why);
 	list_remove(&l->in);
 	uncount(f, C_LINKS_OPEN);
+	free(l->sources);
 	free(l);
 }
 
@@ -748,7 +767,8 @@ links_announce(struct thread *t)
 		                       .leaving = l->state == L_LEAVING,
 		                       .since = l->since,
 		                       .config = l->config.version,
-		                       .origin_ip = l->origin};
+		                       .origin_ip = l->origin,
+		                       .sources = l->sources ? l->sources : ""};
 
 		if (l->registered && l->state != L_CLOSING)
 			ipc_send(t->judge, &fj_link_up_def, &m);

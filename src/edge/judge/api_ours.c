@@ -9,6 +9,7 @@
 #include "edge/judge/session.h"
 #include "edge/judge/status.h"
 #include "edge/judge/ticket.h"
+#include "edge/judge/tunnel_sources.h"
 #include "identity/email.h"
 #include "model/model.h"
 #include "msg/judge_signer.h"
@@ -137,7 +138,11 @@ api_explain(struct req *r)
 	json_t *o = policy_explain_json(a->policy, &v, t);
 	struct buf text;
 	buf_init(&text, 1u << 20);
-	if (o && policy_explain_text(a->policy, &v, t, &text) == 0 && buf_cstr(&text))
+	int told = o ? policy_explain_text(a->policy, &v, t, &text) : E_NOMEM;
+	json_t *from = told == 0 ? cert_sources_json(r->j, a, &text) : NULL;
+	if (from)
+		json_object_set_new(o, "source_address", from);
+	if (told == 0 && buf_cstr(&text))
 		json_object_set_new(o, "text", json_string(buf_cstr(&text)));
 	if (o && *email && person_barred(r->j, "", email))
 		explain_barred(r, o, email);

@@ -15,6 +15,7 @@
 #include "edge/judge/recheck.h"
 #include "edge/judge/service.h"
 #include "edge/judge/ssh_session.h"
+#include "edge/judge/tunnel_sources.h"
 #include "edge/judge/tunnel_link.h"
 #include "ssh/sshcert.h"
 
@@ -136,67 +137,17 @@ signed_(int err, const void *msg, void *arg)
 	           json_pack("{s:s, s:s, s:s}", "id", serial, "certificate", m->certificate, "expires_at", expires));
 }
 
-/* Connectors say IPv4 in its mapped form; sshd compares it as IPv4. */
-static void
-source_add(const char *v[CERT_SOURCES_MAX], size_t *n, const char *ip)
-{
-	if (str_starts(ip, "::ffff:") && strchr(ip, '.'))
-		ip += 7;
-	for (size_t i = 0; i < *n; i++)
-		if (!strcmp(v[i], ip))
-			return;
-	if (*n < CERT_SOURCES_MAX)
-		v[(*n)++] = ip;
-}
-
-/* An sshd on the connector's own machine sees the loopback address, not the one from which the edge was dialled. */
-static bool
-reaches_itself(const struct app *a)
-{
-	const char *to = a->service && strcmp(a->service, "bastion") ? a->service
-	                 : a->default_destination                    ? a->default_destination
-	                                                             : "localhost";
-	const char *host = strstr(to, "://") ? strstr(to, "://") + 3 : to;
-
-	return str_starts(host, "localhost") || str_starts(host, "127.") || str_starts(host, "[::1]");
-}
-
-/* Where the certificate may be used from: nowhere special, a list, or wherever this tunnel's connectors say they are.
- */
-int
-cert_sources(struct judge *j, const struct app_view *a, const char *v[CERT_SOURCES_MAX], size_t *ret_n)
-{
-	struct map_iter it = {0};
-	size_t n = 0;
-
-	if (a->app->ssh.source_mode == SOURCE_LIST)
-		for (; n < a->app->ssh.source_address.n && n < CERT_SOURCES_MAX; n++)
-			v[n] = a->app->ssh.source_address.v[n];
-	while (a->app->ssh.source_mode == SOURCE_AUTO && a->tunnel && map_next(&j->links, &it)) {
-		const struct tunnel_link *l = it.value;
-		if (!strcmp(l->tunnel, a->tunnel->id) && *l->origin_ip)
-			source_add(v, &n, l->origin_ip);
-	}
-	if (n && a->app->ssh.source_mode == SOURCE_AUTO && reaches_itself(a->app)) {
-		source_add(v, &n, "127.0.0.1");
-		source_add(v, &n, "::1");
-	}
-	*ret_n = n;
-	return a->app->ssh.source_mode == SOURCE_AUTO && !n ? SP_TUNNEL_DOWN : 0;
-}
-
 static void
 sign_for(struct req *r, const char *email, const struct app_view *a, const char *jwt, const char *key, const char *name)
 {
-	const char *from[CERT_SOURCES_MAX];
-	size_t nfrom;
+	struct cert_sources from;
 	struct cert_ctx *c = arena_alloc(&r->arena, sizeof *c);
-	int code = c ? cert_sources(r->j, a, from, &nfrom) : SP_INTERNAL;
 
-	if (code) {
-		refuse(r, email, code, "no connector has said where it is");
+	if (!c) {
+		refuse(r, email, SP_INTERNAL, "out of memory");
 		return;
 	}
+	cert_sources(r->j, a, &from);
 	*c = (struct cert_ctx){req_fmt(r, "%s", email), a->app->id, a->app->domain};
 	r->ctx = c;
 	int64_t ttl = a->app->ssh.certificate_ttl_ms / 1000;
@@ -208,7 +159,7 @@ sign_for(struct req *r, const char *email, const struct app_view *a, const char 
 	                         .principal = name,
 	                         .ttl = ttl,
 	                         .extensions = {(const char **)a->app->ssh.extensions.v, a->app->ssh.extensions.n},
-	                         .source_address = {from, nfrom}};
+	                         .source_address = {from.v, from.n}};
 	signer_ask(r->j, &js_cert_sign_def, &m, &js_cert_is_def, signed_, r);
 }
 

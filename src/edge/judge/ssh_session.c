@@ -8,6 +8,7 @@
 #include "core/str.h"
 #include "edge/judge/host_key.h"
 #include "edge/judge/login.h"
+#include "edge/judge/tunnel_sources.h"
 #include "wire/websocket.h"
 #include "crypto/random.h"
 
@@ -260,16 +261,15 @@ signed_(int err, const void *mv, void *arg)
 static void
 cert_order(struct ssh_session *x, const struct app_view *a, const struct policy_verdict *v, const char *key)
 {
-	const char *from[CERT_SOURCES_MAX];
+	struct cert_sources from;
 	struct judge *j = x->j;
-	size_t nfrom;
-	int code = cert_sources(j, a, from, &nfrom);
-	struct cert_wait *w = code ? NULL : malloc(sizeof *w);
+	struct cert_wait *w = malloc(sizeof *w);
 
 	if (!w) {
-		cert_refused(x, code ? code : SP_INTERNAL, "no connector has said where it is");
+		cert_refused(x, SP_INTERNAL, "out of memory");
 		return;
 	}
+	cert_sources(j, a, &from);
 	w->j = j;
 	str_copy(w->id, sizeof w->id, x->id);
 	int64_t ttl = a->app->ssh.certificate_ttl_ms / 1000;
@@ -283,7 +283,7 @@ cert_order(struct ssh_session *x, const struct app_view *a, const struct policy_
 	                         .principal = x->asked,
 	                         .ttl = ttl,
 	                         .extensions = {(const char **)a->app->ssh.extensions.v, a->app->ssh.extensions.n},
-	                         .source_address = {from, nfrom},
+	                         .source_address = {from.v, from.n},
 	                         .edge_session = x->id};
 	signer_ask(j, &js_cert_sign_def, &m, &js_cert_is_def, signed_, w);
 }

@@ -65,10 +65,8 @@ void ssh_session_drop(void *x); /* of the map */
 void terminal_get(struct req *r);
 
 /* --- cert_issue.c: what an order to the signer is made of, for a session process too */
-#define CERT_SOURCES_MAX 64
 int cert_principal(const struct app *a, const struct policy *p, const char *email, const char *asked,
                    const char **ret_name);
-int cert_sources(struct judge *j, const struct app_view *a, const char *v[CERT_SOURCES_MAX], size_t *ret_n);
 /* --- ws_admit.c: 0 and "host:port" ("" = the application's one service), or an sp_code. */
 int ws_destination(const struct app *a, const char *asked, char out[static 300]);
 

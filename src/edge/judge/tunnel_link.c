@@ -8,6 +8,7 @@
 #include "core/log.h"
 #include "core/str.h"
 #include "edge/judge/tunnel_config.h"
+#include "edge/judge/tunnel_sources.h"
 #include "msg/front_judge.h"
 
 #define DEGRADED_SEC 600
@@ -23,6 +24,7 @@ link_drop(void *p)
 {
 	struct tunnel_link *l = p;
 	json_decref(l->features);
+	json_decref(l->sources);
 	free(l);
 }
 
@@ -105,7 +107,9 @@ tunnel_local_config(struct ipc *c, uint32_t id, const void *m, int fd, void *fro
 	struct tunnel_live *t = l ? map_get(&f->j->tunnels, l->tunnel) : NULL;
 	json_t *j = NULL;
 
-	if (!t || strlen(d->config) > LINK_CONFIG_MAX ||
+	if (l)
+		sources_take(l, d->sources);
+	if (!t || !*d->config || strlen(d->config) > LINK_CONFIG_MAX ||
 	    json_load_strict(d->config, strlen(d->config), LINK_CONFIG_MAX, &j) < 0)
 		return;
 	json_decref(j);

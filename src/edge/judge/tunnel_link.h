@@ -19,6 +19,7 @@ struct tunnel_link {
 	unsigned front, index;
 	char tunnel[37], conn_id[37], client_id[37], version[65], arch[65], address[65], origin_ip[65];
 	json_t *features;
+	json_t *sources; /* tunnel_sources.h; NULL = it has reported none */
 	int64_t opened_at;
 	bool leaving;
 	uint32_t config_version;

@@ -10,6 +10,7 @@
 #include "crypto/hash.h"
 #include "crypto/random.h"
 #include "edge/judge/tunnel_config.h"
+#include "edge/judge/tunnel_sources.h"
 #include "msg/front_judge.h"
 
 /* The word "Unauthorized" makes a stock connector go on trying; any other cause on its first connection ends it
@@ -144,6 +145,7 @@ tunnel_link_up(struct ipc *c, uint32_t id, const void *msg, int fd, void *front)
 	l->leaving = m->leaving;
 	l->opened_at = m->since;
 	l->config_version = m->config;
+	sources_take(l, m->sources);
 	counted(live);
 }
 
