@@ -90,6 +90,9 @@ walk() { # JAR: up to, not into, the callback; $CALLBACK
 oidc_as jdoe "${at[rs256]}"
 walk "$T/mine"
 refused_cb "somebody else's callback in another browser" "$T/theirs" "$CALLBACK"
+walk "$T/mine3" && mine3=$CALLBACK
+walk "$T/theirs2" # a browser with a sign-in of its own under way
+refused_cb "somebody else's callback in a browser that signs in" "$T/theirs2" "$mine3"
 unlike "their cookies" "$(cat "$T/theirs" 2>/dev/null)" 'CF_Authorization'
 walk "$T/mine2"
 web_step "$T/mine2" "$CALLBACK" "$T/cb"
