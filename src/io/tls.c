@@ -14,6 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/map.h"
+#include "core/str.h"
 #include "io/tls_ctx.h"
 
 /* AES-128-GCM first: with AES hardware it is the cheapest; 256 bits add nothing that the P-256 exchange does not limit.
@@ -24,13 +26,15 @@
 	"ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:" \
 	"ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384"
 #define GROUPS "X25519:P-256"
-#define CHAIN_MAX 16 /* certificates in one chain */
+#define CHAIN_MAX 16     /* certificates in one chain */
+#define NAMES_MAX 200000 /* of all certificates of a server */
 
 struct tls_ctx {
 	SSL_CTX *ssl;
 	atomic_uint refs;
 	struct tls_ctx **named; /* tls_server_by_name: held */
 	size_t nnamed;
+	struct map by_name; /* name of a certificate, "*.rest" included -> struct tls_ctx */
 };
 
 struct tls_key {
@@ -167,28 +171,48 @@ out:
 	return e;
 }
 
-static bool
-certificate_fits(const struct tls_ctx *c, const char *name, unsigned flags)
-{
-	X509 *leaf = SSL_CTX_get0_certificate(c->ssl);
-
-	return leaf && X509_check_host(leaf, name, 0, flags, NULL) == 1;
-}
-
 /* Called when the client's hello has been read, with or without a name in it. */
 static int
 choose_by_name(SSL *ssl, int *alert, void *arg)
 {
-	static const unsigned rounds[] = {X509_CHECK_FLAG_NO_WILDCARDS, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS};
 	const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
 	const struct tls_ctx *c = arg, *best = NULL;
+	char low[256], *dot;
 
 	(void)alert;
-	for (size_t r = 0; name && !best && r < 2; r++)
-		for (size_t i = 0; i < c->nnamed && !best; i++)
-			if (certificate_fits(c->named[i], name, rounds[r] | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT))
-				best = c->named[i];
+	if (name && str_copy(low, sizeof low, name) == 0) {
+		str_lower(low);
+		best = map_get(&c->by_name, low);
+		if (!best && (dot = strchr(low, '.')) && dot > low) {
+			dot[-1] = '*'; /* over the first label's last letter */
+			best = map_get(&c->by_name, dot - 1);
+		}
+	}
 	return SSL_set_SSL_CTX(ssl, (best ? best : c->named[0])->ssl) ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+/* The DNS names of its certificate; those that an earlier one has stay that one's. */
+static int
+index_names(struct tls_ctx *c, struct tls_ctx *named)
+{
+	X509 *leaf = SSL_CTX_get0_certificate(named->ssl);
+	GENERAL_NAMES *all = leaf ? X509_get_ext_d2i(leaf, NID_subject_alt_name, NULL, NULL) : NULL;
+	char low[256];
+	int e = 0;
+
+	for (int i = 0; e == 0 && i < sk_GENERAL_NAME_num(all); i++) {
+		const GENERAL_NAME *g = sk_GENERAL_NAME_value(all, i);
+		if (g->type != GEN_DNS || ASN1_STRING_length(g->d.dNSName) >= (int)sizeof low)
+			continue;
+		memcpy(low, ASN1_STRING_get0_data(g->d.dNSName), (size_t)ASN1_STRING_length(g->d.dNSName));
+		low[ASN1_STRING_length(g->d.dNSName)] = '\0';
+		str_lower(low);
+		e = map_put(&c->by_name, low, named);
+		if (e == E_EXIST)
+			e = 0;
+	}
+	GENERAL_NAMES_free(all);
+	return e;
 }
 
 int
@@ -199,13 +223,19 @@ tls_server_by_name(struct tls_ctx *const *v, size_t n, struct tls_ctx **ret_c)
 
 	if (e < 0)
 		return e;
+	map_init(&c->by_name, NAMES_MAX, 0, NULL); /* names of the administrator's choice: nobody aims at its buckets */
 	c->named = calloc(n, sizeof(*c->named));
 	if (!c->named) {
 		tls_ctx_unref(c);
 		return E_NOMEM;
 	}
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		c->named[c->nnamed++] = tls_ctx_ref(v[i]);
+		if ((e = index_names(c, v[i])) < 0) {
+			tls_ctx_unref(c);
+			return e;
+		}
+	}
 	SSL_CTX_set_tlsext_servername_callback(c->ssl, choose_by_name);
 	SSL_CTX_set_tlsext_servername_arg(c->ssl, c);
 	SSL_CTX_set_alpn_select_cb(c->ssl, select_alpn, NULL);
@@ -418,6 +448,7 @@ tls_ctx_unref(struct tls_ctx *c)
 	SSL_CTX_free(c->ssl);
 	for (size_t i = 0; i < c->nnamed; i++)
 		tls_ctx_unref(c->named[i]);
+	map_release(&c->by_name);
 	free(c->named);
 	free(c);
 }

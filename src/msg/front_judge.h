@@ -123,13 +123,20 @@ MSG_DECLARE(fj_link_up, FJ_LINK_UP)
 	    F(S, DATA, cert, 16384)     /* as in fj_request */
 MSG_DECLARE(fj_ticket_live, FJ_TICKET_LIVE)
 
-/* The edge's own certificate: front makes its key, the signer's private CA signs a leaf over the configured names. */
-#define FJ_LEAF(F, S) F(S, DATA, spki, 1024)
-MSG_DECLARE(fj_leaf, FJ_LEAF)                       /* request */
-#define FJ_LEAF_CHAIN(F, S) F(S, STR, chain, 65536) /* PEM; "" = not now */
+/* The edge's own certificates: front makes their key, the signer's private CA signs leaves over the configured names,
+   some 100 names each. Asked page by page, from 0, until there are no more. */
+#define FJ_LEAVES_MAX 512
+#define FJ_LEAF(F, S)                                                                            \
+	F(S, DATA, spki, 1024) F(S, U32, page, FJ_LEAVES_MAX - 1)                                \
+	F(S, STR, have, 64) /* names of the last answer for this page; "" = sign in any case */
+MSG_DECLARE(fj_leaf, FJ_LEAF) /* request */
+#define FJ_LEAF_CHAIN(F, S)                                                                      \
+	F(S, STR, chain, 262144) /* PEM; "" = what front has still stands, or the page is empty */ \
+	F(S, STR, names, 64)     /* their digest */                                              \
+	F(S, U32, pages, FJ_LEAVES_MAX) /* how many there are; 0 = not now */
 MSG_DECLARE(fj_leaf_chain, FJ_LEAF_CHAIN)
 #define FJ_EMPTY(F, S)
-MSG_DECLARE(fj_names_changed, FJ_EMPTY) /* judge -> front: ask for a new leaf */
+MSG_DECLARE(fj_names_changed, FJ_EMPTY) /* judge -> front: ask for leaves again */
 
 /* judge -> front, on thread 0's channel: host name, PEM of its clients' authorities, ... The whole set. */
 #define FJ_CLIENTS(F, S) F(S, STRS, v, 65536)

@@ -81,13 +81,19 @@ struct address_count {
 
 struct certs { /* leaf.c */
 	pthread_mutex_t lock;
-	struct tls_ctx *users, *tunnels; /* NULL until there is a certificate; tunnels is our leaf */
+	struct tls_ctx *users, *tunnels; /* NULL until there is a certificate; tunnels is our first leaf */
+	struct leaf {
+		struct tls_ctx *ctx; /* NULL: no names are on this page */
+		char names[65];      /* digest of them, as judge said; "" = none asked yet */
+	} leaves[FJ_LEAVES_MAX];
+	uint32_t nleaves, page; /* page: the one that is asked for now */
+	bool fresh;             /* some leaf came anew since they were taken into use */
 	struct tls_ctx *configured[FRONT_CERTS_MAX];
 	size_t given;         /* pairs that came since they were last taken into use */
 	struct tls_key *key;  /* of the leaf */
 	struct tls_asks asks; /* names that ask users for a certificate */
 	struct loop_timer timer;
-	bool asking;
+	bool asking, again; /* again: names changed meanwhile */
 	struct buf chain_pem[FRONT_CERTS_MAX], key_pem[FRONT_CERTS_MAX];
 };
 

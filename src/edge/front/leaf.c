@@ -1,7 +1,7 @@
 /*
- * leaf: the certificates connections are accepted with. Our own leaf's key is made here and never leaves this process;
- * judge passes its public half to the signer and brings the chain back. Configured certificates (users only) come from
- * the parent as descriptors.
+ * leaf: the certificates connections are accepted with. Our own leaves' key is made here and never leaves this process;
+ * judge passes its public half to the signer and brings the chains back, a page of names each (judge's leaf.c).
+ * Configured certificates (users only) come from the parent as descriptors.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -58,19 +58,20 @@ swap(struct front *f, struct tls_ctx **slot, struct tls_ctx *fresh)
 	count(f, C_LEAVES, 1);
 }
 
-/* What users are served with: each configured certificate for its names, our leaf for the rest; to who asks for
+/* What users are served with: each configured certificate for its names, our leaves for the rest; to who asks for
    none of them, the first. */
 static void
 users_again(struct front *f)
 {
-	struct tls_ctx *v[FRONT_CERTS_MAX + 1], *fresh;
+	struct tls_ctx *v[FRONT_CERTS_MAX + FJ_LEAVES_MAX], *fresh;
 	size_t n = 0;
 
 	for (size_t i = 0; i < FRONT_CERTS_MAX; i++)
 		if (f->certs.configured[i])
 			v[n++] = f->certs.configured[i];
-	if (f->certs.tunnels)
-		v[n++] = f->certs.tunnels;
+	for (size_t i = 0; i < f->certs.nleaves; i++)
+		if (f->certs.leaves[i].ctx)
+			v[n++] = f->certs.leaves[i].ctx;
 	if (n == 0)
 		return;
 	if (tls_server_by_name(v, n, &fresh) < 0) {
@@ -139,24 +140,76 @@ ask_again(void *arg)
 }
 
 static void
-take_chain(struct front *f, const char *chain)
+ask_later(struct front *f)
 {
-	struct reason why = {0};
-	struct tls_ctx *fresh;
+	timer_start(f->threads[0]->loop, &f->certs.timer, FRONT_LEAF_RETRY_MS, ask_again, f);
+}
 
-	if (tls_server_new_key(chain, f->certs.key, &fresh, &why) < 0) {
-		log_error("leaf_refused", "why", why.text, NULL);
-		timer_start(f->threads[0]->loop, &f->certs.timer, FRONT_LEAF_RETRY_MS, ask_again, f);
-		return;
+/* They grow old: all are signed anew, whatever their names. */
+static void
+renew(void *arg)
+{
+	struct front *f = arg;
+
+	for (size_t i = 0; i < FJ_LEAVES_MAX; i++)
+		f->certs.leaves[i].names[0] = '\0';
+	certs_ask(f);
+}
+
+static void
+leaf_drop(struct leaf *l)
+{
+	tls_ctx_unref(l->ctx);
+	*l = (struct leaf){0};
+}
+
+/* The last page has come. */
+static void
+take_leaves(struct front *f)
+{
+	for (size_t i = f->certs.nleaves; i < FJ_LEAVES_MAX; i++)
+		leaf_drop(&f->certs.leaves[i]);
+	if (f->certs.fresh) {
+		swap(f, &f->certs.tunnels, tls_ctx_ref(f->certs.leaves[0].ctx));
+		users_again(f);
+		log_info("leaves", "n", log_num(f->certs.nleaves), NULL);
 	}
-	tls_ctx_asks(fresh, &f->certs.asks);
-	swap(f, &f->certs.tunnels, fresh);
-	users_again(f);
-	log_info("leaf", NULL);
+	f->certs.fresh = false;
 	for (unsigned i = 0; i < f->nthreads; i++)
 		thread_accept(f->threads[i]);
-	timer_start(f->threads[0]->loop, &f->certs.timer, FRONT_LEAF_RENEW_MS, ask_again, f);
+	if (f->certs.again)
+		certs_ask(f);
+	else
+		timer_start(f->threads[0]->loop, &f->certs.timer, FRONT_LEAF_RENEW_MS, renew, f);
 }
+
+/* false: not usable. */
+static bool
+take_page(struct front *f, const struct fj_leaf_chain *c)
+{
+	struct leaf *l = &f->certs.leaves[f->certs.page];
+	struct reason why = {0};
+	struct tls_ctx *fresh = NULL;
+
+	if (!c->chain[0] && !strcmp(c->names, l->names))
+		return true;
+	if (c->chain[0]) {
+		if (tls_server_new_key(c->chain, f->certs.key, &fresh, &why) < 0) {
+			log_error("leaf_refused", "why", why.text, NULL);
+			return false;
+		}
+		tls_ctx_asks(fresh, &f->certs.asks);
+	} else if (f->certs.page == 0) {
+		return false; /* the edge's own names are there at least */
+	}
+	tls_ctx_unref(l->ctx);
+	l->ctx = fresh;
+	str_copy(l->names, sizeof l->names, c->names);
+	f->certs.fresh = true;
+	return true;
+}
+
+static void ask_page(struct front *f);
 
 static void
 on_chain(int err, const void *m, void *arg)
@@ -165,33 +218,46 @@ on_chain(int err, const void *m, void *arg)
 	struct front *f = arg;
 
 	f->certs.asking = false;
-	if (err == 0 && c->chain[0])
-		take_chain(f, c->chain);
-	else
-		timer_start(f->threads[0]->loop, &f->certs.timer, FRONT_LEAF_RETRY_MS, ask_again, f);
-}
-
-/* One question at a time. A name that was added while one is out is asked for when the answer has come. */
-void
-certs_ask(struct front *f)
-{
-	struct thread *t = f->threads[0];
-	struct fj_leaf m = {0};
-	struct buf spki;
-
-	timer_stop(&f->certs.timer);
-	if (f->certs.asking || !t->judge) {
-		timer_start(t->loop, &f->certs.timer, FRONT_LEAF_RETRY_MS, ask_again, f);
+	if (err || !c->pages || !take_page(f, c)) {
+		ask_later(f);
 		return;
 	}
+	f->certs.nleaves = c->pages;
+	if (++f->certs.page < f->certs.nleaves)
+		ask_page(f);
+	else
+		take_leaves(f);
+}
+
+static void
+ask_page(struct front *f)
+{
+	struct thread *t = f->threads[0];
+	struct fj_leaf m = {.page = f->certs.page, .have = f->certs.leaves[f->certs.page].names};
+	struct buf spki;
+
 	buf_init(&spki, 1024);
-	if (tls_key_spki(f->certs.key, &spki) == 0) {
+	if (t->judge && tls_key_spki(f->certs.key, &spki) == 0) {
 		m.spki = buf_slice(&spki);
 		f->certs.asking = ipc_request(t->judge, &fj_leaf_def, &m, &fj_leaf_chain_def, 10000, on_chain, f) == 0;
 	}
 	buf_release(&spki);
 	if (!f->certs.asking)
-		timer_start(t->loop, &f->certs.timer, FRONT_LEAF_RETRY_MS, ask_again, f);
+		ask_later(f);
+}
+
+/* One question at a time. A name that was added while one is out is asked for when the answers have come. */
+void
+certs_ask(struct front *f)
+{
+	timer_stop(&f->certs.timer);
+	if (f->certs.asking) {
+		f->certs.again = true;
+		return;
+	}
+	f->certs.page = 0;
+	f->certs.again = false;
+	ask_page(f);
 }
 
 void
@@ -200,6 +266,8 @@ certs_stop(struct front *f)
 	timer_stop(&f->certs.timer);
 	tls_ctx_unref(f->certs.users);
 	tls_ctx_unref(f->certs.tunnels);
+	for (size_t i = 0; i < FJ_LEAVES_MAX; i++)
+		leaf_drop(&f->certs.leaves[i]);
 	for (size_t i = 0; i < FRONT_CERTS_MAX; i++)
 		tls_ctx_unref(f->certs.configured[i]);
 	f->certs.users = f->certs.tunnels = NULL;

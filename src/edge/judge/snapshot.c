@@ -11,7 +11,7 @@
 #include "edge/judge/ticket.h"
 #include "edge/judge/tunnel_link.h"
 
-#define OBJECTS_MAX 10000u /* of one kind: an account's documented limits are far below */
+#define OBJECTS_MAX 20000u /* of one kind: an account's documented limits are far below */
 
 /* An application's record as snapshots share it: one that did not change is not read again, which is most of what a
    change costs when there are many. */
@@ -169,9 +169,11 @@ load_one(void *arg, const struct store_doc *d)
 	size_t n = strlen(d->json);
 	void *x = NULL;
 
+	int e = 0;
 	if (l->n == OBJECTS_MAX)
-		return E_LIMIT;
-	int e = l->n == l->cap ? grow(l) : 0;
+		e = model_fail(l->err, "", "an edge has at most %u objects of the kind %s", OBJECTS_MAX, l->kind);
+	else if (l->n == l->cap)
+		e = grow(l);
 	if (e == 0)
 		e = l->apps ? load_app(l, d, n, &x) : read_doc(l, d, n, &x);
 	if (e == E_FORMAT && l->keep_broken) {

@@ -13,7 +13,6 @@
 #include "msg/judge_signer.h"
 
 #define PING_MS 1500
-#define LEAF_NAMES_MAX 1000
 
 /* A question of front's that waits for a neighbour. The channel may be another one by the time the answer comes. */
 struct asked {
@@ -147,51 +146,4 @@ status_asked(struct ipc *c, uint32_t id, const void *m, int fd, void *front)
 	                     : E_CLOSED;
 	if (e < 0)
 		signer_ponged(e, NULL, a);
-}
-
-/* --- the edge's certificate ----------------------------------------------------------------------------------------
- */
-
-static void
-leaf_came(int err, const void *msg, void *arg)
-{
-	const struct js_text *m = msg;
-	struct fj_leaf_chain chain = {.chain = err || m->code ? "" : m->text};
-
-	if (err || m->code)
-		log_warn("leaf", "why", err ? err_str(err) : m->why, NULL);
-	answer(arg, &fj_leaf_chain_def, &chain);
-}
-
-static void
-add_name(const char **v, size_t *n, const char *name)
-{
-	/* "*x.example.com" is fine for a policy and nothing a certificate can say. */
-	if (*n == LEAF_NAMES_MAX || (strchr(name, '*') && (strncmp(name, "*.", 2) || strchr(name + 1, '*'))))
-		return;
-	for (size_t i = 0; i < *n; i++)
-		if (!strcmp(v[i], name))
-			return;
-	v[(*n)++] = name;
-}
-
-void
-leaf_asked(struct ipc *c, uint32_t id, const void *msg, int fd, void *front)
-{
-	const struct fj_leaf *m = msg;
-	struct front *f = front;
-	struct judge *j = f->j;
-	struct asked *a = asked_new(f, id);
-	static const char *v[LEAF_NAMES_MAX];
-	size_t n = 0;
-
-	if (!a)
-		return;
-	add_name(v, &n, j->team_host);
-	add_name(v, &n, "h2.cftunnel.com");
-	for (size_t i = 0; i < j->snap->napps; i++)
-		for (size_t k = 0; k < j->snap->apps[i]->nsites; k++)
-			add_name(v, &n, j->snap->apps[i]->sites[k].host);
-	struct js_leaf q = {.spki = m->spki, .names = {v, n}};
-	signer_ask(j, &js_leaf_def, &q, &js_text_def, leaf_came, a);
 }

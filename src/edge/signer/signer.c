@@ -70,7 +70,7 @@ tables_init(struct signer *s, uint64_t seed)
 	rate_init(&s->cert_person, 10000, 50, seed);
 	rate_init(&s->cert_ca, 20000, 0.2, seed);
 	rate_init(&s->cert_all, 40000, 0.1, seed);
-	rate_init(&s->leafs, 64, 1000, seed);
+	rate_init(&s->leafs, 1024, 100, seed); /* all that an edge can have twice, then ten a second */
 }
 
 int

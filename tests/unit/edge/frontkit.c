@@ -109,15 +109,21 @@ kit_on_leaf(struct ipc *c, uint32_t id, const void *mv, int fd, void *arg)
 {
 	const struct fj_leaf *m = mv;
 	const unsigned char *p = m->spki.p;
+	const char *names = m->page < kit.pages ? kit.names[m->page] : "";
+
+	(void)fd, (void)arg;
+	if (!*names || !strcmp(m->have, names)) {
+		ipc_reply(c, id, &fj_leaf_chain_def, &(struct fj_leaf_chain){.names = names, .pages = kit.pages});
+		return;
+	}
 	EVP_PKEY *pub = d2i_PUBKEY(NULL, &p, (long)m->spki.n);
-	X509 *leaf = tlskit_cert(pub, "edge", kit.ca, kit.ca_key, "DNS:app.localhost,DNS:h2.cftunnel.com");
+	X509 *leaf = tlskit_cert(pub, "edge", kit.ca, kit.ca_key, names);
 	BIO *b = BIO_new(BIO_s_mem());
 	char *pem;
 
-	(void)fd, (void)arg;
 	PEM_write_bio_X509(b, leaf);
 	pem = tlskit_pem_end(b);
-	ipc_reply(c, id, &fj_leaf_chain_def, &(struct fj_leaf_chain){.chain = pem});
+	ipc_reply(c, id, &fj_leaf_chain_def, &(struct fj_leaf_chain){.chain = pem, .names = names, .pages = kit.pages});
 	kit.leaves++;
 	free(pem);
 	X509_free(leaf);
@@ -366,6 +372,8 @@ kit_start(void)
 	                         .drain_ms = 3000};
 
 	memset(&kit, 0, sizeof kit);
+	kit.names[0] = "DNS:app.localhost,DNS:h2.cftunnel.com";
+	kit.pages = 1;
 	signal(SIGPIPE, SIG_IGN);
 	assert_int_equal(loop_new(&kit.loop), 0);
 	kit_tls();

@@ -74,7 +74,9 @@ struct kit {
 	bool (*until)(void *);
 	void *until_arg;
 	bool met;
-	unsigned leaves;
+	const char *names[4]; /* of each page of leaves, as a subjectAltName: see kit_on_leaf */
+	uint32_t pages;
+	unsigned leaves; /* signed */
 };
 
 extern struct kit kit;

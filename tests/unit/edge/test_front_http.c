@@ -4,6 +4,8 @@
 
 #include "frontkit.h"
 
+#include "core/clock.h"
+
 static void
 respond(uint32_t status, const char *body)
 {
@@ -263,6 +265,74 @@ certificate_is_reloaded(void **state)
 	tlskit_free(&t);
 }
 
+static bool
+handshake_over(void *arg)
+{
+	const struct user *u = arg;
+
+	return u->opened || u->closed;
+}
+
+/* Does the edge have a certificate for this name? */
+static bool
+serves(const char *name)
+{
+	struct sockaddr_in a = kit_addr(LISTEN_USERS);
+	struct user u = {0};
+	bool yes;
+
+	assert_int_equal(conn_new_client(kit.loop, &a, sizeof a, kit.user_tls, name, &user_ops, &u, &u.c), 0);
+	kit_wait(handshake_over, &u, "handshake_over");
+	yes = u.opened;
+	user_end(&u);
+	return yes;
+}
+
+static void
+until_serves(const char *name)
+{
+	int64_t until = clock_mono_ms() + 10000;
+
+	while (!serves(name))
+		assert_true(clock_mono_ms() < until);
+}
+
+/* Names are on leaves of some hundred each: the one that is asked for answers, by wildcard too, and what did not change
+   is not signed again. */
+static void
+leaves_by_name(void **state)
+{
+	unsigned before = kit.leaves;
+
+	(void)state;
+	assert_true(serves("app.localhost"));
+	assert_false(serves("b.localhost"));
+	kit.names[1] = "DNS:b.localhost";
+	kit.names[2] = ""; /* nobody's names fell on this page */
+	kit.names[3] = "DNS:*.c.localhost,DNS:exact.b.localhost";
+	kit.pages = 4;
+	ipc_send(kit.judge[0], &fj_names_changed_def, &(struct fj_names_changed){0});
+	until_serves("B.localhost");
+	assert_int_equal(kit.leaves, before + 2);
+	assert_true(serves("x.c.localhost"));
+	assert_true(serves("exact.b.localhost"));
+	assert_true(serves("app.localhost"));
+	assert_false(serves("c.localhost"));
+	assert_false(serves("a.x.c.localhost"));
+	kit.names[1] = "DNS:other.localhost";
+	ipc_send(kit.judge[0], &fj_names_changed_def, &(struct fj_names_changed){0});
+	until_serves("other.localhost");
+	assert_int_equal(kit.leaves, before + 3);
+	assert_false(serves("b.localhost"));
+	kit.pages = 1;
+	kit.names[0] = "DNS:app.localhost,DNS:h2.cftunnel.com,DNS:late.localhost";
+	ipc_send(kit.judge[0], &fj_names_changed_def, &(struct fj_names_changed){0});
+	until_serves("late.localhost");
+	assert_int_equal(kit.leaves, before + 4);
+	assert_false(serves("x.c.localhost"));
+	assert_false(serves("other.localhost"));
+}
+
 static int
 setup(void **state)
 {
@@ -283,10 +353,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(request_and_answer),   cmocka_unit_test(websocket_requests_are_checked),
-	    cmocka_unit_test(no_live_connector),    cmocka_unit_test(user_leaves_before_the_answer),
-	    cmocka_unit_test(operators_listener),   cmocka_unit_test(broken_answers_do_not_get_out),
-	    cmocka_unit_test(judge_goes_and_comes), cmocka_unit_test(certificate_is_reloaded),
+	    cmocka_unit_test(request_and_answer),      cmocka_unit_test(websocket_requests_are_checked),
+	    cmocka_unit_test(no_live_connector),       cmocka_unit_test(user_leaves_before_the_answer),
+	    cmocka_unit_test(operators_listener),      cmocka_unit_test(broken_answers_do_not_get_out),
+	    cmocka_unit_test(judge_goes_and_comes),    cmocka_unit_test(leaves_by_name),
+	    cmocka_unit_test(certificate_is_reloaded),
+
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
