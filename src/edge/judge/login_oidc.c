@@ -120,11 +120,12 @@ redirect_uri(struct req *r)
 }
 
 /* Fields of a row that are text of a fixed size: one list for both ways. */
-#define ROW_TEXTS(X, l)                                                                                         \
-	X("salt", (l)->salt)                                                                                    \
-	X("verifier", (l)->verifier) X("session", (l)->session) X("cookie", (l)->cookie) X("idp", (l)->idp)     \
-	    X("host", (l)->d.host) X("aud", (l)->d.aud) X("redirect", (l)->d.redirect) X("state", (l)->d.state) \
-	        X("cnf", (l)->d.cnf)
+/* clang-format off */
+#define ROW_TEXTS(X, l)                                                                                   \
+	X("salt", (l)->salt) X("verifier", (l)->verifier) X("session", (l)->session) X("cookie", (l)->cookie) \
+	X("idp", (l)->idp) X("host", (l)->d.host) X("aud", (l)->d.aud) X("redirect", (l)->d.redirect)     \
+	X("state", (l)->d.state) X("cnf", (l)->d.cnf)
+/* clang-format on */
 
 static json_t *
 row_write(const struct login *l)
