@@ -40,7 +40,6 @@ config_take(struct connector *k, const json_t *o, int32_t *ret_version, struct c
 	ingress_unref(k->ingress);
 	k->ingress = fresh;
 	*ret_version = k->version = (int32_t)version;
-	sources_look(k);
 	log_info("configuration", "version", log_num(version), "rules", log_num((long long)ingress_count(fresh)), NULL);
 	return 0;
 }

@@ -1,6 +1,6 @@
 /*
- * stream: one stream of the edge: which service, dial it, and move bytes: WebSocket frames towards the edge, a plain
- * byte stream towards the service.
+ * stream: one stream of the edge: which service, dial it, and move bytes: WebSocket frames towards the edge (none on a
+ * private network stream), a plain byte stream towards the service.
  *
  * What a byte costs here. Down (service -> edge): recv into the thread's buffer, the frame header written in front of
  * it in place, one copy into the stream's queue, one copy into HTTP/2 frames, one sealing, one send a batch. Up: recv,
@@ -22,8 +22,9 @@
 #define CONFIG_MAX (1u << 20)
 #define TOKEN_HEADER "cf-access-jwt-assertion"
 #define UPGRADE_HEADER "cf-cloudflared-proxy-connection-upgrade"
+#define RAW_HEADER "cf-cloudflared-proxy-src"
 
-enum stream_kind { STREAM_SSH, STREAM_CONFIG, STREAM_SOCKS };
+enum stream_kind { STREAM_WEBSOCKET, STREAM_CONFIG, STREAM_RAW /* DATA is the bytes of TCP */ };
 
 struct stream {
 	struct stream_base base; /* first */
@@ -148,8 +149,9 @@ answer_open(struct stream *s)
 		return false;
 	}
 	s->open = true;
-	metrics_answered(s->l->k, 101);
-	timer_repeat(s->l->k->loop, &s->ping, PING_MS, on_ping_time, s);
+	metrics_answered(s->l->k, s->kind == STREAM_RAW ? 200 : 101);
+	if (s->kind == STREAM_WEBSOCKET)
+		timer_repeat(s->l->k->loop, &s->ping, PING_MS, on_ping_time, s);
 	link_flush_soon(s->l);
 	return true;
 }
@@ -195,7 +197,7 @@ origin_data(struct conn *c, uint8_t *d, size_t n, void *arg)
 {
 	struct stream *s = arg;
 	uint8_t head[WS_HEAD_MAX];
-	unsigned k = ws_head(head, WS_BINARY, n, NULL);
+	unsigned k = s->kind == STREAM_RAW ? 0 : ws_head(head, WS_BINARY, n, NULL);
 
 	if (s->ended)
 		return;
@@ -276,7 +278,7 @@ static void
 begin_websocket(struct link *l, struct h2stream *h2, const struct h2_header *h, size_t n,
                 const struct ingress_rule *rule)
 {
-	struct stream *s = stream_new(l, h2, STREAM_SSH, H2_WINDOW_MAX);
+	struct stream *s = stream_new(l, h2, STREAM_WEBSOCKET, H2_WINDOW_MAX);
 	const char *key = stream_header(h, n, "sec-websocket-key");
 
 	if (!s) {
@@ -292,6 +294,24 @@ begin_websocket(struct link *l, struct h2stream *h2, const struct h2_header *h, 
 		answer_open(s); /* the destination comes inside */
 	else
 		fail(s, "out of memory");
+}
+
+/* Private network: the authority is the destination, an address and a port; a name is not looked up for anybody. */
+static void
+begin_raw(struct link *l, struct h2stream *h2, const struct h2_header *h, size_t n, const struct ingress_rule *rule)
+{
+	struct stream *s = stream_new(l, h2, STREAM_RAW, H2_WINDOW_MAX);
+	struct hostport to;
+
+	if (!s) {
+		stream_answer(l, h2, 502, "cloudflared");
+		return;
+	}
+	dial_prepare(&s->dial, l->k, rule, &origin_ops, &s->origin, dial_failed, s);
+	if (hostport_parse(stream_header(h, n, ":authority"), 0, &to) < 0 || !to.is_ip || !to.port)
+		fail(s, "the destination is no address with a port");
+	else
+		dial_to(&s->dial, &to);
 }
 
 static void
@@ -349,6 +369,16 @@ stream_request(struct link *l, struct h2stream *h2, const struct h2_header *h, s
 		return;
 	}
 	l->k->m.requests++;
+	if (strcmp(upgrade, "websocket") != 0 && *stream_header(h, n, RAW_HEADER)) {
+		const struct ingress_rule *private = l->k->ingress ? ingress_private(l->k->ingress) : NULL;
+		if (!private)
+			stream_answer(l, h2, 502, "cloudflared");
+		else if (!admitted(l, h, n, private, who))
+			stream_answer(l, h2, 403, "cloudflared");
+		else
+			begin_raw(l, h2, h, n, private);
+		return;
+	}
 	if (!l->k->ingress || k >= sizeof bare) {
 		stream_answer(l, h2, l->k->ingress ? 414 : 503, "cloudflared");
 		return;
@@ -441,6 +471,11 @@ up_bytes(struct stream *s, uint8_t *d, size_t n)
 {
 	struct reason why = {0};
 
+	if (s->kind == STREAM_RAW) {
+		if (!s->ended && (!s->origin || conn_write(s->origin, d, n) < 0))
+			end_now(s);
+		return;
+	}
 	while (n && !s->ended) {
 		struct ws_event ev = {0};
 		uint16_t code = 0;
@@ -498,6 +533,7 @@ end_config(struct stream *s)
 
 	buf_init(&out, CONFIG_MAX);
 	config_update(s->l->k, buf_slice(&s->early), &out);
+	sources_look(s->l->k);
 	if (h2stream_respond(s->h2, h, 2, false) == 0)
 		h2stream_write(s->h2, buf_ptr(&out), buf_len(&out));
 	buf_release(&out);

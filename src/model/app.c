@@ -393,6 +393,12 @@ app_to_json(const struct app *a, enum model_form form)
 	return o;
 }
 
+bool
+app_is_private(const struct app *a)
+{
+	return a->service && !strcmp(a->service, "warp-routing");
+}
+
 void
 app_free(struct app *a)
 {

@@ -79,6 +79,9 @@ struct app {
 int app_from_json(const json_t *j, bool text_scalars, struct app **ret_a, struct model_error *err);
 json_t *app_to_json(const struct app *a, enum model_form form);
 void app_free(struct app *a);
+/* service: warp-routing: its users reach addresses in `destinations` by streams of raw TCP, past the connector's rules.
+ */
+bool app_is_private(const struct app *a);
 /* Puts policies in order of precedence and numbers them 1.. ; called by app_from_json. */
 void app_sort_policies(struct app *a);
 /* Where site i was said, for a JSON pointer: "/domain", "/self_hosted_domains" or "/destinations". */

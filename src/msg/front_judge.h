@@ -41,6 +41,7 @@ enum answer_action { ANSWER_RESPOND = 0, ANSWER_RELAY = 1, ANSWER_HTTP = 2, ANSW
 	F(S, STR, authority, 300)     /* RELAY: :authority */                                     \
 	F(S, STR, path, 8192)         /* RELAY: :path */                                          \
 	F(S, U64, ticket, UINT64_MAX) /* RELAY: never 0 */                                        \
+	F(S, STR, raw, 64)            /* RELAY: "address:port": the stream is raw TCP to there, front ends the WebSocket */ \
 	F(S, I64, until, INT64_MAX)   /* RELAY: wall-clock seconds; 0 = no end but a cut */
 MSG_DECLARE(fj_answer, FJ_ANSWER)
 

@@ -71,10 +71,13 @@ struct ingress_rule {
 
 struct ingress;
 int ingress_from_conf(const char *file, const struct conf_node *list, struct ingress **ret_i, struct conf_error *err);
-/* The same with the defaults of the file's top-level originRequest (NULL = none). */
+/* The same with the file's top-level originRequest, the defaults of all rules, and warp-routing; NULL = none. */
 int ingress_from_conf2(const char *file, const struct conf_node *list, const struct conf_node *origin,
-                       struct ingress **ret_i, struct conf_error *err);
+                       const struct conf_node *private, struct ingress **ret_i, struct conf_error *err);
 int ingress_from_json(const json_t *config, struct ingress **ret_i, struct conf_error *err); /* {"ingress":[...]} */
+/* warp-routing, when it is enabled: streams to addresses, past the rules, checked as a bastion's destinations are; no
+   list there: every ordinary address. NULL = not enabled. */
+const struct ingress_rule *ingress_private(const struct ingress *i);
 struct ingress *ingress_ref(struct ingress *i);
 void ingress_unref(struct ingress *i);
 size_t ingress_count(const struct ingress *i);

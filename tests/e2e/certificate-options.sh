@@ -50,11 +50,12 @@ options 'extensions: []'
 like "no extension" "$CERT" 'Extensions: \(none\)'
 
 seconds() { ssh-keygen -L -f "$SALLYPORT_HOME/$HOST-cf_key-cert.pub" | sed -n "s/.*Valid: from \(.*\) to \(.*\)/\\$1/p" | xargs -I{} date -d {} +%s; }
+before=$(date +%s)
 options 'certificate_ttl: 1h'
-left=$(($(seconds 2) - $(date +%s)))
-[ "$left" -ge 3590 ] && [ "$left" -le 3601 ] || die "an hour: $left seconds are left"
-back=$(($(date +%s) - $(seconds 1)))
-[ "$back" -ge 0 ] && [ "$back" -le 61 ] || die "valid_after lies $back seconds back"
+after=$(date +%s)
+from=$(seconds 1) to=$(seconds 2)
+eq "an hour in all" $((to - from)) 3600
+[ $((before - from)) -le 61 ] && [ "$from" -le "$after" ] || die "valid_after lies $((after - from)) seconds back"
 refuses "more than an hour" apply <<<"apps: [{name: ssh, domain: $HOST, ssh: {certificate_ttl: 61m}}]"
 
 # a name of the list is given to whom it is bound, and a list makes no reserved name

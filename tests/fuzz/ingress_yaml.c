@@ -14,7 +14,8 @@ LLVMFuzzerTestOneInput(const uint8_t *d, size_t n)
 		return 0;
 	const struct conf_node *list = conf_get(root, "ingress");
 	if (list) {
-		if (ingress_from_conf2("f", list, conf_get(root, "originRequest"), &i, &err) == 0)
+		if (ingress_from_conf2("f", list, conf_get(root, "originRequest"), conf_get(root, "warp-routing"), &i,
+		                       &err) == 0)
 			use(i);
 		else if (!err.text[0])
 			abort();

@@ -39,7 +39,7 @@ static const struct key keys[] = {
     {"edge-ip-version", KEY_NOTE, 0, NULL},
     {"region", KEY_NOTE, 0, "there is no region here; the key may go"},
     {"originRequest", KEY_TREE, 0, NULL},
-    {"warp-routing", KEY_NOTE, 0, "private network routing is not served by this connector"},
+    {"warp-routing", KEY_TREE, 0, NULL},
     {"origincert", KEY_NOTE, 0, NULL},
     {"pidfile", KEY_TEXT, OPT(pidfile), NULL},
     {"tag", KEY_NOTE, 0, NULL},
@@ -106,6 +106,10 @@ take_key(const char *file, const struct conf_node *n, struct tunnel_options *o, 
 	}
 	if (!strcmp(n->key, "originRequest")) {
 		t->origin = n;
+		return 0;
+	}
+	if (!strcmp(n->key, "warp-routing")) {
+		t->private = n;
 		return 0;
 	}
 	if (!strcmp(n->key, "edge"))

@@ -356,7 +356,7 @@ tunnel_ingress(struct cli *c, struct tunnel_options *o, const struct cli_list *p
 		        t.file);
 		goto out;
 	}
-	if (ingress_from_conf2(t.file, t.ingress, t.origin, &in, &err) < 0) {
+	if (ingress_from_conf2(t.file, t.ingress, t.origin, t.private, &in, &err) < 0) {
 		fprintf(stderr, "Validation failed: %s\n", err.text);
 		goto out;
 	}

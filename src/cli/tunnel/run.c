@@ -234,7 +234,7 @@ fill_options(struct cli *c, const struct tunnel_options *o, const struct tunnel_
 		return cli_fail(SP_CLIENT_USAGE, "--grace-period %s: expected 0 to 3m, for example 30s",
 		                o->grace_period),
 		       E_FORMAT;
-	if (t->ingress && (r = ingress_from_conf2(t->file, t->ingress, t->origin, &k->ingress, &err)) < 0)
+	if (t->ingress && (r = ingress_from_conf2(t->file, t->ingress, t->origin, t->private, &k->ingress, &err)) < 0)
 		return cli_fail(SP_CONFIG, "%s", err.text), r;
 	if (!t->ingress && (r = one_service(o, &k->ingress, &err)) < 0)
 		return cli_fail(SP_CLIENT_USAGE, "%s", err.text), r;

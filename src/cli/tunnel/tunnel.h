@@ -31,6 +31,7 @@ struct tunnel_config {
 	struct conf_node *root;
 	const char *tunnel, *credentials_file;    /* borrowed from root; NULL */
 	const struct conf_node *ingress, *origin; /* origin: originRequest, the defaults of all rules */
+	const struct conf_node *private;          /* warp-routing */
 };
 /* --config, else the first that exists of HOME/config.yml, ~/.cloudflared, /etc/sallyport, /etc/cloudflared. E_NOENT
    when there is none. Prints errors. Merges scalar keys into o where the command line said nothing. */

@@ -67,8 +67,10 @@ grant_take(struct grant *g, struct thread *t, const struct fj_answer *a, const c
 int
 grant_head_take(struct grant_head *o, const struct fj_answer *a, const char *method)
 {
-	const char *fixed[][2] = {
-	    {":method", method}, {":scheme", "https"}, {":authority", a->authority}, {":path", a->path}};
+	const char *fixed[][2] = {{":method", method},
+	                          {":scheme", "https"},
+	                          {":authority", a->raw[0] ? a->raw : a->authority},
+	                          {":path", a->path}};
 
 	if (a->headers.n % 2 || a->headers.n / 2 > FRONT_ANSWER_HEADERS)
 		return E_LIMIT;

@@ -23,6 +23,7 @@
 #include "edge/front/http_head.h"
 #include "edge/front/relay.h"
 #include "edge/front/tunnel_link.h"
+#include "edge/front/user_ws.h"
 #include "wire/resume.h"
 #include "wire/websocket.h"
 
@@ -33,6 +34,7 @@ struct opening { /* freed once bytes flow */
 	const char *key;    /* sec-websocket-key, or NULL */
 	uint8_t client[16]; /* the connector that holds what this one returns to */
 	bool returns;
+	bool raw;        /* the stream is raw TCP */
 	struct buf rest; /* what the user sent behind its request */
 	unsigned tries;
 	bool eof;
@@ -47,6 +49,7 @@ struct session {
 	struct relay relay;
 	struct loop_timer timer; /* opening, then `until`, then the end */
 	struct opening *open;
+	struct user_ws *ws; /* the stream is raw TCP: the user's WebSocket ends here; else NULL */
 	struct grant grant;
 	uint64_t link_id; /* 0: none picked */
 	enum session_state state;
@@ -86,6 +89,8 @@ settle(struct session *s, const char *why)
 
 	timer_stop(&s->timer);
 	opening_free(s);
+	user_ws_free(s->ws);
+	s->ws = NULL;
 	if (s->link)
 		link_let_go(s->link, &s->stream, s->lost ? H2_CONNECT_ERROR : H2_CANCEL);
 	s->link = NULL;
@@ -159,7 +164,9 @@ session_refuse(struct session *s, unsigned status, const char *text, const char 
 static int
 user_write(void *e, const uint8_t *d, size_t n)
 {
-	return conn_write(((struct session *)e)->c, d, n);
+	struct session *s = e;
+
+	return s->ws ? user_ws_write(s->ws, d, n) : conn_write(s->c, d, n);
 }
 
 static size_t
@@ -182,6 +189,8 @@ user_finish(void *e)
 {
 	struct session *s = e;
 
+	if (s->ws)
+		user_ws_close(s->ws, 1000);
 	conn_shutdown(s->c);
 	conn_resume(s->c);
 }
@@ -262,6 +271,23 @@ set_timer(struct session *s, int64_t ms, const char *why)
 
 /* The user's side. */
 
+static int
+payload(void *arg, const uint8_t *d, size_t n)
+{
+	return relay_data(&((struct session *)arg)->relay, RELAY_A, d, n);
+}
+
+static void
+user_bytes(struct session *s, uint8_t *d, size_t n)
+{
+	int e = s->ws ? user_ws_data(s->ws, d, n, payload, s) : payload(s, d, n);
+
+	if (e > 0)
+		on_user_eof(s->c, s);
+	else if (e < 0)
+		session_close(s, "stream-failed");
+}
+
 static void
 on_user_data(struct conn *c, uint8_t *d, size_t n, void *arg)
 {
@@ -269,8 +295,8 @@ on_user_data(struct conn *c, uint8_t *d, size_t n, void *arg)
 
 	(void)c;
 	if (s->state == S_RELAYING) {
-		if (!s->told && relay_data(&s->relay, RELAY_A, d, n) < 0)
-			session_close(s, "stream-failed");
+		if (!s->told && !s->relay.side[RELAY_A].ended)
+			user_bytes(s, d, n);
 	} else if (s->open && buf_put(&s->open->rest, d, n) < 0) {
 		session_close(s, "early-data");
 	}
@@ -358,11 +384,15 @@ switch_protocols(struct session *s, const struct h2_header *h, size_t n)
 	accept = h2_header_find(head.packed.v, head.packed.n, "sec-websocket-accept");
 	if (s->open->key)
 		ws_accept_value(s->open->key, expected);
-	if (!accept || (s->open->key && strcmp(accept, expected) != 0)) {
+	if (s->open->raw && s->open->key) {
+		accept = expected;
+		head.n = 0; /* nothing of the connector's concerns the user's WebSocket */
+		e = user_ws_new(s->t->loop, s->c, &s->ws);
+	} else if (!accept || (s->open->key && strcmp(accept, expected) != 0)) {
 		e = E_FORMAT;
-		goto out;
 	}
-	e = put_switching(&out, accept, &head);
+	if (e == 0)
+		e = put_switching(&out, accept, &head);
 	if (e == 0)
 		e = conn_write(s->c, buf_ptr(&out), buf_len(&out));
 out:
@@ -377,7 +407,6 @@ begin_relay(struct session *s)
 	struct buf rest = s->open->rest;
 	bool eof = s->open->eof;
 	struct front *f = s->t->f;
-	int e = 0;
 
 	buf_init(&s->open->rest, 1);
 	opening_free(s);
@@ -393,11 +422,11 @@ begin_relay(struct session *s)
 		set_timer(s, left > 0 ? left * 1000 : 1, "timer");
 	}
 	if (buf_len(&rest))
-		e = relay_data(&s->relay, RELAY_A, buf_ptr(&rest), buf_len(&rest));
+		user_bytes(s, rest.d + rest.r, buf_len(&rest));
 	buf_release(&rest);
-	if (e < 0) {
-		session_close(s, "stream-failed");
-	} else if (eof) {
+	if (s->told)
+		return;
+	if (eof) {
 		on_user_eof(s->c, s);
 	} else if (!s->relay.side[RELAY_A].held) {
 		conn_resume(s->c);
@@ -615,6 +644,7 @@ session_fill(struct session *s, const struct fj_answer *a)
 	    (e = grant_head_take(o, a, "GET")) < 0)
 		return e;
 	s->open->key = h2_header_find(o->h, o->nh, "sec-websocket-key");
+	s->open->raw = a->raw[0] != '\0';
 	back_to = h2_header_find(o->h, o->nh, RESUME_CONNECTOR);
 	s->open->returns = back_to && uuid_parse(back_to, s->open->client) == 0;
 	return 0;
@@ -695,6 +725,7 @@ session_host_start(struct thread *t, const struct fj_host_stream *m)
 	                      .tunnel = m->tunnel,
 	                      .authority = m->authority,
 	                      .path = m->path,
+	                      .raw = "",
 	                      .ticket = m->ticket,
 	                      .until = m->until};
 	struct session *s = calloc(1, sizeof *s);

@@ -47,12 +47,48 @@ destination_form(const char *s)
 	return model_cidr(text, net, &bits) == 0 && strspn(colon + 1, "0123456789") == strlen(colon + 1) && colon[1];
 }
 
+/* A private network's destinations are addresses: nobody resolves a name for them. */
+static bool
+address_form(const char *s)
+{
+	struct hostport hp;
+
+	return strchr(s, '/') ? destination_form(s) : hostport_parse(s, 22, &hp) == 0 && hp.is_ip;
+}
+
+static int
+private_check(const struct app *a, struct model_error *err)
+{
+	char at[64];
+
+	if (a->type == APP_SSH)
+		return model_fail(err, "/type",
+		                  "found ssh with service warp-routing, expected self_hosted: sessions in "
+		                  "the browser need a service of their own");
+	if (!a->destinations.n && !a->default_destination)
+		return model_fail(err, "/destinations",
+		                  "found none with service warp-routing, expected CIDR:PORT such as 10.0.0.0/8:22");
+	if (a->default_destination && !address_form(a->default_destination))
+		return model_fail(err, "/default_destination",
+		                  "found \"%.80s\", expected ADDRESS:PORT such as 10.0.0.5:22", a->default_destination);
+	for (size_t i = 0; i < a->destinations.n; i++) {
+		snprintf(at, sizeof at, "/destinations/%zu", i);
+		if (!address_form(a->destinations.v[i]))
+			return model_fail(err, at,
+			                  "found \"%.80s\", expected ADDRESS:PORT or CIDR:PORT such as 10.0.0.0/8:22",
+			                  a->destinations.v[i]);
+	}
+	return 0;
+}
+
 static int
 service_check(const struct app *a, struct model_error *err)
 {
 	struct ingress_rule rule = {0};
 	char why[256] = "", at[64];
 
+	if (app_is_private(a))
+		return private_check(a, err);
 	if (a->service && service_parse(a->service, &rule, why, sizeof why) < 0)
 		return model_fail(err, "/service", "found \"%.80s\": %s; expected ssh://localhost:22 or bastion",
 		                  a->service, why);

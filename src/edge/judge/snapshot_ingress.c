@@ -4,6 +4,8 @@
 
 #include "edge/judge/snapshot.h"
 
+#define PRIVATE_TAGS_MAX 64u /* as many as a connector takes; a token of a later one is refused there */
+
 /* A site's path as the regular expression that connectors understand (RE2, POSIX ERE), anchored like the site. */
 static json_t *
 path_expression(const char *path)
@@ -90,6 +92,12 @@ by_site(const void *pa, const void *pb)
 	return site_order(((const struct served *)pa)->site, ((const struct served *)pb)->site);
 }
 
+static bool
+served_by_rule(const struct snapshot *s, size_t i, const struct tunnel *t)
+{
+	return s->views[i].tunnel == t && s->apps[i]->service && !app_is_private(s->apps[i]);
+}
+
 /* A connector takes the first rule that fits, so the most specific site comes first, as the edge itself chooses. */
 static void
 services_add(const struct snapshot *s, const struct tunnel *t, json_t *rules)
@@ -98,18 +106,47 @@ services_add(const struct snapshot *s, const struct tunnel *t, json_t *rules)
 	size_t n = 0, w = 0;
 
 	for (size_t i = 0; i < s->napps; i++)
-		if (s->views[i].tunnel == t && s->apps[i]->service)
+		if (served_by_rule(s, i, t))
 			n += s->apps[i]->nsites;
 	v = n ? calloc(n, sizeof *v) : NULL;
 	if (!v)
 		return;
 	for (size_t i = 0; i < s->napps; i++)
-		for (size_t k = 0; s->views[i].tunnel == t && s->apps[i]->service && k < s->apps[i]->nsites; k++)
+		for (size_t k = 0; served_by_rule(s, i, t) && k < s->apps[i]->nsites; k++)
 			v[w++] = (struct served){&s->apps[i]->sites[k], s->apps[i]};
 	qsort(v, n, sizeof *v, by_site);
 	for (size_t i = 0; i < n; i++)
 		json_array_append_new(rules, rule_of_site(v[i].app, v[i].site));
 	free(v);
+}
+
+/* What the private network applications of the tunnel lead to, all together: the stream names no application, so the
+   connector can ask for a token of one of them, and for a destination of one of them, and the edge for both of the
+   same. NULL: there are none. */
+static json_t *
+private_add(const struct snapshot *s, const struct tunnel *t)
+{
+	json_t *to = NULL, *tags = json_array();
+
+	for (size_t i = 0; i < s->napps; i++) {
+		const struct app *a = s->apps[i];
+		if (s->views[i].tunnel != t || !app_is_private(a))
+			continue;
+		if (!to)
+			to = json_array();
+		if (a->default_destination)
+			json_array_append_new(to, json_string(a->default_destination));
+		for (size_t k = 0; k < a->destinations.n; k++)
+			json_array_append_new(to, json_string(a->destinations.v[k]));
+		if (a->aud && json_array_size(tags) < PRIVATE_TAGS_MAX)
+			json_array_append_new(tags, json_string(a->aud));
+	}
+	json_t *out = to ? json_pack("{s:b, s:O, s:{s:b, s:O}}", "enabled", 1, "destinations", to, "access", "required",
+	                             0, "audTag", tags)
+	                 : NULL;
+	json_decref(to);
+	json_decref(tags);
+	return out;
 }
 
 /* Applications' services first; then what was set by PUT configurations; last the catch-all. */
@@ -120,7 +157,8 @@ snapshot_tunnel_config(const struct snapshot *s, const struct tunnel *t)
 	size_t n = json_array_size(own);
 
 	services_add(s, t, rules);
-	if (!json_array_size(rules) && !n) {
+	json_t *private = private_add(s, t);
+	if (!json_array_size(rules) && !n && !private) {
 		json_decref(rules);
 		return NULL;
 	}
@@ -130,5 +168,7 @@ snapshot_tunnel_config(const struct snapshot *s, const struct tunnel *t)
 		json_array_append_new(rules, json_pack("{s:s}", "service", "http_status:404"));
 	json_t *out = t->config && n ? json_copy(t->config) : json_object();
 	json_object_set_new(out, "ingress", rules);
+	if (private)
+		json_object_set_new(out, "warp-routing", private);
 	return out;
 }

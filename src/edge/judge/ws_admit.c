@@ -56,14 +56,15 @@ destination_ok(const struct app *a, const struct hostport *hp)
 			return true;
 		}
 	}
-	return networks && !hp->is_ip && !host_is_localhost(hp->host);
+	return networks && !hp->is_ip && !host_is_localhost(hp->host) && !app_is_private(a);
 }
 
 /* Without a service of ours the connector's own config.yml decides; a list here says that it is a bastion. */
 static bool
 is_bastion(const struct app *a)
 {
-	return a->service ? !strcmp(a->service, "bastion") : a->default_destination || a->destinations.n;
+	return a->service ? app_is_private(a) || !strcmp(a->service, "bastion")
+	                  : a->default_destination || a->destinations.n;
 }
 
 bool
@@ -86,7 +87,8 @@ ws_destination(const struct app *a, const char *asked, char out[static 300])
 		return 0;
 	if (!asked)
 		asked = a->default_destination ? a->default_destination : "";
-	if (!*asked || destination_parse(asked, DEFAULT_SSH_PORT, &hp) < 0 || !destination_ok(a, &hp))
+	if (!*asked || destination_parse(asked, DEFAULT_SSH_PORT, &hp) < 0 || !destination_ok(a, &hp) ||
+	    (app_is_private(a) && !hp.is_ip)) /* nobody resolves a name there */
 		return SP_DESTINATION;
 	hostport_format(&hp, out, 300);
 	return 0;
@@ -110,15 +112,19 @@ relay(struct req *r, const struct ticket *t, const char *token)
 	const char *key = req_header(r, "sec-websocket-key"), *agent = req_header(r, "user-agent"),
 	           *resume = resume_protocol(req_header(r, "sec-websocket-protocol"));
 #define H(name, value) (v[n++] = (name), v[n++] = (value))
-	H("cf-cloudflared-proxy-connection-upgrade", "websocket");
+	bool raw = app_is_private(r->app->app);
+	if (raw)
+		H("cf-cloudflared-proxy-src", r->client_ip);
+	else
+		H("cf-cloudflared-proxy-connection-upgrade", "websocket");
 	H("sec-websocket-key", key ? key : "");
 	H("sec-websocket-version", "13");
 	H("user-agent", agent ? agent : "");
-	if (resume)
+	if (resume && !raw)
 		H("sec-websocket-protocol", resume);
 	if (holder && resume && !strcmp(resume, RESUME_PROTOCOL_BACK) && uuid_parse(holder, uuid) == 0)
 		H(RESUME_CONNECTOR, holder); /* front looks there first */
-	if (*t->destination)
+	if (*t->destination && !raw)
 		H("cf-access-jump-destination", t->destination);
 	if (*token)
 		H("cf-access-jwt-assertion", token);
@@ -131,6 +137,7 @@ relay(struct req *r, const struct ticket *t, const char *token)
 	                      .tunnel = t->tunnel,
 	                      .authority = r->host,
 	                      .path = r->target,
+	                      .raw = raw ? t->destination : "",
 	                      .ticket = t->id,
 	                      .until = t->until};
 	reply_relay(r, &a);

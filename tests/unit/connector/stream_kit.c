@@ -171,7 +171,8 @@ world_begin(struct world *w, const char *rule)
 	assert_ok(loop_new(&w->loop));
 	w->k.loop = w->loop;
 	map_init(&w->k.lanes, LANES_MAX, 1, NULL);
-	snprintf(text, sizeof text, "{\"ingress\":[%s,{\"service\":\"http_status:404\"}]}", rule);
+	snprintf(text, sizeof text, "{\"ingress\":[%s,{\"service\":\"http_status:404\"}]%s}", rule,
+	         kit_private ? kit_private : "");
 	for (char *p; (p = strstr(text, "PORT"));) { /* the port that the kernel gave */
 		char tail[600], number[8];
 		snprintf(tail, sizeof tail, "%s", p + 4);
@@ -204,6 +205,7 @@ world_end(struct world *w)
 	struct loop *loop = w->loop;
 
 	h2link_free(w->k.links[0].h2);
+	sources_release(&w->k);
 	lanes_release(&w->k);
 	defer_cancel(&w->k.links[0].flush);
 	w->k.links[0].h2 = NULL;
@@ -222,13 +224,13 @@ world_end(struct world *w)
 	close(w->service);
 }
 
-const char *kit_tokens[2];
+const char *kit_tokens[2], *kit_private, *kit_raw;
 
 unsigned
 world_ask(struct world *w, const char *upgrade, const char *protocol, const char *jump, const char *path)
 {
-	char to[100];
-	struct h2_header h[10] = {{":method", "GET"},
+	char to[100], raw[100];
+	struct h2_header h[11] = {{":method", "GET"},
 	                          {":scheme", "https"},
 	                          {":authority", "ssh.example.test"},
 	                          {":path", path},
@@ -247,6 +249,12 @@ world_ask(struct world *w, const char *upgrade, const char *protocol, const char
 		else
 			snprintf(to, sizeof to, "%s", jump);
 		h[n++] = (struct h2_header){"cf-access-jump-destination", to};
+	}
+	if (kit_raw) {
+		const char *p = strstr(kit_raw, "PORT");
+		snprintf(raw, sizeof raw, p ? "%.*s%u" : "%.*s", (int)(p ? p - kit_raw : 99), kit_raw, w->port);
+		h[2].value = raw;
+		h[n++] = (struct h2_header){"cf-cloudflared-proxy-src", "192.0.2.7"};
 	}
 	for (unsigned i = 0; i < 2 && kit_tokens[i]; i++)
 		h[n++] = (struct h2_header){"cf-access-jwt-assertion", kit_tokens[i]};

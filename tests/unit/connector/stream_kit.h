@@ -23,6 +23,8 @@ struct world {
 void world_begin(struct world *w, const char *rule); /* one rule in front of the catch-all; it may hold PORT */
 void world_end(struct world *w);
 extern const char *kit_tokens[2]; /* what the next requests carry */
+extern const char *kit_private;   /* more members of the next world's configuration, ",..."; NULL = none */
+extern const char *kit_raw; /* the next requests are raw TCP to there, which may end in PORT; NULL = they are not */
 /* Asks for a stream and waits for its status. jump may hold PORT. */
 unsigned world_ask(struct world *w, const char *upgrade, const char *protocol, const char *jump, const char *path);
 void world_stop(void *loop);       /* for timers */

@@ -105,6 +105,72 @@ bytes_are_unmasked_and_a_bare_frame_ends_it(void **state)
 	world_end(&w);
 }
 
+/* --- private network: raw TCP */
+
+#define NETWORK(list) ",\"warp-routing\":{\"enabled\":true" list "}"
+
+static unsigned
+raw_answer(const char *private, const char *to)
+{
+	kit_private = private;
+	kit_raw = to;
+	unsigned status = answer_of(LISTED, NULL, NULL);
+	kit_private = kit_raw = NULL;
+	return status;
+}
+
+static void
+a_raw_stream_goes_to_listed_addresses(void **state)
+{
+	static const char here[] = NETWORK(",\"destinations\":[\"127.0.0.1:PORT\"]");
+
+	assert_int_equal(raw_answer(here, "127.0.0.1:PORT"), 200);
+	assert_int_equal(raw_answer(here, "[::ffff:127.0.0.1]:PORT"), 200); /* the same one */
+	assert_int_equal(raw_answer(here, "localhost:PORT"), 502);          /* nobody resolves names for it */
+	assert_int_equal(raw_answer(here, "127.0.0.1:1"), 502);
+	assert_int_equal(raw_answer(here, "127.1:PORT"), 502);
+	assert_int_equal(raw_answer(here, "127.0.0.1"), 502);
+	assert_int_equal(raw_answer(here, "ssh.example.test"), 502);
+	assert_int_equal(raw_answer(NETWORK(""), "127.0.0.1:PORT"), 502); /* no list: ordinary addresses alone */
+	assert_int_equal(raw_answer(NULL, "127.0.0.1:PORT"), 502);
+	assert_int_equal(raw_answer(",\"warp-routing\":{\"enabled\":false}", "127.0.0.1:PORT"), 502);
+	assert_int_equal(raw_answer(",\"warp-routing\":{\"connectTimeout\":5}", "127.0.0.1:PORT"), 502);
+	/* who is a WebSocket is one, whatever else it says (a.4) */
+	kit_raw = "127.0.0.1:PORT";
+	assert_int_equal(answer_of(LISTED, "websocket", "127.0.0.1:PORT"), 404);
+	kit_raw = NULL;
+}
+
+/* No frame either way. */
+static void
+raw_bytes_are_the_services(void **state)
+{
+	struct world w;
+	char text[6] = "";
+
+	kit_private = NETWORK(",\"destinations\":[\"127.0.0.0/8:PORT\"]");
+	kit_raw = "127.0.0.1:PORT";
+	world_begin(&w, LISTED);
+	assert_int_equal(world_ask(&w, NULL, NULL, NULL, "/"), 200);
+	int fd = accept(w.service, NULL, NULL);
+	assert_true(fd >= 0);
+	assert_ok(h2stream_write(w.s, "Hello", 5));
+	world_flush(&w);
+	assert_int_equal(send(fd, "SSH-2.0", 7, 0), 7);
+	while (buf_len(&w.got) < 7)
+		loop_run(w.loop);
+	assert_int_equal(recv(fd, text, 5, MSG_WAITALL), 5);
+	assert_string_equal(text, "Hello");
+	assert_memory_equal(buf_ptr(&w.got), "SSH-2.0", 7);
+	shutdown(fd, SHUT_RDWR);
+	while (!w.over)
+		loop_run(w.loop);
+	assert_int_equal(buf_len(&w.got), 7);
+	close(fd);
+	world_end(&w);
+	kit_private = kit_raw = NULL;
+}
+
 /* --- SOCKS inside the stream */
 
 #define SOCKS(rules) \
@@ -237,6 +303,8 @@ main(void)
 	    cmocka_unit_test(a_service_is_not_chosen_by_the_request),
 	    cmocka_unit_test(long_path_and_no_rules),
 	    cmocka_unit_test(bytes_are_unmasked_and_a_bare_frame_ends_it),
+	    cmocka_unit_test(a_raw_stream_goes_to_listed_addresses),
+	    cmocka_unit_test(raw_bytes_are_the_services),
 	    cmocka_unit_test(socks_goes_where_its_rules_permit),
 	    cmocka_unit_test(socks_refuses_the_rest),
 	    cmocka_unit_test(hello_is_a_page),

@@ -17,8 +17,8 @@ from_yaml(const char *text, struct ingress **ret_i, struct conf_error *err)
 	struct conf_node *root = NULL;
 	err->text[0] = 0;
 	assert_int_equal(conf_parse("config.yml", text, strlen(text), &root, err), 0);
-	int r =
-	    ingress_from_conf2("config.yml", conf_get(root, "ingress"), conf_get(root, "originRequest"), ret_i, err);
+	int r = ingress_from_conf2("config.yml", conf_get(root, "ingress"), conf_get(root, "originRequest"),
+	                           conf_get(root, "warp-routing"), ret_i, err);
 	conf_free(root);
 	return r;
 }
@@ -201,6 +201,33 @@ test_services(void **st)
 			fail_msg("%s passes", no[i]);
 		assert_true(err[0] != 0);
 	}
+}
+
+static void
+test_private_network(void **st)
+{
+#define CATCH "ingress:\n- service: http_status:404\n"
+	struct ingress *i = good(CATCH "warp-routing: {enabled: true, connectTimeout: 3s, maxActiveFlows: 9}\n");
+	uint8_t ip[16];
+	assert_int_equal(ingress_private(i)->connect_timeout_ms, 3000);
+	inet_pton(AF_INET, "10.1.2.3", ip);
+	assert_int_equal(destination_check(ingress_private(i), "10.1.2.3", 22, ip, 4, NULL), 0);
+	inet_pton(AF_INET, "169.254.169.254", ip);
+	assert_int_equal(destination_check(ingress_private(i), "169.254.169.254", 80, ip, 4, NULL), E_DENIED);
+	ingress_unref(i);
+	i = good(CATCH "warp-routing: {connectTimeout: 3s}\n");
+	assert_null(ingress_private(i));
+	ingress_unref(i);
+	i = good(CATCH);
+	assert_null(ingress_private(i));
+	ingress_unref(i);
+	bad(CATCH "warp-routing: {enable: true}\n",
+	    "config.yml:3: found unknown key \"enable\" in warp-routing; did you "
+	    "mean \"enabled\"");
+	bad(CATCH "warp-routing: {enabled: 7}\n", "expected true or false");
+	bad(CATCH "warp-routing: {enabled: true, destinations: [\"10.0.0.0\"]}\n", "expected host:port");
+	bad(CATCH "warp-routing: 7\n", "expected a map");
+#undef CATCH
 }
 
 static void
@@ -525,12 +552,19 @@ int
 main(void)
 {
 	const struct CMUnitTest t[] = {
-	    cmocka_unit_test(test_seed),         cmocka_unit_test(test_matching),
-	    cmocka_unit_test(test_errors_teach), cmocka_unit_test(test_services),
-	    cmocka_unit_test(test_pushed),       cmocka_unit_test(test_access),
-	    cmocka_unit_test(test_destinations), cmocka_unit_test(test_jump_header),
-	    cmocka_unit_test(test_limits),       cmocka_unit_test(test_defaults_stay_in_their_place),
-	    cmocka_unit_test(test_ip_rules),     cmocka_unit_test(test_origin_keys_are_checked),
+	    cmocka_unit_test(test_seed),
+	    cmocka_unit_test(test_matching),
+	    cmocka_unit_test(test_errors_teach),
+	    cmocka_unit_test(test_services),
+	    cmocka_unit_test(test_private_network),
+	    cmocka_unit_test(test_pushed),
+	    cmocka_unit_test(test_access),
+	    cmocka_unit_test(test_destinations),
+	    cmocka_unit_test(test_jump_header),
+	    cmocka_unit_test(test_limits),
+	    cmocka_unit_test(test_defaults_stay_in_their_place),
+	    cmocka_unit_test(test_ip_rules),
+	    cmocka_unit_test(test_origin_keys_are_checked),
 	};
 	return cmocka_run_group_tests(t, NULL, NULL);
 }
