@@ -25,3 +25,27 @@ kill -0 "$CONNECTOR_PID" || die "the connector ended"
 # What was configured and logged is still there.
 like "applications" "$("$SP" admin get apps)" "$HOST"
 audit_has 'login' >/dev/null || die "the log lost the login"
+
+# Since when a tunnel is down outlives the edge; a judge that comes later knows since when one is up.
+told() { "$SP" tunnel info -o json ssh-pool | jq -r '[.status, .conns_active_at, .conns_inactive_at] | map(. // "-") | join(" ")'; }
+up=$(told)
+like "up" "$up" '^healthy 2[0-9TZ:.-]+ -$'
+like "as people read it" "$("$SP" tunnel info ssh-pool)" 'STATUS: +healthy, since 2'
+old=$(role_pid judge)
+kill -9 "$old"
+until_ok 20 eval '[ "$(told)" = "$up" ]' || die "a new judge says: $(told), not $up"
+kill -TERM "$CONNECTOR_PID"
+wait "$CONNECTOR_PID"
+until_ok 5 eval 'told | grep -q ^down' || die "not down: $(told)"
+down=$(told)
+like "down" "$down" '^down - 2'
+edge_stop
+edge_start
+eq "after a restart" "$(told)" "$down"
+fixture_connector ssh
+until_ok 5 eval 'told | grep -q "^healthy 2.* -$"' || die "not up again: $(told)"
+edge_stop
+edge_start_alone() { kill -STOP "$CONNECTOR_PID"; edge_start; }
+edge_start_alone
+like "stopped while it was up" "$(told)" '^down - 2'
+kill -CONT "$CONNECTOR_PID"

@@ -250,9 +250,11 @@ show_info(struct cli *c, struct cli_api *a, const char *id, void *arg)
 		json_object_set(tunnel, "connectors", conns);
 		tunnel_print_json(tunnel);
 	} else if (r == 0) {
-		printf("NAME:    %s\nID:      %s\nCREATED: %s\nSTATUS:  %s\n", json_str_or(tunnel, "name", ""),
+		const char *since =
+		    json_str_or(tunnel, "conns_active_at", json_str_or(tunnel, "conns_inactive_at", ""));
+		printf("NAME:    %s\nID:      %s\nCREATED: %s\nSTATUS:  %s%s%s\n", json_str_or(tunnel, "name", ""),
 		       json_str_or(tunnel, "id", ""), json_str_or(tunnel, "created_at", ""),
-		       json_str_or(tunnel, "status", ""));
+		       json_str_or(tunnel, "status", ""), *since ? ", since " : "", since);
 		if (!json_array_size(conns))
 			puts("No connector is running.");
 		json_array_foreach(conns, i, k) print_connector(k);

@@ -25,6 +25,7 @@
 #include "edge/judge/status.h"
 #include "edge/judge/store_door.h"
 #include "edge/judge/ticket.h"
+#include "edge/judge/tunnel_health.h"
 #include "edge/judge/tunnel_link.h"
 #include "edge/role/role.h"
 
@@ -215,6 +216,7 @@ tick(void *arg)
 	requests_tick(j);
 	audit_followers_wake(j);
 	news_tick(j);
+	tunnels_health_save(j);
 	if (++j->ticks % SWEEP_EVERY)
 		return;
 	sessions_sweep(j);
@@ -353,6 +355,8 @@ go(struct role_run *run, void *arg)
 		return role_fatal(run, "access requests: %s", why.text);
 	if (api_standing_load(j, &why) < 0)
 		return role_fatal(run, "API tokens: %s", why.text);
+	if (tunnels_health_load(j, &why) < 0)
+		return role_fatal(run, "tunnels: %s", why.text);
 	persons_sweep(j);
 	int e = store_door_confine(j->store_where, j->store, run);
 	mem_wipe(j->store_where, sizeof j->store_where); /* it may hold a password */
@@ -393,6 +397,7 @@ session_ended(struct role_run *run, const struct pr_session_ended *m, void *arg)
 static void
 drain(struct role_run *run, void *arg)
 {
+	tunnels_health_stop(arg);
 	judge_audit_close(arg);
 	role_exit(run);
 }

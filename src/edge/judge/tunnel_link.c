@@ -45,8 +45,10 @@ gone(struct judge *j, struct tunnel_link *l, const char *why)
 	if (t && t->links) {
 		if (t->links >= 2)
 			t->last_full = judge_now();
-		if (--t->links == 0)
+		if (--t->links == 0) {
 			t->inactive_at = judge_now();
+			t->unsaved = true;
+		}
 	}
 	log_info("tunnel_link_down", "tunnel", l->tunnel, "index", log_num(l->index), "why", why, NULL);
 	judge_audit(

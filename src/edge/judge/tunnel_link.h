@@ -31,7 +31,8 @@ struct tunnel_live {
 	unsigned links;
 	int64_t last_full; /* when it last had two or more */
 	int64_t active_at, inactive_at;
-	char *seal; /* of the configuration of this version and digest; NULL = none yet */
+	bool unsaved; /* tunnel_health.h */
+	char *seal;   /* of the configuration of this version and digest; NULL = none yet */
 	uint32_t sealed_version;
 	char sealed_digest[65];
 	char *local_config; /* as a connector that is locally managed reported it */
@@ -44,6 +45,7 @@ void tunnel_link_leaving(struct ipc *c, uint32_t id, const void *m, int fd, void
 void tunnel_link_config(struct ipc *c, uint32_t id, const void *m, int fd, void *front);
 void tunnel_local_config(struct ipc *c, uint32_t id, const void *m, int fd, void *front);
 
+struct tunnel_live *tunnel_live_of(struct judge *j, const char *tunnel); /* made when absent; NULL: no memory */
 void links_front_gone(struct judge *j, unsigned front);
 /* New configuration to every live link of each tunnel whose configuration differs between the two. old may be NULL. */
 void tunnels_push_changed(struct judge *j, const struct snapshot *old, const struct snapshot *now);

@@ -40,8 +40,8 @@ uuid_text(char out[static 37])
 	uuid_format(u, out);
 }
 
-static struct tunnel_live *
-live_of(struct judge *j, const char *tunnel)
+struct tunnel_live *
+tunnel_live_of(struct judge *j, const char *tunnel)
 {
 	struct tunnel_live *t = map_get(&j->tunnels, tunnel);
 
@@ -111,11 +111,15 @@ link_new(struct front *f, const struct fj_register *m, const char *conn_id)
 	return l;
 }
 
+/* since: when the link came up. */
 static void
-counted(struct tunnel_live *live)
+counted(struct tunnel_live *live, int64_t since)
 {
-	if (live->links++ == 0)
-		live->active_at = judge_now();
+	live->unsaved |= live->links == 0;
+	if (live->links++ == 0 && live->inactive_at >= live->active_at)
+		live->active_at = since;
+	else if (since < live->active_at)
+		live->active_at = since;
 	if (live->links >= 2)
 		live->last_full = judge_now();
 }
@@ -126,7 +130,7 @@ tunnel_link_up(struct ipc *c, uint32_t id, const void *msg, int fd, void *front)
 {
 	const struct fj_link_up *m = msg;
 	struct front *f = front;
-	struct tunnel_live *live = live_of(f->j, m->tunnel);
+	struct tunnel_live *live = tunnel_live_of(f->j, m->tunnel);
 	struct fj_register as = {.link = m->link,
 	                         .tunnel = m->tunnel,
 	                         .index = m->index,
@@ -146,7 +150,7 @@ tunnel_link_up(struct ipc *c, uint32_t id, const void *msg, int fd, void *front)
 	l->opened_at = m->since;
 	l->config_version = m->config;
 	sources_take(l, m->sources);
-	counted(live);
+	counted(live, m->since);
 }
 
 static void
@@ -207,7 +211,7 @@ tunnel_register(struct ipc *c, uint32_t id, const void *msg, int fd, void *front
 		refuse(f, c, id, m, CAUSE_AUTH, SP_TUNNEL_AUTH, "another account's");
 		return;
 	}
-	struct tunnel_live *live = live_of(j, t->id);
+	struct tunnel_live *live = tunnel_live_of(j, t->id);
 	if (place_taken(j, m)) {
 		refuse(f, c, id, m, CAUSE_TWICE, SP_CONFLICT, "its index is connected already");
 		return;
@@ -217,7 +221,7 @@ tunnel_register(struct ipc *c, uint32_t id, const void *msg, int fd, void *front
 		refuse(f, c, id, m, CAUSE_FULL, SP_BUSY, "too many connections");
 		return;
 	}
-	counted(live);
+	counted(live, l->opened_at);
 	log_info("tunnel_up", "tunnel", t->id, "name", t->name, "index", log_num(l->index), "ip", l->address, NULL);
 	judge_audit(
 	    j, NULL,
