@@ -121,6 +121,7 @@ MSG_DECLARE(fj_link_up, FJ_LINK_UP)
 	F(S, STR, client_ip, 64)                                \
 	F(S, I64, since, INT64_MAX) F(S, I64, until, INT64_MAX) \
 	    F(S, STR, assertion, 16384) /* cf-access-jwt-assertion of its RELAY: whose session it is */ \
+	    F(S, STR, destination, 300) /* cf-access-jump-destination of it, "" = none */ \
 	    F(S, DATA, cert, 16384)     /* as in fj_request */
 MSG_DECLARE(fj_ticket_live, FJ_TICKET_LIVE)
 

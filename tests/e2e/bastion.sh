@@ -42,4 +42,24 @@ like "other network" "$(to "10.0.0.1:$two")" 'SP-1403'
 like "metadata address" "$(to "169.254.169.254:80")" 'SP-1403'
 eq "connections to what is forbidden" "$(wc -l <"$T/trap")" 1
 audit_has '1403' >/dev/null || die "the log lacks the refusals"
+
+# a session to a destination that is taken off the list while judge is away
+mkfifo "$T/keep"
+ssh -F "$T/ssh_config" -o ProxyCommand="$SP access ssh --hostname $HOST:$UPORT --ca-file $CA --destination 127.0.0.1:$two" "$UNIX_USER@$HOST" \
+	'echo up; cat' <"$T/keep" >"$T/live" 2>"$T/live.err" &
+live=$!
+PIDS+=("$live")
+exec 8>"$T/keep"
+wait_line "$T/live" up 20 >/dev/null
+old=$(role_pid judge)
+kill -9 "$old"
+until_ok 20 role_again judge "$old" || die "no judge again"
+echo still >&8
+wait_line "$T/live" still 20 >/dev/null # judge's death ends nobody's session
+fixture_app ssh "$HOST" bastion "    default_destination: 127.0.0.1:$one
+    destinations: []"
+ended() { ! kill -0 "$live" 2>/dev/null; }
+until_ok 20 ended || die "the session to a destination that is no longer listed lives on"
+audit_has 'destination is no longer listed' >/dev/null || die "the log does not say why"
+exec 8>&-
 say "only what is listed can be reached"

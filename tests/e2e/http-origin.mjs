@@ -34,7 +34,7 @@ const routes = {
 		q.on('data', (d) => { hash.update(d); n += d.length; });
 		q.on('end', () => {
 			const body = JSON.stringify({ method: q.method, url: q.url, headers: q.headers, raw: q.rawHeaders, bytes: n, sha256: hash.digest('hex') });
-			s.writeHead(200, { 'content-type': 'application/json', 'set-cookie': ['a=1', 'b=2'] });
+			s.writeHead(200, { 'content-type': 'application/json', 'set-cookie': ['a=1', 'CF_Authorization=forced; Domain=localhost; Path=/', 'b=2', ' CF_Session =forced', 'CF_Binding=x'] });
 			s.end(q.method === 'HEAD' ? undefined : body);
 		});
 	},

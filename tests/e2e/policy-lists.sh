@@ -79,8 +79,8 @@ eq "removing who is not there" "$(api PATCH "$lists/$id" '{"remove":["nobody@exa
 eq "an address twice" "$(api PATCH "$lists/$id" '{"append":[{"value":"NEW@example.test"}]}')" 400
 eq "PUT" "$(api PUT "$lists/$id" "{\"name\":\"guests\",\"items\":[{\"value\":\"$EMAIL\"}]}")" 200
 eq "the door, on the list" "$(door)" 200
-eq "DELETE in use" "$(api DELETE "$lists/$id")" 400
-like "DELETE in use" "$(answer '.errors[0].message')" 'no list "guests"'
+eq "DELETE in use" "$(api DELETE "$lists/$id")" 409
+like "DELETE in use" "$(answer '.errors[0].message')" 'in use by (application|group|policy) "'
 eq "POST" "$(api POST "$lists" '{"name":"more","type":"EMAIL","items":[]}')" 201
 eq "a name twice" "$(api POST "$lists" '{"name":"more","type":"IP"}')" 409
 eq "DELETE" "$(api DELETE "$lists/$(api GET "$lists" >/dev/null; answer '.result[] | select(.name == "more") | .id')")" 200

@@ -43,6 +43,36 @@ print_commands(FILE *to, int status)
 	return status;
 }
 
+/* "admin NAME --help": the command alone, and the options that its name stands before ("explain, revoke: ..."). */
+static bool
+helped(int argc, char **argv, const struct cli_option *table, size_t n)
+{
+	size_t at = NCOMMANDS;
+	bool asked = false;
+
+	for (int i = 1; i < argc; i++) {
+		asked |= !strcmp(argv[i], "--help") || !strcmp(argv[i], "-h");
+		for (size_t k = 0; at == NCOMMANDS && k < NCOMMANDS; k++)
+			if (!strcmp(argv[i], commands[k].name))
+				at = k;
+	}
+	if (!asked || at == NCOMMANDS)
+		return false;
+	printf("usage: sallyport admin %s %s\n  %s\n", commands[at].name, commands[at].args, commands[at].help);
+	for (size_t i = 0; i < n; i++) {
+		char left[64];
+		const char *end = table[i].help ? strchr(table[i].help, ':') : NULL,
+		           *word = end ? strstr(table[i].help, commands[at].name) : NULL;
+		if (!word || word > end)
+			continue;
+		snprintf(left, sizeof left, "--%s%s%s", table[i].name, table[i].arg ? " " : "",
+		         table[i].arg ? table[i].arg : "");
+		printf("  %-28s %s\n", left, end + 2);
+	}
+	fputs("'sallyport admin --help' lists the options that all have.\n", stdout);
+	return true;
+}
+
 static int
 dispatch(struct cli *c, struct admin_options *o, const struct cli_list *pos)
 {
@@ -92,6 +122,8 @@ cmd_admin(struct cli *c, int argc, char **argv)
 	};
 	struct cli_list pos = {0};
 
+	if (helped(argc, argv, table, sizeof table / sizeof *table))
+		return 0;
 	int r = cli_options(c, argc, argv, "sallyport admin [OPTIONS] COMMAND ...", table, sizeof table / sizeof *table,
 	                    false, &pos);
 	if (r < 0)

@@ -25,7 +25,7 @@ h2_header_find(const struct h2_header *h, size_t n, const char *name)
 static char *
 make_note(const struct fj_answer *a, const char *ip)
 {
-	const char *part[5] = {a->tunnel, a->authority, a->path, ip, ""}, *p;
+	const char *part[6] = {a->tunnel, a->authority, a->path, ip, "", ""}, *p;
 	struct buf b;
 
 	for (size_t i = 0; i + 1 < a->headers.n; i += 2)
@@ -33,8 +33,10 @@ make_note(const struct fj_answer *a, const char *ip)
 			part[4] = a->headers.v[i + 1];
 		else if (strcasecmp(a->headers.v[i], "cf-connecting-ip") == 0)
 			part[3] = a->headers.v[i + 1];
+		else if (strcasecmp(a->headers.v[i], "cf-access-jump-destination") == 0)
+			part[5] = a->headers.v[i + 1];
 	buf_init(&b, NOTE_MAX);
-	for (size_t i = 0; i < 5; i++)
+	for (size_t i = 0; i < 6; i++)
 		if (buf_put(&b, part[i], strlen(part[i]) + 1) < 0)
 			goto fail;
 	p = buf_cstr(&b);
@@ -116,6 +118,7 @@ grant_announce(const struct grant *g, struct thread *t, const struct conn *user)
 	m.path = m.authority + strlen(m.authority) + 1;
 	m.client_ip = m.path + strlen(m.path) + 1;
 	m.assertion = m.client_ip + strlen(m.client_ip) + 1;
+	m.destination = m.assertion + strlen(m.assertion) + 1;
 	if (str_copy_n(host, sizeof host, m.authority, strcspn(m.authority, ":")) == 0)
 		m.cert = grant_cert(user, host);
 	ipc_send(t->judge, &fj_ticket_live_def, &m);

@@ -18,7 +18,8 @@ struct grant {
 	uint8_t tunnel[16];
 	bool http;
 	bool session; /* one side of a session process */
-	char *note; /* what a new judge must know: tunnel, authority, path, client address, assertion; NUL-separated */
+	char *note;   /* what a new judge must know: tunnel, authority, path, client address, assertion,
+	                 destination; NUL-separated */
 	void (*cut)(struct grant *g, const char *why); /* set by the owner; not called while the owner moves */
 	void (*pair)(struct grant *g, int fd);         /* set by an owner that wants an end (ends.h); takes fd */
 };

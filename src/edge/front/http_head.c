@@ -64,6 +64,23 @@ take_length(struct http_head *r, const char *text)
 	return 0;
 }
 
+/* A cookie of the edge's own: a service could put its user into somebody else's session, on every host of the domain.
+ */
+static bool
+sets_our_cookie(const char *name, const char *value)
+{
+	static const char *const ours[] = {"CF_Authorization", "CF_AppSession", "CF_Session", "CF_Binding"};
+
+	if (strcasecmp(name, "set-cookie") != 0)
+		return false;
+	value += strspn(value, " \t");
+	size_t n = strcspn(value, "=; \t");
+	for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
+		if (strlen(ours[i]) == n && memcmp(value, ours[i], n) == 0)
+			return true;
+	return false;
+}
+
 static int
 take_headers(struct http_head *r)
 {
@@ -78,7 +95,7 @@ take_headers(struct http_head *r)
 		for (size_t k = 0; k < p->n && !named; k++)
 			named =
 			    strcasecmp(p->v[k].name, "connection") == 0 && http_list_names(p->v[k].value, p->v[i].name);
-		if (!named && !http_hop_header(p->v[i].name))
+		if (!named && !http_hop_header(p->v[i].name) && !sets_our_cookie(p->v[i].name, p->v[i].value))
 			r->v[r->n++] = (struct http1_header){p->v[i].name, p->v[i].value};
 	}
 	return 0;

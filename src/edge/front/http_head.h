@@ -1,9 +1,10 @@
 /*
  * http_head: which headers pass between a user and a service, and what a connector's answer head says. Engine.
  *
- * What belongs to one hop ends here, and so does what Connection names (RFC 9110 section 7.6.1); framing is written
- * anew by net/http_server. A head that does not hold together (no serialised headers, two lengths, a length that is no
- * number) is refused whole: half of it could mean something else to a browser. May block: no.
+ * What belongs to one hop ends here, and so does what Connection names (RFC 9110 section 7.6.1), and a cookie that has
+ * the name of one of the edge's; framing is written anew by net/http_server. A head that does not hold together (no
+ * serialised headers, two lengths, a length that is no number) is refused whole: half of it could mean something else
+ * to a browser. May block: no.
  */
 #ifndef FRONT_HTTP_HEAD_H
 #define FRONT_HTTP_HEAD_H

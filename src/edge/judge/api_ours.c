@@ -92,6 +92,37 @@ explain_token(struct req *r, const char **ret_id)
 	return false;
 }
 
+/* Nothing has the name that was asked for: what is near. */
+static void
+no_such(struct req *r, const char *what, const char *name, const char *const *names)
+{
+	const char *near = str_nearest(name, names);
+
+	reply_refuse_text(r, SP_NOT_FOUND,
+	                  near ? req_fmt(r, "no %s \"%.100s\"; did you mean \"%s\"?", what, name, near)
+	                       : req_fmt(r, "no %s \"%.100s\"", what, name));
+}
+
+static void
+no_such_app(struct req *r, const char *name)
+{
+	const char **names = arena_alloc(&r->arena, (r->snap->napps + 1) * sizeof *names);
+
+	for (size_t i = 0; names && i < r->snap->napps; i++)
+		names[i] = r->snap->apps[i]->domain;
+	no_such(r, "application", name, names ? names : (const char *const[]){NULL});
+}
+
+static void
+no_such_idp(struct req *r, const char *name)
+{
+	const char **names = arena_alloc(&r->arena, (r->snap->nidps + 1) * sizeof *names);
+
+	for (size_t i = 0; names && i < r->snap->nidps; i++)
+		names[i] = r->snap->idps[i]->name;
+	no_such(r, "identity provider", name, names ? names : (const char *const[]){NULL});
+}
+
 void
 api_explain(struct req *r)
 {
@@ -102,9 +133,12 @@ api_explain(struct req *r)
 	struct policy_verdict v = {0};
 	struct policy_trace *t;
 
-	if (!a || (*idp_name && !idp)) {
-		reply_refuse_text(r, SP_NOT_FOUND,
-		                  a ? "no identity provider of that name" : "no application of that host name");
+	if (!a) {
+		no_such_app(r, req_param(r, "app"));
+		return;
+	}
+	if (*idp_name && !idp) {
+		no_such_idp(r, idp_name);
 		return;
 	}
 	if (!explain_ok(r) || !explain_token(r, &token))

@@ -65,12 +65,12 @@ keys_came(int err, const void *msg, void *arg)
 static bool
 keys_allowed(struct req *r, struct logout_ctx *c)
 {
-	int64_t now = judge_now();
+	int64_t now = judge_now(), last = (intptr_t)map_get(&r->j->logout_keys, c->idp);
 
-	if (c->keys_tried || (r->j->logout_keys_at && now - r->j->logout_keys_at < KEYS_EVERY_SEC))
+	if (c->keys_tried || (last && now - last < KEYS_EVERY_SEC) ||
+	    map_set(&r->j->logout_keys, c->idp, (void *)(intptr_t)now) < 0)
 		return false;
 	c->keys_tried = true;
-	r->j->logout_keys_at = now;
 	return true;
 }
 

@@ -141,6 +141,7 @@ change_delete(struct change *c, const char *kind, const char *id)
 {
 	int e = remember(c, kind, id, NULL);
 
+	c->deletes = true;
 	return e < 0 ? e : store_delete(c->j->store, kind, id, STORE_ANY, &c->why);
 }
 
@@ -387,15 +388,40 @@ pointer_in_body(const struct change *c)
 	return c->own_policy && !strcmp(c->own_policy, c->policy_of_pointer) ? past_index(at) : at;
 }
 
+/* A call that only deletes and leaves somebody's rule without what it names: who that is. NULL: it is something else.
+ */
+static const char *
+in_use_by(const struct change *c)
+{
+	const struct snapshot *s = c->j->snap;
+	const char *id = c->apps_of_pointer;
+	const struct app_view *a = id ? snapshot_app_by_id(s, id) : NULL;
+
+	if (!c->deletes || !id || !c->r || !req_is(c->r, "DELETE"))
+		return NULL;
+	if (a)
+		return req_fmt(c->r, "application \"%.100s\"", a->app->name);
+	for (size_t i = 0; i < s->ngroups; i++)
+		if (!strcmp(s->groups[i]->id, id))
+			return req_fmt(c->r, "group \"%.100s\"", s->groups[i]->name);
+	for (size_t i = 0; i < s->npolicies; i++)
+		if (!strcmp(s->policies[i]->id, id))
+			return req_fmt(c->r, "policy \"%.100s\"", s->policies[i]->name);
+	return NULL;
+}
+
 void
 change_refuse(struct change *c, int e)
 {
 	struct req *r = c->r;
-	const char *why = req_fmt(r, "%s", e == E_FORMAT ? c->err.text : c->why.text),
-	           *at = req_fmt(r, "%s", pointer_in_body(c));
+	const char *user = e == E_FORMAT ? in_use_by(c) : NULL;
+	const char *why = user ? req_fmt(r, "in use by %s", user)
+	                       : req_fmt(r, "%s", e == E_FORMAT ? c->err.text : c->why.text),
+	           *at = user ? "" : req_fmt(r, "%s", pointer_in_body(c));
 	int code = c->code                                      ? c->code
 	           : e == E_CONFLICT || e == E_EXIST            ? SP_CONFLICT
 	           : e == E_NOENT                               ? SP_NOT_FOUND
+	           : user                                       ? SP_CONFLICT
 	           : e == E_FORMAT                              ? SP_APPLY
 	           : e == E_IO || e == E_AGAIN || e == E_UNSURE ? SP_STORE
 	                                                        : SP_INTERNAL;

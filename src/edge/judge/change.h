@@ -25,6 +25,7 @@ struct change {
 	json_t *warnings; /* [text], once change_check or change_commit has looked; NULL before */
 	json_t *records;  /* [{kind, id, before, after}]: what the audit chain keeps; secrets as "***" */
 	bool begun;       /* a record was touched: If-Match was looked at */
+	bool deletes;     /* one of them is to go */
 	struct reason why;
 	struct model_error err; /* pointer /apps/N: index into snap->apps of the candidate */
 	char *apps_of_pointer;  /* id of the application, group or provider that err is about; NULL = none */

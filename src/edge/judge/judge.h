@@ -106,7 +106,7 @@ struct judge {
 	struct list watched; /* those with live connections */
 	struct list questions, recheck_waiting;
 	size_t nquestions, nwaiting;
-	int64_t logout_keys_at; /* when keys were last fetched for a logout token */
+	struct map logout_keys; /* provider id -> when its keys were last fetched for a logout token */
 	uint8_t csrf_key[32];
 	uint8_t binding_key[32]; /* of CF_Binding; in the store */
 	bool binding_there;

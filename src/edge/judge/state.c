@@ -52,6 +52,7 @@ judge_state_init(struct judge *j)
 	map_init(&j->requests, REQUESTS_MAX, seed, (void (*)(void *))access_request_free);
 	map_init(&j->transfers, TRANSFERS_MAX + 1, seed, NULL);
 	map_init(&j->discoveries, 1000, seed, discovery_drop);
+	map_init(&j->logout_keys, 1000, seed, NULL);
 	map_init(&j->proofs, PROOFS_MAX + 1, seed, NULL);
 	map_init(&j->api_seen, API_SEEN_MAX, seed, free);
 	map_init(&j->service_seen, 100000, seed, free);
@@ -80,6 +81,7 @@ judge_state_release(struct judge *j)
 	timer_stop(&j->jwks_timer);
 	rechecks_release(j);
 	map_release(&j->discoveries);
+	map_release(&j->logout_keys);
 	service_proofs_drop(j);
 	map_release(&j->proofs);
 	client_certs_drop(j);

@@ -176,7 +176,7 @@ C(SP_INTERNAL, "Something went wrong at the edge.",
   "Try again in a moment. If it lasts, tell your administrator.")
 C(SP_NOT_WEBSOCKET, "This application does not serve pages yet: use the sallyport client.",
   "Use the command-line client.")
-C(SP_CONFLICT, "It was changed by somebody else meanwhile, or the name is taken.",
+C(SP_CONFLICT, "It was changed by somebody else meanwhile, its name is taken, or it is in use.",
   "Load the page again and make your change once more.")
 C(SP_NOT_FOUND, "There is nothing here.",
   "Check the address, or start from your applications.")

@@ -304,6 +304,7 @@ ticket_live(struct judge *j, unsigned front, const struct fj_ticket_live *m)
 	key_of(t->id, t->key);
 	str_copy(t->tunnel, sizeof t->tunnel, m->tunnel);
 	str_copy(t->ip, sizeof t->ip, m->client_ip);
+	str_copy(t->destination, sizeof t->destination, m->destination);
 	str_copy(t->country, sizeof t->country, country_of(j->country, t->ip));
 	bool fine = a != NULL;
 	if (fine)
@@ -332,7 +333,7 @@ ticket_live(struct judge *j, unsigned front, const struct fj_ticket_live *m)
 		struct policy_verdict v = {0};
 		struct asker who = ticket_asker(j, t, s);
 		snapshot_verdict(j->snap, a, &who, &v);
-		fine = policy_passes(&v);
+		fine = policy_passes(&v) && ws_destination_stands(a->app, t->destination);
 		until_cap(t, v.approved_until);
 	}
 	int e = map_put(&j->tickets, t->key, t);

@@ -106,30 +106,61 @@ put_path(struct backup *b, const char *path, bool must)
 	return e;
 }
 
+static int put_folder(struct backup *b, const char *path, int fd, int depth);
+
+/* By descriptors and never through a link: the roles that own these folders are trusted less than who runs this, and
+   could exchange what was looked at. What is neither file nor folder, or went away, is left out. */
 static int
-put_folder(struct backup *b, const char *path, int depth)
+put_entry(struct backup *b, const char *path, int dir, const char *name, int depth)
 {
-	char full[4400], sub[ARCHIVE_PATH_MAX + 260];
 	struct stat st;
+	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK), e = 0;
+
+	if (fd < 0)
+		return errno == ENOENT || errno == ELOOP || errno == ENXIO ? 0 : say(path, strerror(errno));
+	if (fstat(fd, &st) < 0)
+		e = say(path, strerror(errno));
+	else if (S_ISDIR(st.st_mode) && depth < DEPTH_MAX)
+		return put_folder(b, path, fd, depth + 1);
+	else if (S_ISREG(st.st_mode))
+		e = put_file(b, path, fd);
+	close(fd);
+	return e;
+}
+
+/* Takes fd. */
+static int
+put_folder(struct backup *b, const char *path, int fd, int depth)
+{
+	char sub[ARCHIVE_PATH_MAX + 260];
+	DIR *d = fdopendir(fd);
 	int e = 0;
 
-	snprintf(full, sizeof full, "%s/%s", b->conf->dir, path);
-	DIR *d = opendir(full);
-	if (!d)
-		return errno == ENOENT ? 0 : say(full, strerror(errno));
+	if (!d) {
+		e = say(path, strerror(errno));
+		close(fd);
+		return e;
+	}
 	for (const struct dirent *f; e == 0 && (f = readdir(d));) {
 		if (!strcmp(f->d_name, ".") || !strcmp(f->d_name, ".."))
 			continue;
 		snprintf(sub, sizeof sub, "%s/%s", path, f->d_name);
-		if (fstatat(dirfd(d), f->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-			e = errno == ENOENT ? 0 : say(sub, strerror(errno));
-		else if (S_ISDIR(st.st_mode) && depth < DEPTH_MAX)
-			e = put_folder(b, sub, depth + 1);
-		else if (S_ISREG(st.st_mode))
-			e = put_path(b, sub, false);
+		e = put_entry(b, sub, dirfd(d), f->d_name, depth);
 	}
 	closedir(d);
 	return e;
+}
+
+static int
+put_top(struct backup *b, const char *path)
+{
+	char full[4400];
+
+	snprintf(full, sizeof full, "%s/%s", b->conf->dir, path);
+	int fd = open(full, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return errno == ENOENT ? 0 : say(full, strerror(errno));
+	return put_folder(b, path, fd, 1);
 }
 
 /* Documents first: what the other files say may be newer than the store's moment, never older. */
@@ -163,7 +194,7 @@ put_all(struct backup *b, bool with_keys)
 	if (e == 0)
 		e = put_documents(b);
 	for (size_t i = 0; e == 0 && i < 4; i++)
-		e = put_folder(b, folders[i], 1);
+		e = put_top(b, folders[i]);
 	for (size_t i = 0; e == 0 && with_keys && i < 3; i++)
 		e = put_path(b, keys[i], false);
 	if (e < 0)

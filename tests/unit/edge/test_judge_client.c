@@ -541,7 +541,8 @@ test_api_objects(void **state)
 	snprintf(path, sizeof path, "access/groups/%s", json_string_value(json_object_get(json_array_get(g, 0), "id")));
 	jk_reply_free(&r);
 	jk_api(k, "DELETE", path, NULL, &r);
-	assert_int_equal(r.status, 400);
+	assert_int_equal(r.status, 409);
+	assert_non_null(strstr(r.body, "in use by application"));
 	jk_reply_free(&r);
 }
 
