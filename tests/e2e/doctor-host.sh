@@ -81,8 +81,23 @@ else
 	eq "doctor edge" "$status $(tail -1 <<<"$OUT")" "0 nothing is wrong"
 fi
 like "names" "$OUT" "ok   application certificate: .* as $HOST"
+like "the team host" "$OUT" "ok   dns: the team host $TEAM_HOST is 127.0.0.1"
+like "its application" "$OUT" "ok   dns: $HOST leads to the edge, 127.0.0.1"
 role=$(role_pid fetch)
 like "processes" "$OUT" "sallyport-fetch \($role\)"
+fixture_app lost ssh.no-such-zone.invalid ssh://127.0.0.1:1
+runs "a wildcard" apply <<<'apps: [{name: any, domain: "*.no-such-zone.invalid"}]'
+refuses "a name that DNS does not know" "$SP" doctor edge --dir "$EDGE"
+like "the name" "$OUT" 'FAIL dns: ssh.no-such-zone.invalid does not resolve'
+like "the record" "$OUT" "add: ssh.no-such-zone.invalid. CNAME $TEAM_HOST\."
+like "or that" "$OUT" 'A or AAAA: 127.0.0.1'
+like "a wildcard's record" "$OUT" "add: \*.no-such-zone.invalid. CNAME $TEAM_HOST\."
+like "the others are well" "$OUT" "ok   dns: $HOST leads"
+if unshare -m true 2>/dev/null; then # with a hosts file of our own
+	echo '192.0.2.1 ssh.no-such-zone.invalid' >"$T/hosts"
+	refuses "a name that leads elsewhere" unshare -m sh -c "mount --bind $T/hosts /etc/hosts && exec $SP doctor edge --dir $EDGE"
+	like "both addresses" "$OUT" "FAIL dns: ssh.no-such-zone.invalid is 192.0.2.1, but the edge $TEAM_HOST is 127.0.0.1"
+fi
 edge_stop
 refuses "doctor edge without an edge" "$SP" doctor edge --dir "$EDGE"
 like "step" "$OUT" 'FAIL ready'

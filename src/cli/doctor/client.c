@@ -39,9 +39,10 @@ check_name(struct client *k)
 	int e = resolve_now(k->a.at.host, k->a.at.port, k->c->connect_to, &r);
 	if (e < 0 || !r.n) {
 		doctor_step(&k->d, DOC_FAIL, "name", "%s does not resolve", k->a.at.host);
-		doctor_advise(
-		    "is it spelled right? DNS must send %s to the edge; --connect-to ADDR:PORT goes there without DNS",
-		    k->a.at.host);
+		doctor_advise("is it spelled right? DNS must send %s to the edge (a CNAME to its team host: 'doctor "
+		              "edge' says it "
+		              "word for word); --connect-to ADDR:PORT goes there without DNS",
+		              k->a.at.host);
 		return false;
 	}
 	for (unsigned i = 0; i < r.n; i++) {

@@ -25,6 +25,10 @@ int doctor_end(const struct doctor *d); /* last line; exit status */
 /* Compares our clock with an HTTP Date header; NULL or unreadable: skip. */
 void doctor_clock(struct doctor *d, const char *date, const char *whose);
 
+/* Does each of the names (of the edge's applications) lead where the team host leads? With the record to add, if not.
+ */
+void doctor_dns(struct doctor *d, const char *team, const json_t *names);
+
 int doctor_client(struct cli *c, int argc, char **argv);
 int doctor_host(struct cli *c, int argc, char **argv);
 int doctor_edge(struct cli *c, int argc, char **argv);

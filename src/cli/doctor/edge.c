@@ -1,5 +1,5 @@
-/* edge: is the edge of a folder well: configuration, readiness, processes and their confinement, certificates, disk,
- * clock. */
+/* edge: is the edge of a folder well: configuration, readiness, processes and their confinement, certificates, names,
+ * disk, clock. */
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -452,6 +452,7 @@ check_certificates(struct edge *e)
 		    i < APPS_MAX)
 			check_leaf(e, "application certificate", e->listen, name);
 	}
+	doctor_dns(&e->d, team.host, names);
 	if (!names)
 		doctor_step(&e->d, DOC_SKIP, "application certificates", "%s/admin.token cannot be used from here",
 		            e->dir);
