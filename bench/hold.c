@@ -3,12 +3,13 @@
  *
  *   hold sink PORT                       a TCP server that accepts and keeps
  *   hold tls HOST:PORT N                 N TLS connections to 127.0.0.1:PORT (SNI HOST)
- *   hold ws HOST:PORT N TOKENFILE        the same, each upgraded to a WebSocket with the token
+ *   hold ws HOST:PORT N TOKENFILE        the same, each upgraded to a WebSocket with a token of the file, a line each
  *
  * Prints "held N" when all are up. Certificates are not verified: memory is what is looked at.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/ssl.h>
 #include <poll.h>
 #include <signal.h>
@@ -19,14 +20,21 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define TOKENS 64
+#define FROM_ONE 2000u
+
 static int
-dial(unsigned port)
+dial(unsigned port, unsigned from)
 {
+	struct sockaddr_in ours = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK + 1 + from)}};
 	struct sockaddr_in a = {
 	    .sin_family = AF_INET, .sin_port = htons((unsigned short)port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	int fd = socket(AF_INET, SOCK_STREAM, 0), one = 1;
 
-	if (fd >= 0 && connect(fd, (struct sockaddr *)&a, sizeof a) < 0) {
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+	/* so many from each address: the edge bounds them */
+	if (fd >= 0 &&
+	    (bind(fd, (struct sockaddr *)&ours, sizeof ours) < 0 || connect(fd, (struct sockaddr *)&a, sizeof a) < 0)) {
 		close(fd);
 		return -1;
 	}
@@ -83,7 +91,8 @@ upgrade(SSL *ssl, const char *host, const char *token)
 int
 main(int argc, char **argv)
 {
-	static char token[16384];
+	static char token[TOKENS][8192];
+	unsigned ntokens = 0;
 	struct rlimit rl;
 	char buf[64];
 
@@ -102,19 +111,20 @@ main(int argc, char **argv)
 	unsigned port = (unsigned)strtoul(colon + 1, NULL, 10), n = (unsigned)strtoul(argv[3], NULL, 10);
 	if (!strcmp(argv[1], "ws")) {
 		FILE *f = fopen(argv[4], "r");
-		if (!f || !fgets(token, sizeof token, f))
+		while (f && ntokens < TOKENS && fgets(token[ntokens], sizeof token[0], f))
+			token[ntokens][strcspn(token[ntokens], "\n")] = 0, ntokens++;
+		if (!ntokens)
 			return 1;
-		token[strcspn(token, "\n")] = 0;
 		fclose(f);
 	}
 	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
 	char *host = strndup(argv[2], (size_t)(colon - argv[2]));
 	for (unsigned i = 0; i < n; i++) {
-		int fd = dial(port);
+		int fd = dial(port, i / FROM_ONE);
 		SSL *ssl = SSL_new(ctx);
 		SSL_set_fd(ssl, fd);
 		SSL_set_tlsext_host_name(ssl, host);
-		if (fd < 0 || SSL_connect(ssl) != 1 || (token[0] && upgrade(ssl, argv[2], token) < 0)) {
+		if (fd < 0 || SSL_connect(ssl) != 1 || (ntokens && upgrade(ssl, argv[2], token[i % ntokens]) < 0)) {
 			fprintf(stderr, "hold: connection %u failed\n", i);
 			return 1;
 		}

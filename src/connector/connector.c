@@ -215,6 +215,7 @@ connector_run(const struct connector_options *o)
 
 	k = (struct connector){.o = o, .version = -1, .ingress = o->ingress ? ingress_ref(o->ingress) : NULL};
 	signal(SIGPIPE, SIG_IGN);
+	fd_limit_raise();
 	random_bytes(k.client_id, sizeof k.client_id);
 	uuid_v4_bits(k.client_id);
 	random_bytes(&seed, sizeof seed);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -113,6 +114,17 @@ file_read_private(const char *path, mode_t forbidden, struct buf *out, struct re
 		reason_set(why, e, SP_CLIENT_FILE, "cannot read %s: %s", path, e == E_LIMIT ? "too large" : err_str(e));
 	fd_drop(fd);
 	return e;
+}
+
+void
+fd_limit_raise(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) == 0) {
+		r.rlim_cur = r.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &r);
+	}
 }
 
 int

@@ -20,6 +20,7 @@ int file_write_atomic(const char *path, mode_t mode, const void *p, size_t n);
 /* Creates path exclusively (E_EXIST). */
 int file_write_new(const char *path, mode_t mode, const void *p, size_t n);
 int file_mkdirs(const char *path, mode_t mode); /* existing folders are left as they are */
+void fd_limit_raise(void);                      /* to what the system permits this process: a descriptor a connection */
 int fd_write_all(int fd, const void *p, size_t n);
 
 #endif

@@ -14,6 +14,7 @@
 #include "edge/front/ends.h"
 #include "edge/front/front.h"
 #include "edge/role/role.h"
+#include "io/file.h"
 #include "io/sandbox.h"
 
 #define DRAIN_LOOK_MS 50
@@ -148,24 +149,13 @@ make_threads(struct program *p)
 	return 0;
 }
 
-static void
-raise_nofile(void)
-{
-	struct rlimit r;
-
-	if (getrlimit(RLIMIT_NOFILE, &r) == 0) {
-		r.rlim_cur = r.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &r);
-	}
-}
-
 static int
 on_go(struct role_run *r, void *arg)
 {
 	struct program *p = arg;
 	struct front *f = &p->f;
 
-	raise_nofile();
+	fd_limit_raise();
 	certs_use(f);
 	if (make_threads(p) < 0)
 		return role_fatal(r, "threads could not be started");
