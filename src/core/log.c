@@ -20,6 +20,7 @@ static const char *const level_names[] = {"debug", "info", "warn", "error"};
 static const char *role_text = "-";
 static atomic_int level_min = LOG_INFO;
 static atomic_int log_fd = 2;
+static void (*_Atomic writer)(const char *line, size_t n);
 
 void
 log_init(const char *role, enum log_level min)
@@ -32,6 +33,12 @@ void
 log_set_fd(int fd)
 {
 	atomic_store(&log_fd, fd);
+}
+
+void
+log_set_writer(void (*fn)(const char *line, size_t n))
+{
+	atomic_store(&writer, fn);
 }
 
 enum log_level
@@ -141,7 +148,13 @@ line_write(struct line *l)
 {
 	size_t done = 0;
 
+	void (*fn)(const char *line, size_t n) = atomic_load(&writer);
+
 	l->d[l->n++] = '\n';
+	if (fn) {
+		fn(l->d, l->n);
+		return;
+	}
 	while (done < l->n) { /* a pipe may take a long line in pieces */
 		ssize_t n = write(atomic_load(&log_fd), l->d + done, l->n - done);
 		if (n < 0 && errno == EINTR)

@@ -10,10 +10,13 @@
 #ifndef CORE_LOG_H
 #define CORE_LOG_H
 
+#include <stddef.h>
+
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 
-void log_init(const char *role, enum log_level min); /* role: static storage */
-void log_set_fd(int fd);                             /* default 2 */
+void log_init(const char *role, enum log_level min);         /* role: static storage */
+void log_set_fd(int fd);                                     /* default 2 */
+void log_set_writer(void (*fn)(const char *line, size_t n)); /* instead of the descriptor; whole lines */
 enum log_level log_level_get(void);
 int log_level_parse(const char *s, enum log_level *ret_l); /* debug info warn error */
 

@@ -1,7 +1,6 @@
 /* run: a connector from a token, a credentials file, or a name. */
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,6 +12,7 @@
 #include "core/log.h"
 #include "core/str.h"
 #include "io/file.h"
+#include "io/logfile.h"
 
 #define PATH_LEN 4400
 
@@ -148,12 +148,10 @@ open_log(const struct tunnel_options *o)
 		str_copy(path, sizeof path, o->logfile);
 	else
 		snprintf(path, sizeof path, "%s/sallyport.log", o->log_directory);
-	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-	if (fd < 0)
+	if (logfile_open(path, o->logfile ? 0 : LOGFILE_MAX, LOGFILE_KEEP) < 0)
 		return cli_fail(SP_CLIENT_FILE, "%s: %s; logging to standard error would do: leave the key out", path,
 		                strerror(errno)),
 		       E_IO;
-	log_set_fd(fd);
 	return 0;
 }
 
